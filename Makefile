@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# Two commands: `make demo` shows a greenhouse at work, `make test` proves it. `make help` lists the rest.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+SOURCES := telemetry drivers controllers pages firmware_bridge edge cooperative
+BENCHES := $(basename $(notdir $(filter-out bench/__init__.py bench/_%.py,$(wildcard bench/*.py))))
+QUICK_BENCHES := agent kernels calibration
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench torture clean FORCE
+
+help: ## Say what can be made
+	@awk -F':.*## ' '/^[a-zA-Z_%-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  benches: $(addprefix bench-,$(BENCHES))"
+
+setup: $(RUN_STAMP) firmware-linux ## Make .venv from the hashed lock file and compile what is compiled
+
+$(BIN)/python:
+	@scripts/need-python $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): requirements/run.lock pyproject.toml | $(BIN)/python
+	@scripts/install $(VENV) requirements/run.lock
+	@touch $@
+
+$(DEV_STAMP): requirements/dev.lock pyproject.toml | $(BIN)/python
+	@scripts/install $(VENV) requirements/dev.lock
+	@touch $(RUN_STAMP) $@
+
+.PHONY: firmware-linux
+firmware-linux:
+	@$(MAKE) -s --no-print-directory -C firmware_bridge/firmware linux
+
+demo: setup ## Run the demo: two houses, real bytes, a page to look at
+	@$(BIN)/vuon demo $(DEMO)
+
+test: $(DEV_STAMP) firmware-linux ## Install what the tests need, check the house, run every test
+	@scripts/debian-packages
+	@$(MAKE) -s --no-print-directory check
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(DEV_STAMP) ## Lint, types, layers and words
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check -q .
+	$(BIN)/mypy --no-error-summary $(SOURCES) tests bench scripts
+	$(BIN)/lint-imports --no-cache
+
+bench: $(DEV_STAMP) ## Run the quick benches (each ends with one JSON line)
+	@for name in $(QUICK_BENCHES); do echo "== bench-$$name"; $(BIN)/python -m bench.$$name || exit 1; done
+
+bench-%: $(DEV_STAMP) firmware-linux FORCE
+	@$(BIN)/python -m bench.$*
+
+torture: $(DEV_STAMP) ## The long counts of every package: hours
+	@$(BIN)/python -m pytest -m torture --override-ini=addopts="--import-mode=importlib -ra" tests
+
+torture-%: $(DEV_STAMP) firmware-linux FORCE
+	@$(BIN)/python -m bench.$* --torture
+
+lock: $(DEV_STAMP) ## Renew the hashed lock files (needs uv)
+	@scripts/lock
+
+clean: ## Remove what was built, never data
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .hypothesis
