@@ -214,7 +214,8 @@ class Plot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     crop: str
     irrigation: str  # drip, micro_sprinkler, sprinkler, surface, none
     house: str = ""
-    climate_band: tuple[float, float, float, float] | None = None  # T low, T high (°C), VPD low, VPD high (kPa)
+    band_day: tuple[float, float, float, float] | None = None  # T low, T high (°C), VPD low, VPD high (kPa)
+    band_night: tuple[float, float, float, float] | None = None
     meter: str = ""  # the series of its water meter
 
 
