@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The console's and the command line's way to the agent: one local socket, one gate behind it.
+
+The rule it keeps: a call either returns what the agent answered or raises one of two errors, and never waits
+longer than its timeout. A refused order is an answer (``Outcome``), not an error.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from edge.live import LiveState, Outcome
+
+# One message of the wire: live states of a large farm stay far below this.
+MESSAGE_MAX_BYTES: Final = 4 * 1024 * 1024
+
+
+class AgentAway(Exception):
+    """There is no agent at this socket, or it does not answer in time."""
+
+
+class BadCall(Exception):
+    """The agent did not understand the call or its arguments; ``code`` is a message id."""
+
+    def __init__(self, code: str, fields: dict[str, Any]) -> None:
+        super().__init__(f"{code} {fields}" if fields else code)
+        self.code = code
+        self.fields = fields
+
+
+class Call(msgspec.Struct, forbid_unknown_fields=True):
+    """One request on the wire: its length in four bytes, then msgpack (JSON has no nan)."""
+
+    call: str
+    args: dict[str, Any] = {}
+
+
+class Answer(msgspec.Struct, forbid_unknown_fields=True):
+    """One reply on the wire: ``ok`` holds the result, or ``error`` a message id with ``fields``."""
+
+    ok: msgspec.Raw = msgspec.Raw(b"\xc0")
+    error: str = ""
+    fields: dict[str, Any] = {}
+
+
+class AgentClient:
+    """Speaks to the agent whose socket is ``path``; every call opens its own short connection."""
+
+    def __init__(self, path: Path, timeout_s: float = 5.0) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+
+    async def status(self) -> LiveState:
+        """Give the live state once."""
+        return msgspec.msgpack.decode(await self._ask("status", {}), type=LiveState)
+
+    async def watch(self) -> AsyncIterator[LiveState]:
+        """Give a live state after every tick (about 1 s) until the caller stops or the agent goes (AgentAway)."""
+        reader, writer = await self._connect()
+        try:
+            send(writer, Call("watch"))
+            for _ in itertools.count():
+                async with asyncio.timeout(self._timeout_s):
+                    result = _result(await receive(reader))
+                yield msgspec.msgpack.decode(result, type=LiveState)
+        except (OSError, EOFError, TimeoutError) as error:
+            raise AgentAway(f"{self._path}: the agent stopped sending ({error or 'timeout'})") from error
+        finally:
+            writer.close()
+
+    async def hold(self, output: str, level: float, seconds: float, person: str, role: str) -> Outcome:
+        """Ask for ``output`` at ``level`` (0 to 1) for ``seconds``; needs role operator or more."""
+        return await self._order("hold", output=output, level=level, seconds=seconds, person=person, role=role)
+
+    async def stop(self, output: str, person: str, role: str) -> Outcome:
+        """Put ``output`` in its safe state now. Ends a hold; an automatic run stays off for 15 minutes."""
+        return await self._order("stop", output=output, person=person, role=role)
+
+    async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
+        """Make ``artifact`` (its id) the active calibration of ``series``; needs role technician or more."""
+        return await self._order("activate", series=series, artifact=artifact, person=person, role=role)
+
+    async def lock(self, series: str, person: str, role: str = "technician") -> Outcome:
+        """Take a probe out of control for its calibration; unlocks by itself after 30 minutes."""
+        return await self._order("lock", series=series, person=person, role=role)
+
+    async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
+        """Give a probe back to control."""
+        return await self._order("unlock", series=series, person=person, role=role)
+
+    async def _order(self, call: str, **args: Any) -> Outcome:
+        return msgspec.msgpack.decode(await self._ask(call, args), type=Outcome)
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await asyncio.open_unix_connection(self._path)
+        except (OSError, TimeoutError) as error:
+            raise AgentAway(f"no agent at {self._path}: is `vuon run` running? ({error or 'timeout'})") from error
+
+    async def _ask(self, call: str, args: dict[str, Any]) -> msgspec.Raw:
+        reader, writer = await self._connect()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                send(writer, Call(call, args))
+                await writer.drain()
+                return _result(await receive(reader))
+        except (OSError, EOFError, TimeoutError) as error:
+            raise AgentAway(f"{self._path}: no answer to {call!r} ({error or 'timeout'})") from error
+        finally:
+            writer.close()
+
+
+def send(writer: asyncio.StreamWriter, message: Call | Answer) -> None:
+    """Put one message on the wire."""
+    body = msgspec.msgpack.encode(message)
+    writer.write(len(body).to_bytes(4) + body)
+
+
+async def receive(reader: asyncio.StreamReader) -> bytes:
+    """Take one message's bytes from the wire; EOFError at its end, OSError when it is longer than any message is."""
+    length = int.from_bytes(await reader.readexactly(4))
+    if length > MESSAGE_MAX_BYTES:
+        raise OSError(f"a message of {length} bytes; at most {MESSAGE_MAX_BYTES} are allowed")
+    return await reader.readexactly(length)
+
+
+def _result(body: bytes) -> msgspec.Raw:
+    answer = msgspec.msgpack.decode(body, type=Answer)
+    if answer.error:
+        raise BadCall(answer.error, answer.fields)
+    return answer.ok

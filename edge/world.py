@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything the agent takes from outside: clock, disk, lines, network, seed.
+
+The rule it keeps: nothing in the agent asks the operating system for the time, a file, a port or a random
+number except through the world it was given; so the same agent runs on a farm, on PTYs and in virtual time.
+"""
+
+import asyncio
+import ctypes
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+# include/uapi/linux/timex.h: adjtimex returns TIME_ERROR while the kernel's clock is not synchronised.
+TIME_ERROR: Final = 5
+# No farm ran this before: a wall clock earlier than this is a dead RTC (2025-01-01T00:00:00Z).
+EARLIEST_WALL_MS: Final = 1_735_689_600_000
+
+
+class Clock(Protocol):
+    """Two times that are never mixed: monotonic for intervals and leases, wall for schedules and people."""
+
+    def mono_s(self) -> float:
+        """Seconds that only go forward; the event loop's own time."""
+
+    def wall_ms(self) -> int:
+        """Milliseconds since 1970 UTC, as far as the machine knows."""
+
+    def clock_ok(self) -> bool:
+        """Say whether the wall clock may be trusted for schedules."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemClock:
+    """The machine's clocks; ``trust``: ``ntp`` asks the kernel if it is synchronised, ``rtc`` believes a battery."""
+
+    trust: str = "ntp"
+
+    def mono_s(self) -> float:
+        """See Clock."""
+        return time.monotonic()
+
+    def wall_ms(self) -> int:
+        """See Clock."""
+        return time.time_ns() // 1_000_000
+
+    def clock_ok(self) -> bool:
+        """See Clock."""
+        if self.wall_ms() < EARLIEST_WALL_MS:
+            return False
+        return self.trust == "rtc" or kernel_synchronised()
+
+
+def kernel_synchronised() -> bool:
+    """Ask the kernel (adjtimex, read only) whether some time service keeps its clock; False where it cannot tell."""
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        # struct timex is 208 bytes on 64-bit Linux; modes = 0 (the first field) only reads.
+        return 0 <= int(libc.adjtimex(ctypes.create_string_buffer(256))) != TIME_ERROR
+    except (OSError, AttributeError):
+        return False
+
+
+@dataclass(slots=True)
+class VirtualClock:
+    """A clock that follows an event loop's own time; the wall starts at ``start_wall_ms`` and can be pushed."""
+
+    loop: asyncio.AbstractEventLoop
+    start_wall_ms: int
+    trusted: bool = True
+    pushed_ms: int = 0
+
+    def mono_s(self) -> float:
+        """See Clock."""
+        return self.loop.time()
+
+    def wall_ms(self) -> int:
+        """See Clock."""
+        return self.start_wall_ms + round(self.loop.time() * 1000.0) + self.pushed_ms
+
+    def clock_ok(self) -> bool:
+        """See Clock."""
+        return self.trusted
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The two ends of one accepted local connection and the user at the other side (-1 = not known)."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    uid: int
+    gid: int
+
+
+class Network(Protocol):
+    """What the agent may reach or offer beyond its lines."""
+
+    async def serve_local(self, path: Path, answer: Callable[[Connection], Awaitable[None]]) -> None:
+        """Offer the agent's socket at ``path`` until cancelled."""
+
+    def notify(self, message: str) -> None:
+        """Tell the service manager (sd_notify); silent where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """One world to run an agent in. ``state`` is the only folder it writes to.
+
+    ``network`` is None where the agent must do without (virtual time): no socket, no uplink, no watchdog.
+    ``seed`` feeds everything random, so a run repeats.
+    """
+
+    clock: Clock
+    state: Path
+    network: Network | None
+    seed: int = 0
