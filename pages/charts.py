@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import compress
 from typing import Final
 
 from pages.numbers import FARM_ZONE, Language, clock, day_start_ms, decimal, with_unit
@@ -55,17 +56,18 @@ class Column:
     last_ms: int
 
 
+def _known(series: Series) -> tuple[Sequence[int], Sequence[float], Sequence[float]]:
+    """Give times, lows and highs without the points that are nan or infinite."""
+    highs = series.values if series.highs is None else series.highs
+    if all(map(math.isfinite, series.values)) and (highs is series.values or all(map(math.isfinite, highs))):
+        return series.times_ms, series.values, highs
+    keep = [math.isfinite(low) and math.isfinite(high) for low, high in zip(series.values, highs, strict=True)]
+    return list(compress(series.times_ms, keep)), list(compress(series.values, keep)), list(compress(highs, keep))
+
+
 def columns(series: Series, from_ms: int, to_ms: int, count: int) -> list[Column]:
     """Thin ``series`` to at most ``count`` columns over [from_ms, to_ms), keeping each one's extremes."""
-    highs = series.values if series.highs is None else series.highs
-    known = [
-        (at, low, high)
-        for at, low, high in zip(series.times_ms, series.values, highs, strict=True)
-        if low - low == 0.0 and high - high == 0.0  # neither nan nor infinite
-    ]
-    times = [at for at, _, _ in known]
-    lows = [low for _, low, _ in known]
-    tops = lows if series.highs is None else [high for _, _, high in known]
+    times, lows, tops = _known(series)
     width = (to_ms - from_ms) / count
     result: list[Column] = []
     begin = bisect_left(times, from_ms)
