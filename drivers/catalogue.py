@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads the declared device types: one TOML file each, under ``drivers/catalog`` or a farm's own folder.
+
+The rule it keeps: a file is read only when its type is asked for, and refused whole, with file and line, when
+anything in it is wrong; a farm's own entry goes before the one that came with the program.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from drivers.catalogue_check import check_entry
+from drivers.catalogue_schema import CatalogueError, Entry, Serial, Value, Variant
+from drivers.toml_lines import find_line
+
+BUILT_IN: Final = Path(__file__).parent / "catalog"
+_PATH: Final = re.compile(r"^(.*) - at `(.*)`$")
+_UNKNOWN: Final = re.compile(r"^Object contains unknown field `(.*)`")
+_SYNTAX: Final = re.compile(r"\(at line (\d+), column \d+\)")
+
+
+def parse_entry(text: str, file: str) -> Entry:
+    """Read one entry from TOML ``text``; ``file`` is for messages and its stem must be the entry's type."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = _SYNTAX.search(str(error))
+        raise CatalogueError(file, int(at.group(1)) if at else 1, "not TOML: {problem}", problem=str(error)) from None
+    try:
+        entry = msgspec.convert(data, Entry)
+    except msgspec.ValidationError as error:
+        raise _refusal(error, file, text) from None
+    check_entry(entry, file, text)
+    for variant in entry.variant:
+        apply_variant(entry, variant.name)
+    return entry
+
+
+def _refusal(error: msgspec.ValidationError, file: str, text: str) -> CatalogueError:
+    found = _PATH.match(str(error))
+    problem, path = (found.group(1), found.group(2)) if found else (str(error), "$")
+    unknown = _UNKNOWN.match(problem)
+    if unknown is not None:
+        name = unknown.group(1)
+        return CatalogueError(file, find_line(text, f"{path}.{name}"), "unknown key {name!r}", name=name)
+    return CatalogueError(file, find_line(text, path), "{problem} at {path}", problem=problem, path=path)
+
+
+class Catalogue:
+    """The device types of some folders; the first folder that has a type wins."""
+
+    def __init__(self, folders: Iterable[Path] = (BUILT_IN,)) -> None:
+        self._folders = tuple(folders)
+        self._known: dict[str, Entry] = {}
+
+    def types(self) -> list[str]:
+        """Give all type names, sorted."""
+        return sorted({path.stem for folder in self._folders for path in folder.glob("*.toml")})
+
+    def path(self, type_name: str) -> Path:
+        """Give the file of a type; KeyError names the near ones."""
+        for folder in self._folders:
+            path = folder / f"{type_name}.toml"
+            if path.is_file():
+                return path
+        near = [name for name in self.types() if name[:3] == type_name[:3] or type_name in name]
+        raise KeyError(f"unknown device type {type_name!r}; known with a like name: {', '.join(near) or 'none'}")
+
+    def entry(self, type_name: str, variant: str = "") -> Entry:
+        """Give one entry; CatalogueError when its file is wrong, KeyError when there is none."""
+        name = f"{type_name}:{variant}"
+        if name not in self._known:
+            if variant:
+                self._known[name] = apply_variant(self.entry(type_name), variant)
+            else:
+                path = self.path(type_name)
+                self._known[name] = parse_entry(path.read_text(encoding="utf-8"), str(path))
+        return self._known[name]
+
+    def entries(self) -> list[Entry]:
+        """Load all entries, sorted by type."""
+        return [self.entry(name) for name in self.types()]
+
+
+def _varied(value: Value, variant: Variant) -> Value:
+    return msgspec.structs.replace(
+        value,
+        at=value.at + variant.shift,
+        function=variant.function if variant.function is not None else value.function,
+        order=variant.order if variant.order is not None else value.order,
+        scale=variant.scale.get(value.quantity, value.scale),
+    )
+
+
+def apply_variant(entry: Entry, name: str) -> Entry:
+    """Give the entry as the family member ``name``; KeyError lists the members."""
+    for variant in entry.variant:
+        if variant.name == name:
+            serial: Serial = variant.serial if variant.serial is not None else entry.serial
+            identity = (variant.identity,) if variant.identity is not None else entry.identity
+            return msgspec.structs.replace(
+                entry,
+                title=variant.title,
+                value=tuple(_varied(v, variant) for v in entry.value),
+                serial=serial,
+                identity=identity,
+                golden=(),
+                variant=(),
+            )
+    known = ", ".join(v.name for v in entry.variant) or "none"
+    raise KeyError(f"{entry.type} has no variant {name!r}; known: {known}")
