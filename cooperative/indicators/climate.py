@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cooperative.indicators.evidence import Sources, Span, grade, in_date
 from cooperative.indicators.model import Indicator, Note, Part, grade_shares, worst_grade
+from pages.words import N_
 from telemetry.records import Plot, series_id
 
 MINUTE_MS: Final = 60_000
@@ -47,7 +48,7 @@ def hours_in_band(farms: Sequence[Sources]) -> Indicator:
     enough = minutes > 0.0
     return Indicator(
         id="I12",
-        title="Hours inside the target climate band",
+        title=N_("Hours inside the target climate band"),
         value=100.0 * minutes_in / minutes if enough else None,
         unit="%",
         numerator=minutes_in / 60.0,
@@ -59,10 +60,12 @@ def hours_in_band(farms: Sequence[Sources]) -> Indicator:
         grade_shares=grade_shares(tuple(parts)),
         rule="temperature-and-vpd-in-band-by-minute",
         rule_version=1,
-        definition="Minutes with temperature and VPD both in the band, over minutes measured; day is 06:00 to 18:00",
+        definition=N_(
+            "Minutes with temperature and VPD both in the band, over minutes measured; day is 06:00 to 18:00"
+        ),
         input_hash=hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest(),
         parts=tuple(parts),
-        notes=() if parts else (Note("No plot declares a climate band"),),
+        notes=() if parts else (Note(N_("No plot declares a climate band")),),
     )
 
 
@@ -87,8 +90,8 @@ def _part(sources: Sources, plot: Plot, names: tuple[str, str]) -> Part:
     calibrated = all(in_date(sources.instrument(name), span.to_ms) for name in names)
     given = grade(coverage, calibrated=calibrated)
     notes = tuple(
-        Note(text, {"share": 100.0 * np.count_nonzero(inside & both & when) / count})
-        for text, when in (("By day: {share:.0f} %", day), ("By night: {share:.0f} %", ~day))
+        Note(text, {"share": 100.0 * int(np.count_nonzero(inside & both & when)) / count})
+        for text, when in ((N_("By day: {share:.0f} %"), day), (N_("By night: {share:.0f} %"), ~day))
         if (count := int(np.count_nonzero(both & when))) > 0
     )
     return Part(

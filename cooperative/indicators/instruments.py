@@ -13,6 +13,7 @@ import numpy as np
 
 from cooperative.indicators.evidence import Sources, expected_slots, filled_slots, in_date
 from cooperative.indicators.model import Indicator, Part
+from pages.words import N_
 from telemetry.records import Instrument
 
 UPTIME_INTERVAL_MIN_S: Final = 60.0
@@ -25,10 +26,10 @@ def sensor_uptime(farms: Sequence[Sources]) -> Indicator:
         farms,
         parts,
         "I15",
-        "Sensor uptime",
+        N_("Sensor uptime"),
         "interval-with-valid-sample",
-        "Intervals with at least one valid sample, over the intervals expected",
-        "intervals",
+        N_("Intervals with at least one valid sample, over the intervals expected"),
+        N_("intervals"),
     )
 
 
@@ -44,10 +45,10 @@ def data_completeness(farms: Sequence[Sources]) -> Indicator:
         farms,
         parts,
         "I16",
-        "Data completeness",
+        N_("Data completeness"),
         "valid-samples-over-expected",
-        "Valid samples stored, over samples expected; late data counts when it arrives",
-        "samples",
+        N_("Valid samples stored, over samples expected; late data counts when it arrives"),
+        N_("samples"),
     )
 
 
@@ -58,10 +59,10 @@ def calibrated_instruments(farms: Sequence[Sources]) -> Indicator:
         farms,
         parts,
         "I17",
-        "Instruments within calibration date",
+        N_("Instruments within calibration date"),
         "calibration-due-after-period-end",
-        "Instruments whose calibration is not yet due at the end of the period, weighted by the figures that use them",
-        "instruments",
+        N_("Instruments whose calibration is not due at the end of the period, weighted by the figures that use them"),
+        N_("instruments"),
     )
 
 

@@ -8,7 +8,9 @@ from typing import Final
 
 import msgspec
 
-NOT_ENOUGH_DATA: Final = "Not enough data"
+from pages.words import N_
+
+NOT_ENOUGH_DATA: Final = N_("Not enough data")
 
 
 class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from cooperative.indicators.evidence import Sources, Span, expected_slots, filled_slots, grade, in_date
+from cooperative.indicators.evidence import COMPLETE_MIN, Sources, Span, expected_slots, filled_slots, grade, in_date
 from cooperative.indicators.model import Indicator, Note, Part, grade_shares, worst_grade
+from pages.words import N_
 from telemetry.records import Plot
 
 WATER_SAVING: Final = frozenset({"drip", "micro_sprinkler", "sprinkler"})
@@ -69,7 +70,7 @@ def water_applied(farms: Sequence[Sources]) -> Indicator:
     enough = bool(counted)
     return Indicator(
         id="I04",
-        title="Irrigation water applied",
+        title=N_("Irrigation water applied"),
         value=volume_m3 if enough else None,
         unit="m³",
         numerator=volume_m3,
@@ -81,10 +82,12 @@ def water_applied(farms: Sequence[Sources]) -> Indicator:
         grade_shares=grade_shares(tuple(parts)),
         rule="water-meter-difference",
         rule_version=1,
-        definition="Sum over plots of the meter's end reading less its start; plots without enough data are left out",
+        definition=N_(
+            "Sum over plots of the meter's end reading less its start; plots without enough data are left out"
+        ),
         input_hash=_join(used),
         parts=tuple(parts),
-        notes=(Note("Water per hectare of the metered plots: {rate:.1f} m³/ha", {"rate": volume_m3 / area_ha}),)
+        notes=(Note(N_("Water per hectare of the metered plots: {rate:.1f} m³/ha"), {"rate": volume_m3 / area_ha}),)
         if enough and area_ha > 0.0
         else (),
     )
@@ -93,14 +96,16 @@ def water_applied(farms: Sequence[Sources]) -> Indicator:
 def _volume_part(sources: Sources, plot: Plot) -> Part:
     area_ha = plot.area_m2 / M2_PER_HA
     if not plot.meter:
-        note = Note("No water meter on this plot")
+        note = Note(N_("No water meter on this plot"))
         return Part(sources.farm.title, plot.title, None, "m³", 0.0, area_ha, 0.0, "", (), (note,))
     read = metered(sources, plot.meter)
     notes: list[Note] = []
     if read.resets:
-        notes.append(Note("The meter ran backwards {count} times; those steps are not counted", {"count": read.resets}))
+        notes.append(
+            Note(N_("The meter ran backwards {count} times; those steps are not counted"), {"count": read.resets})
+        )
     if sources.instrument(plot.meter) is None:
-        notes.append(Note("The farm names no instrument for {series}", {"series": plot.meter}))
+        notes.append(Note(N_("The farm names no instrument for {series}"), {"series": plot.meter}))
     value = read.volume_m3 if read.grade else None
     return Part(
         sources.farm.title,
@@ -148,12 +153,13 @@ def water_saving_area(farms: Sequence[Sources]) -> Indicator:
                 )
             )
     area_ha = sum(part.denominator for part in parts)
-    known = [part for part in parts if part.value is not None]
-    proved_ha = sum(part.numerator for part in known)
-    enough = bool(known) and sum(part.denominator for part in known) >= 0.7 * area_ha
+    proved_ha = sum(part.numerator for part in parts)
+    metered_ha = sum(part.denominator for part in parts if part.source)
+    read_ha = sum(part.denominator for part in parts if part.source and part.value is not None)
+    enough = bool(parts) and read_ha >= COMPLETE_MIN * metered_ha
     return Indicator(
         id="I02",
-        title="Area under water-saving irrigation",
+        title=N_("Area under water-saving irrigation"),
         value=proved_ha if enough else None,
         unit="ha",
         numerator=proved_ha,
@@ -165,10 +171,10 @@ def water_saving_area(farms: Sequence[Sources]) -> Indicator:
         grade_shares=grade_shares(tuple(parts)),
         rule="water-saving-equipped-and-metered",
         rule_version=1,
-        definition="Area of plots with drip, micro-sprinkler or sprinkler whose meter counted water in the period",
+        definition=N_("Area of plots with drip, micro-sprinkler or sprinkler whose meter counted water in the period"),
         input_hash=_join(used),
         parts=tuple(parts),
-        notes=(Note("Share of the cropped area: {share:.1f} %", {"share": 100.0 * proved_ha / area_ha}),)
+        notes=(Note(N_("Share of the cropped area: {share:.1f} %"), {"share": 100.0 * proved_ha / area_ha}),)
         if enough and area_ha > 0.0
         else (),
     )
@@ -176,8 +182,8 @@ def water_saving_area(farms: Sequence[Sources]) -> Indicator:
 
 def _why_not(plot: Plot, equipped: bool) -> tuple[Note, ...]:
     if equipped and not plot.meter:
-        return (Note("No water meter on this plot"),)
-    return (Note("This plot has no water-saving irrigation"),)
+        return (Note(N_("No water meter on this plot")),)
+    return (Note(N_("This plot has no water-saving irrigation")),)
 
 
 def _weighted_coverage(parts: Sequence[Part], total: float) -> float:
