@@ -66,8 +66,11 @@ def water_applied(farms: Sequence[Sources]) -> Indicator:
     counted = [part for part in parts if part.value is not None]
     volume_m3 = sum(part.numerator for part in counted)
     area_ha = sum(part.denominator for part in counted)
-    everything = sum(part.denominator for part in parts)
-    enough = bool(counted)
+    # A plot without a meter was never measured: it is named, and the coverage speaks of the metered plots.
+    metered_parts = [part for part in parts if part.source]
+    metered_ha = sum(part.denominator for part in metered_parts)
+    everything_ha = sum(part.denominator for part in parts)
+    enough = bool(counted) and area_ha >= COMPLETE_MIN * metered_ha
     return Indicator(
         id="I04",
         title=N_("Irrigation water applied"),
@@ -77,7 +80,7 @@ def water_applied(farms: Sequence[Sources]) -> Indicator:
         denominator=area_ha,
         numerator_unit="m³",
         denominator_unit="ha",
-        coverage=_weighted_coverage(parts, everything),
+        coverage=_weighted_coverage(metered_parts, metered_ha),
         grade=worst_grade(tuple(parts)),
         grade_shares=grade_shares(tuple(parts)),
         rule="water-meter-difference",
@@ -87,7 +90,10 @@ def water_applied(farms: Sequence[Sources]) -> Indicator:
         ),
         input_hash=_join(used),
         parts=tuple(parts),
-        notes=(Note(N_("Water per hectare of the metered plots: {rate:.1f} m³/ha"), {"rate": volume_m3 / area_ha}),)
+        notes=(
+            Note(N_("Water per hectare of the metered plots: {rate:.1f} m³/ha"), {"rate": volume_m3 / area_ha}),
+            Note(N_("Metered: {metered:.2f} of {all:.2f} ha"), {"metered": metered_ha, "all": everything_ha}),
+        )
         if enough and area_ha > 0.0
         else (),
     )
