@@ -82,8 +82,9 @@ def test_tasks_left_behind_are_cancelled() -> None:
             finally:
                 ended.append("child")
 
-        _child = asyncio.create_task(child())
+        kept = asyncio.create_task(child())
         await asyncio.sleep(1)
+        assert not kept.done()
 
     virtual.run(main)
     assert ended == ["child"]

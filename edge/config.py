@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands in ``farm.toml``, as types; reads the file or refuses it whole.
+
+The rule it keeps: a ``FarmConfig`` that exists is right as far as the file alone can tell: names point to
+something, addresses are single, numbers are possible. Whether a port is there is asked at start, not here.
+"""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from controllers.settings import (
+    ControlSettings,
+    HouseSettings,
+    LineSettings,
+    OutputSettings,
+    SafetyLimits,
+    ZoneSettings,
+)
+from edge.toml_reader import Page
+
+Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+Irrigation = Literal["drip", "micro_sprinkler", "sprinkler", "surface", "none"]
+PositiveS = Annotated[float, Meta(gt=0.0, le=86400.0)]
+
+# The port of a bus whose instruments are played by the digital twin.
+SIMULATED: Final = "sim"
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The base of all tables of the file."""
+
+
+class Farm(Table, frozen=True):
+    """Who and where. ``clock``: ``ntp`` (the kernel says when it is right) or ``rtc`` (a battery-backed clock)."""
+
+    edge: Name
+    title: str
+    latitude_deg: Annotated[float, Meta(ge=-90.0, le=90.0)]
+    longitude_deg: Annotated[float, Meta(ge=-180.0, le=180.0)]
+    member: str = ""
+    timezone: str = "Asia/Ho_Chi_Minh"
+    altitude_m: Annotated[float, Meta(ge=-100.0, le=5000.0)] = 0.0
+    clock: Literal["ntp", "rtc"] = "ntp"
+    irrigation: Irrigation = "drip"
+    tick_s: Annotated[float, Meta(ge=0.1, le=10.0)] = 1.0
+
+
+class Log(Table, frozen=True):
+    """How the record is kept. ``sd-card`` writes every 60 s instead of 10 s to spare a card."""
+
+    profile: Literal["safe", "sd-card"] = "safe"
+    size_max_mb: Annotated[float, Meta(ge=50.0)] = 4000.0
+
+
+class Uplink(Table, frozen=True):
+    """The way to the cooperative's hub; without the table the farm keeps everything to itself.
+
+    ``password_file`` holds the password alone; it never stands in this file.
+    """
+
+    host: str
+    port: Annotated[int, Meta(ge=1, le=65535)] = 1883
+    site: Name = "htx"
+    username: str = ""
+    password_file: str = ""
+    tls: bool = False
+    ca_file: str = ""
+    home_assistant: bool = False
+
+
+class Console(Table, frozen=True):
+    """The web page. ``lan`` True listens beyond this machine."""
+
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    lan: bool = False
+
+
+class Bus(Table, frozen=True):
+    """One serial line. ``port``: /dev/serial/by-id/..., rfc2217://..., socket://... or ``sim``."""
+
+    name: Name
+    port: Annotated[str, Meta(min_length=1)]
+    baud_bd: Literal[1200, 2400, 4800, 9600, 14400, 19200, 38400, 57600, 115200] = 9600
+    format: Literal["8N1", "8E1", "8O1", "8N2", "7E1"] = "8N1"
+
+
+class Device(Table, frozen=True):
+    """One instrument or relay board on a bus. ``type`` is a file of the catalogue.
+
+    Its values become series of ``place``; ``index`` numbers a second probe of a place, ``series`` names single ones
+    (quantity to series, "" leaves the quantity out). ``outputs`` ties channels ("1", "2", ...) to [[output]] ids.
+    """
+
+    name: Name
+    bus: Name
+    type: Name
+    place: Name
+    address: Annotated[int, Meta(ge=1, le=247)] = 1
+    variant: str = ""
+    period_s: PositiveS = 10.0
+    index: Annotated[int, Meta(ge=0, le=99)] = 0
+    series: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+
+
+class Plot(Table, frozen=True):
+    """What the cooperative's report needs of a zone beyond control."""
+
+    place: Name
+    irrigation: Irrigation | None = None
+    meter: str = ""
+
+
+class Simulation(Table, frozen=True):
+    """Plays the instruments of every bus whose port is ``sim``. ``houses`` ties house ids to the twin's models."""
+
+    houses: dict[str, str]
+    seed: int = 1
+    start: str = ""  # RFC 3339; "" = now
+
+
+class FarmConfig(Table, frozen=True):
+    """The whole file."""
+
+    farm: Farm
+    control: ControlSettings
+    buses: tuple[Bus, ...] = ()
+    devices: tuple[Device, ...] = ()
+    plots: tuple[Plot, ...] = ()
+    log: Log = Log()
+    console: Console = Console()
+    uplink: Uplink | None = None
+    simulation: Simulation | None = None
+
+
+TABLES: Final = (
+    "farm", "log", "uplink", "console", "limits", "simulation",
+    "bus", "device", "house", "zone", "line", "output", "plot",
+)  # fmt: skip
+
+
+def parse(text: str, file: str = "farm.toml") -> FarmConfig:
+    """Read ``text``; SettingsRefused lists every mistake with its path and line."""
+    from edge.config_check import check  # it reads the catalogue, which a reader of types does not need
+
+    page = Page(text, file)
+    for name in page.data:
+        if name not in TABLES:
+            page.wrong(name, "unknown table {key}; known: {known}", key=name, known=", ".join(TABLES))
+    farm = page.table(Farm, page.data.get("farm"), "farm") if "farm" in page.data else None
+    if "farm" not in page.data:
+        page.wrong("(file)", "the table [{name}] is missing", name="farm")
+    log = page.table(Log, page.data.get("log", {}), "log")
+    console = page.table(Console, page.data.get("console", {}), "console")
+    limits = page.table(SafetyLimits, page.data.get("limits", {}), "limits")
+    uplink = page.table(Uplink, page.data["uplink"], "uplink") if "uplink" in page.data else None
+    simulation = page.table(Simulation, page.data["simulation"], "simulation") if "simulation" in page.data else None
+    buses = page.tables(Bus, "bus")
+    devices = page.tables(Device, "device")
+    plots = page.tables(Plot, "plot")
+    houses = page.tables(HouseSettings, "house")
+    zones = page.tables(ZoneSettings, "zone")
+    lines = page.tables(LineSettings, "line")
+    outputs = page.tables(OutputSettings, "output")
+    if farm is None or log is None or console is None or limits is None:
+        page.refuse()
+        raise AssertionError("a table was refused without a reason")
+    config = FarmConfig(
+        farm=farm,
+        control=ControlSettings(
+            houses=tuple(row for _, row in houses),
+            zones=tuple(row for _, row in zones),
+            lines=tuple(row for _, row in lines),
+            outputs=tuple(row for _, row in outputs),
+            limits=limits,
+            timezone=farm.timezone,
+            tick_s=farm.tick_s,
+        ),
+        buses=tuple(row for _, row in buses),
+        devices=tuple(row for _, row in devices),
+        plots=tuple(row for _, row in plots),
+        log=log,
+        console=console,
+        uplink=uplink,
+        simulation=simulation,
+    )
+    check(config, page)
+    page.refuse()
+    return config
+
+
+def load(path: Path) -> FarmConfig:
+    """Read the file at ``path``; OSError when it cannot be read, SettingsRefused when it is wrong."""
+    return parse(path.read_text(encoding="utf-8"), str(path))

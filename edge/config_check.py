@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What types cannot say about ``farm.toml``: names that point nowhere, addresses used twice, impossible values.
+
+The rule it keeps: it only notes problems on the page; it reads the device catalogue but opens no port.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+from drivers.catalogue import Catalogue
+from drivers.catalogue_schema import CatalogueError, Entry
+from edge.toml_reader import Page
+from telemetry.quantities import QUANTITIES
+from telemetry.records import SERIES_PATTERN
+
+if TYPE_CHECKING:
+    from edge.config import Device, FarmConfig
+
+NAMED: Final = {"bus": "name", "device": "name", "house": "id", "zone": "id", "line": "id", "output": "id"}
+PORT_SCHEMES: Final = ("/dev/", "rfc2217://", "socket://")
+
+
+def check(config: "FarmConfig", page: Page, catalogue: Catalogue | None = None) -> None:
+    """Note on ``page`` all that is wrong with ``config``."""
+    catalogue = catalogue or Catalogue()
+    for table, key in NAMED.items():
+        _twice(page, table, key)
+    _farm(config, page)
+    _buses(config, page)
+    _devices(config, page, catalogue)
+    _outputs(config, page)
+    _simulation(config, page)
+    _plots(config, page)
+
+
+def rows(page: Page, table: str) -> list[tuple[str, dict[str, object]]]:
+    """Give the raw rows of an array of tables with their paths."""
+    raw = page.data.get(table, [])
+    return (
+        [(f"{table}[{i}]", row) for i, row in enumerate(raw) if isinstance(row, dict)] if isinstance(raw, list) else []
+    )
+
+
+def names(page: Page, table: str) -> list[str]:
+    """Give the names that a table defines, also those of rows with mistakes."""
+    return [str(row.get(NAMED[table], "")) for _, row in rows(page, table)]
+
+
+def path_of(page: Page, table: str, name: str) -> str:
+    """Give the path of the row called ``name``."""
+    return next((path for path, row in rows(page, table) if row.get(NAMED[table]) == name), table)
+
+
+def _twice(page: Page, table: str, key: str) -> None:
+    first: dict[object, str] = {}
+    for path, row in rows(page, table):
+        name = row.get(key)
+        if name in first:
+            page.wrong(f"{path}.{key}", "{name} is already the {key} of {other}", name=str(name), key=key,
+                       other=f"{first[name]}, line {page.line(first[name])}")  # fmt: skip
+        elif name is not None:
+            first[name] = path
+
+
+def _farm(config: "FarmConfig", page: Page) -> None:
+    try:
+        ZoneInfo(config.farm.timezone)
+    except (KeyError, ValueError, OSError):
+        page.wrong("farm.timezone", "{seen} is no time zone; for Viet Nam write Asia/Ho_Chi_Minh",
+                   seen=repr(config.farm.timezone))  # fmt: skip
+    if not config.control.houses and not page.data.get("house"):
+        page.wrong("(file)", "no [[house]]: there is nothing to control or watch")
+
+
+def _buses(config: "FarmConfig", page: Page) -> None:
+    first: dict[str, str] = {}
+    for bus in config.buses:
+        path = path_of(page, "bus", bus.name)
+        if bus.port != "sim" and not bus.port.startswith(PORT_SCHEMES):
+            page.wrong(f"{path}.port", "{seen} is no port; write /dev/serial/by-id/..., rfc2217://..., socket://... "
+                       "or sim", seen=repr(bus.port))  # fmt: skip
+        elif bus.port != "sim" and bus.port in first:
+            page.wrong(
+                f"{path}.port", "{port} is already the port of bus {other}", port=bus.port, other=first[bus.port]
+            )
+        first.setdefault(bus.port, bus.name)
+
+
+def _devices(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
+    buses = names(page, "bus")
+    places = places_of(page)
+    addresses: dict[tuple[str, int], str] = {}
+    series: dict[str, str] = {}
+    for path, row in rows(page, "device"):
+        bus, address = row.get("bus"), row.get("address", 1)
+        if isinstance(bus, str) and bus not in buses:
+            page.wrong(f"{path}.bus", "there is no bus called {name}; known: {known}", name=bus, known=_list(buses))
+        if isinstance(bus, str) and isinstance(address, int):
+            other = addresses.setdefault((bus, address), str(row.get("name", path)))
+            if other != row.get("name", path):
+                page.wrong(f"{path}.address", "address {address} on bus {bus} already belongs to {other}",
+                           address=address, bus=bus, other=other)  # fmt: skip
+    for device in config.devices:
+        path = path_of(page, "device", device.name)
+        if device.place not in places:
+            page.wrong(f"{path}.place", "there is no house, zone or line called {name}; known: {known}",
+                       name=device.place, known=_list(places))  # fmt: skip
+        entry = _entry(device, path, page, catalogue)
+        if entry is not None:
+            _device(device, entry, path, page, series)
+
+
+def places_of(page: Page) -> list[str]:
+    """Give every place of the file; ``farm`` is always one."""
+    return ["farm", *names(page, "house"), *names(page, "zone"), *names(page, "line")]
+
+
+def _entry(device: "Device", path: str, page: Page, catalogue: Catalogue) -> Entry | None:
+    try:
+        return catalogue.entry(device.type, device.variant)
+    except CatalogueError as error:
+        page.wrong(f"{path}.type", "the catalogue file is wrong: {said}", said=str(error))
+    except KeyError as error:
+        key = "variant" if device.variant and "variant" in str(error) else "type"
+        page.wrong(f"{path}.{key}", "{said}", said=str(error.args[0]))
+    return None
+
+
+def _device(device: "Device", entry: Entry, path: str, page: Page, series: dict[str, str]) -> None:
+    gives = [f"{v.quantity}.{v.index}" if v.index else v.quantity for v in entry.value]
+    for key, name in device.series.items():
+        if key not in gives:
+            page.wrong(f"{path}.series.{key}", "{type} does not measure {key}; it gives: {known}", type=device.type,
+                       key=key, known=_list(gives))  # fmt: skip
+        elif name and (not SERIES_PATTERN.match(name) or name.partition("/")[2].partition(".")[0] not in QUANTITIES):
+            page.wrong(f"{path}.series.{key}", "{seen} is no series; write place/quantity, for instance {example}",
+                       seen=repr(name), example=f"{device.place}/{key}")  # fmt: skip
+    for name in series_of(device, gives).values():
+        other = series.setdefault(name, device.name)
+        if other != device.name:
+            page.wrong(path, "the series {series} already comes from {other}; give this device another place, "
+                       "an index, or leave the value out with series", series=name, other=other)  # fmt: skip
+    if device.period_s < entry.min_interval_s:
+        page.wrong(f"{path}.period_s", "{type} cannot be asked more often than every {least} s; seen: {seen}",
+                   type=device.type, least=entry.min_interval_s, seen=device.period_s)  # fmt: skip
+
+
+def series_of(device: "Device", gives: Iterable[str]) -> dict[str, str]:
+    """Map each value name of the catalogue entry to its series; what the farm leaves out is not there."""
+    mapped: dict[str, str] = {}
+    for value in gives:
+        if value in device.series:
+            name = device.series[value]
+        else:
+            quantity, _, index = value.partition(".")
+            number = int(index or 0) + device.index
+            name = f"{device.place}/{quantity}" + (f".{number}" if number else "")
+        if name:
+            mapped[value] = name
+    return mapped
+
+
+def _outputs(config: "FarmConfig", page: Page) -> None:
+    outputs = names(page, "output")
+    wired: dict[str, str] = {}
+    for device in config.devices:
+        path = path_of(page, "device", device.name)
+        for channel, output in device.outputs.items():
+            if output not in outputs:
+                page.wrong(f"{path}.outputs.{channel}", "there is no output called {name}; known: {known}",
+                           name=output, known=_list(outputs))  # fmt: skip
+            other = wired.setdefault(output, f"{device.name} channel {channel}")
+            if other != f"{device.name} channel {channel}":
+                page.wrong(f"{path}.outputs.{channel}", "{name} is already wired to {other}", name=output, other=other)
+    for path, row in rows(page, "output"):
+        if isinstance(row.get("id"), str) and row["id"] not in wired:
+            page.wrong(f"{path}.id", "no device has {name} among its outputs", name=str(row["id"]))
+
+
+def _simulation(config: "FarmConfig", page: Page) -> None:
+    simulated = [bus.name for bus in config.buses if bus.port == "sim"]
+    if simulated and "simulation" not in page.data:
+        page.wrong(f"{path_of(page, 'bus', simulated[0])}.port", "the port sim needs a table [simulation]")
+    if config.simulation is None:
+        return
+    for house in config.simulation.houses:
+        if house not in names(page, "house"):
+            page.wrong(f"simulation.houses.{house}", "there is no house called {name}; known: {known}", name=house,
+                       known=_list(names(page, "house")))  # fmt: skip
+    if config.simulation.start and not _is_time(config.simulation.start):
+        page.wrong("simulation.start", "{seen} is no time with a zone; write 2026-03-01T06:00:00+07:00",
+                   seen=repr(config.simulation.start))  # fmt: skip
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _plots(config: "FarmConfig", page: Page) -> None:
+    zones = names(page, "zone")
+    for index, plot in enumerate(config.plots):
+        if plot.place not in zones:
+            page.wrong(f"plot[{index}].place", "there is no zone called {name}; known: {known}", name=plot.place,
+                       known=_list(zones))  # fmt: skip
+
+
+def _list(items: Iterable[str]) -> str:
+    return ", ".join(sorted(i for i in items if i)) or "none"

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From readings to samples: calibration, range, spike, stuck, stale.
+
+The rule it keeps: a value is flagged, never clamped and never dropped; the raw signal stays beside it. A series
+that falls silent gives one sample without a value, so that everybody downstream hears of the silence.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite, isnan, nan
+from typing import Final, NamedTuple, Protocol
+
+from drivers.units import conversion
+from telemetry.quantities import Quantity
+from telemetry.records import Quality, Reading, Sample
+
+STALE_PERIODS: Final = 3
+# A spike is believed once so many readings in a row agree with each other.
+SPIKE_CONFIRMED_BY: Final = 2
+# For how long a healthy probe may repeat one number to its last digit. It follows from the instruments' resolution
+# (0.1 °C, 0.1 % ...) and from how slowly soil moves; quantities that rest by nature are not judged.
+STILL_S: Final[dict[str, float]] = {
+    "air_temperature": 1800.0,
+    "air_humidity": 1800.0,
+    "co2": 1800.0,
+    "ppfd": 900.0,
+    "illuminance": 900.0,
+    "solar_radiation": 900.0,
+    "wind_speed": 1800.0,
+    "water_ph": 3600.0,
+    "water_ec": 3600.0,
+    "leaf_temperature": 1800.0,
+    "soil_moisture": 43200.0,
+    "soil_temperature": 43200.0,
+}
+# Values at which a quantity may stand for hours: no light, no wind, saturated air.
+REST_BELOW: Final[dict[str, float]] = {"ppfd": 5.0, "illuminance": 100.0, "solar_radiation": 5.0, "wind_speed": 0.1}
+REST_ABOVE: Final[dict[str, float]] = {"air_humidity": 99.0}
+
+_CARRIED: Final = int(Quality.COMM | Quality.SENTINEL)
+_UNCALIBRATED: Final = int(Quality.UNCALIBRATED)
+
+
+class Applied(NamedTuple):
+    """What a calibration made of a raw signal."""
+
+    value: float
+    calibration: str
+    uncertainty: float
+    flags: int
+
+
+class CalibrationBook(Protocol):
+    """The active calibrations. ``apply`` gives None where none is on file: the maker's scale is then used."""
+
+    def apply(self, series: str, raw: float, mono_ms: int) -> Applied | None:
+        """Turn ``raw`` (instrument unit) into the canonical unit by the series' active artifact."""
+
+
+class NoCalibrations:
+    """An empty book."""
+
+    def apply(self, series: str, raw: float, mono_ms: int) -> Applied | None:  # noqa: ARG002 the port's shape
+        """Nothing is on file."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPlan:
+    """What the pipeline must know of one series. ``still_s`` 0 means that standing still is not judged."""
+
+    series: str
+    device: str
+    quantity: Quantity
+    unit: str
+    period_s: float
+    still_s: float = 0.0
+    simulated: bool = False
+
+
+def still_s(quantity: Quantity) -> float:
+    """Give how long the quantity may stand still, 0 where it is not judged."""
+    return STILL_S.get(quantity.name, 0.0)
+
+
+@dataclass(slots=True)
+class _Track:
+    plan: SeriesPlan
+    factor: float
+    offset: float
+    flags: int
+    stale_after_ms: int
+    heard_ms: int = 0
+    silent: bool = False
+    locked: bool = False
+    good: float = nan
+    judged_ms: int = 0
+    doubt: list[float] = field(default_factory=list)
+    same_raw: float = nan
+    same_since_ms: int = 0
+
+
+class Pipeline:
+    """Checks every reading of the farm; ``started_ms`` is when listening began."""
+
+    def __init__(self, plans: Iterable[SeriesPlan], book: CalibrationBook, started_ms: int = 0) -> None:
+        self._book = book
+        self._tracks: dict[str, _Track] = {}
+        for plan in plans:
+            factor, offset = conversion(plan.unit, plan.quantity.name)
+            self._tracks[plan.series] = _Track(
+                plan,
+                factor,
+                offset,
+                int(Quality.SIMULATED) if plan.simulated else 0,
+                round(STALE_PERIODS * plan.period_s * 1000.0),
+                heard_ms=started_ms,
+            )
+
+    @property
+    def plans(self) -> Mapping[str, SeriesPlan]:
+        """The known series."""
+        return {series: track.plan for series, track in self._tracks.items()}
+
+    def take(self, reading: Reading) -> Sample | None:
+        """Make the sample of one reading; None for a series that the farm does not know."""
+        track = self._tracks.get(reading.series)
+        if track is None:
+            return None
+        quality = reading.quality | track.flags | (Quality.LOCKED if track.locked else 0)
+        if isnan(reading.raw):
+            # An instrument that answers with a fault code is heard; a bus that got no answer is not.
+            if not quality & _CARRIED:
+                quality |= Quality.COMM
+            if not quality & Quality.COMM:
+                self._hear(track, reading.mono_ms)
+            return Sample(reading.series, reading.mono_ms, nan, nan, int(quality))
+        self._hear(track, reading.mono_ms)
+        applied = self._book.apply(reading.series, reading.raw, reading.mono_ms)
+        if applied is None:
+            applied = Applied(reading.raw * track.factor + track.offset, "", nan, _UNCALIBRATED)
+        quality |= applied.flags | self._judge(track, applied.value, reading.raw, reading.mono_ms)
+        return Sample(
+            reading.series,
+            reading.mono_ms,
+            reading.raw,
+            applied.value,
+            int(quality),
+            applied.calibration,
+            applied.uncertainty,
+        )
+
+    def sweep(self, mono_ms: int) -> list[Sample]:
+        """Give one sample without a value for each series that has been silent for three periods."""
+        fallen = []
+        for series, track in self._tracks.items():
+            if not track.silent and mono_ms - track.heard_ms > track.stale_after_ms:
+                track.silent = True
+                track.doubt.clear()
+                quality = Quality.STALE | track.flags | (Quality.LOCKED if track.locked else 0)
+                fallen.append(Sample(series, mono_ms, nan, nan, int(quality)))
+        return fallen
+
+    def lock(self, series: str, locked: bool) -> None:
+        """Take a series out of control (its samples carry LOCKED), or give it back; KeyError if unknown."""
+        track = self._tracks[series]
+        track.locked = locked
+        if not locked:
+            # The value may have moved by any amount while the probe was in the beaker.
+            track.good = nan
+            track.doubt.clear()
+
+    def forget(self, series: str) -> None:
+        """Start judging a series anew, as after another calibration; KeyError if unknown."""
+        self.lock(series, self._tracks[series].locked)
+        self._tracks[series].good = nan
+
+    def _hear(self, track: _Track, mono_ms: int) -> None:
+        if track.silent:
+            track.silent = False
+            track.good = nan
+        track.heard_ms = mono_ms
+
+    def _judge(self, track: _Track, value: float, raw: float, mono_ms: int) -> int:
+        quantity = track.plan.quantity
+        if not isfinite(value) or not quantity.low <= value <= quantity.high:
+            return Quality.RANGE
+        flags = 0
+        if track.plan.still_s and self._stands_still(track, value, raw, mono_ms):
+            flags |= Quality.STUCK
+        if isfinite(quantity.rate_per_min) and self._jumps(track, value, mono_ms):
+            flags |= Quality.SPIKE
+        return flags
+
+    def _stands_still(self, track: _Track, value: float, raw: float, mono_ms: int) -> bool:
+        name = track.plan.quantity.name
+        resting = value < REST_BELOW.get(name, -float("inf")) or value > REST_ABOVE.get(name, float("inf"))
+        if raw != track.same_raw or resting:
+            track.same_raw = raw
+            track.same_since_ms = mono_ms
+            return False
+        return mono_ms - track.same_since_ms >= track.plan.still_s * 1000.0
+
+    def _jumps(self, track: _Track, value: float, mono_ms: int) -> bool:
+        # Between two readings a quantity may move by its rate; missed readings in between widen the step.
+        per_ms = track.plan.quantity.rate_per_min / 60000.0
+        period_ms = track.plan.period_s * 1000.0
+        step = per_ms * max(float(mono_ms - track.judged_ms), period_ms)
+        track.judged_ms = mono_ms
+        if isnan(track.good) or abs(value - track.good) <= step:
+            track.doubt.clear()
+        else:
+            if track.doubt and abs(value - track.doubt[-1]) > per_ms * period_ms:
+                track.doubt.clear()
+            track.doubt.append(value)
+            if len(track.doubt) <= SPIKE_CONFIRMED_BY:
+                return True
+            track.doubt.clear()
+        track.good = value
+        return False
