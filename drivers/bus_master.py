@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One Modbus RTU bus without its wire: the scheduler's jobs through the protocol core, bytes and time as arguments.
+
+The rule it keeps: every job ends in exactly one outcome, and a value only in a fresh one. The same object is
+driven by asyncio (:mod:`drivers.bus`) and by the virtual line of the simulation.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from drivers.line_settings import LineSettings
+from drivers.merged_reads import with_neighbours
+from drivers.modbus_pdu import BROADCAST, MAX_READ_REGISTERS, REGISTER_READS, Request, RequestError, read
+from drivers.modbus_rtu import Event, Failure, Reply, RtuMaster, Stray
+from drivers.ports import Fault
+from drivers.scheduler import Answer, Deliver, Device, Health, Job, Rank, Scheduler, Transaction
+
+# Sent once when a line opens. Its CRC is wrong, so no device answers; what comes back is the adapter's echo.
+ECHO_TEST: Final = b"\x00\x55\xaa\x00\xff"
+ECHO_WAIT_S: Final = 0.05
+BABBLE_S: Final = 1.0
+BUSY_AGAIN_S: Final = 0.2
+ADDRESS_FAULTS: Final = frozenset({2, 3})
+BUSY_CODES: Final = frozenset({5, 6})
+
+
+class Step(NamedTuple):
+    """What the driver of the wire does next: send, then rest until ``look_s``, then listen until ``until_s``."""
+
+    send: bytes
+    look_s: float
+    until_s: float
+
+
+class Turn:
+    """The transaction that is on the line."""
+
+    __slots__ = ("began_s", "device", "jobs", "looks", "probe", "request")
+
+    def __init__(self, jobs: list[Job], request: Request, device: Device, began_s: float, *, probe: bool) -> None:
+        self.jobs = jobs
+        self.request = request
+        self.device = device
+        self.began_s = began_s
+        self.probe = probe
+        self.looks = 0
+
+
+class BusMaster:
+    """Scheduler and core joined. ``report`` takes what concerns a device or the line as a whole."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: LineSettings,
+        report: Deliver,
+        *,
+        core: RtuMaster | None = None,
+        check_echo: bool = True,
+    ) -> None:
+        self.name = name
+        self.core = core if core is not None else RtuMaster(settings)
+        self.report = report
+        self.check_echo = check_echo
+        self.polls = 0
+        self._scheduler = Scheduler()
+        self._turn: Turn | None = None
+        self._test: bytearray | None = None
+        self._test_until_s = 0.0
+        self._tested = not check_echo
+        self._rubbish_s = math.nan  # since when the line is not silent though nobody was asked
+        self._units: dict[int, str] = {}
+
+    # ---- what is asked of the bus --------------------------------------------------------------
+
+    def add_poll(self, transaction: Transaction, period_s: float, deliver: Deliver, now: float) -> Job:
+        """Read again and again; outcomes go to ``deliver``. Give the job back to :meth:`remove` to end it."""
+        if not period_s > 0:
+            raise RequestError(f"{transaction.device}: a poll's period must be above 0 s, not {period_s}")
+        if transaction.request.unit == BROADCAST:
+            raise RequestError(f"{transaction.device}: unit 0 is broadcast, nobody answers a poll")
+        return self._add(Job(transaction, deliver, now, period_s))
+
+    def submit(self, transaction: Transaction, deliver: Deliver, now: float) -> Job:
+        """Do one thing; exactly one outcome goes to ``deliver``."""
+        return self._add(Job(transaction, deliver, now, None))
+
+    def remove(self, job: Job) -> None:
+        """End a poll, or take back a job that has not begun."""
+        turn = self._turn
+        if turn is not None and job in turn.jobs:
+            turn.jobs.remove(job)
+        self._scheduler.close(job)
+
+    def health(self) -> Mapping[str, Health]:
+        """Give each device's health."""
+        return {name: device.health() for name, device in self._scheduler.devices.items()}
+
+    def _add(self, job: Job) -> Job:
+        self._scheduler.add(job)
+        self._units.setdefault(job.transaction.request.unit, job.transaction.device)
+        return job
+
+    # ---- the wire ------------------------------------------------------------------------------
+
+    def line_opened(self, now: float) -> None:
+        """The line is there (again): whether it echoes is not known."""
+        self.core.echo = None
+        self.core.ready_s = now + self.core.silence_s
+        self._tested = not self.check_echo
+        self._test = None
+        self._rubbish_s = math.nan
+
+    def line_lost(self, now: float, detail: str) -> None:
+        """The line is gone: end what was on it, and every one-off job, with a fault."""
+        self.core.abandon(now)
+        turn, self._turn = self._turn, None
+        self._test = None
+        jobs = (turn.jobs if turn is not None else []) + self._scheduler.open_jobs()
+        for job in jobs:
+            if job.period_s is None:
+                self._scheduler.close(job)
+            elif turn is not None and job in turn.jobs:
+                self._scheduler.renew(job, now)
+            job.deliver(Fault(job.transaction.device, "bus.line_down", now, detail))
+
+    def received(self, data: bytes, now: float) -> None:
+        """Take bytes from the wire."""
+        if self._test is not None:
+            self._test += data[:64]
+            self.core.ready_s = now + self.core.silence_s
+            return
+        if self._turn is not None:
+            self._turn.looks += 1
+        for event in self.core.feed(data, now):
+            self._take(event, now)
+
+    def step(self, now: float) -> Step:
+        """Say what to do on the wire at ``now``."""
+        core = self.core
+        if core.deadline_s is not None:
+            if now < core.deadline_s:
+                look_s = now + core.missing * core.character_s if core.missing else now
+                return Step(b"", look_s, core.deadline_s)
+            for event in core.expire(now):
+                self._take(event, now)
+        if self._test is not None and not self._end_test(now):
+            return Step(b"", now, self._test_until_s)
+        if now < core.ready_s:
+            self._drop_overdue(now)
+            return Step(b"", core.ready_s if math.isnan(self._rubbish_s) else now, core.ready_s)
+        self._rubbish_s = math.nan
+        if not self._tested:
+            return self._start_test(now)
+        return self._next(now)
+
+    def _drop_overdue(self, now: float) -> None:
+        """The line does not fall silent: after a while say so, and give up what cannot wait."""
+        if math.isnan(self._rubbish_s):
+            self._rubbish_s = now
+        elif now - self._rubbish_s > BABBLE_S:
+            self._rubbish_s = now
+            self.report(Fault(self.name, "bus.babble", now, "the line never falls silent; a device or adapter talks"))
+            for job in self._scheduler.open_jobs():
+                if job.period_s is None and job.deadline_s < now:
+                    self._scheduler.close(job)
+                    job.deliver(Fault(job.transaction.device, "bus.babble", now, "not sent: the line is not silent"))
+
+    def _start_test(self, now: float) -> Step:
+        self._test = bytearray()
+        core = self.core
+        core.sent_s = now + len(ECHO_TEST) * core.character_s
+        self._test_until_s = core.sent_s + ECHO_WAIT_S
+        core.ready_s = core.sent_s + core.silence_s
+        return Step(ECHO_TEST, now, self._test_until_s)
+
+    def _end_test(self, now: float) -> bool:
+        if self._test is None or now < self._test_until_s:
+            return False
+        self.core.echo = ECHO_TEST in self._test
+        self._test, self._tested = None, True
+        return True
+
+    # ---- choosing ------------------------------------------------------------------------------
+
+    def _next(self, now: float) -> Step:
+        scheduler = self._scheduler
+        job = scheduler.pick(now)
+        if job is None or (job.transaction.rank > Rank.SUSPECT and not job.attempts):
+            probe = scheduler.probe(now, idle=job is None)
+            if probe is not None:
+                if job is not None:
+                    scheduler.put(job, now)
+                return self._launch(probe, probe.transaction.request, now, probe=True)
+        while job is not None:
+            step = self._try(job, now)
+            if step is not None:
+                return step
+            job = scheduler.pick(now)
+        return Step(b"", now, max(scheduler.wake_s(), now))
+
+    def _try(self, job: Job, now: float) -> Step | None:
+        """Send this job if it may be sent now; else put it where it belongs and give None."""
+        transaction = job.transaction
+        device = self._scheduler.device(transaction.device)
+        if job.period_s is None and now > job.deadline_s and not job.attempts:
+            self._finish(job, Fault(device.name, "bus.overdue", now, "not sent: it waited too long for the line"))
+            return None
+        if device.dead and job.period_s is None and transaction.rank == Rank.SENSOR:
+            self._finish(job, Fault(device.name, "bus.dead", now))
+            return None
+        request = transaction.request
+        clear_s = self.core.clear_at(request, now)
+        if clear_s > now:
+            tagged = self._tagged(job, device, now)
+            if tagged is not None:
+                request = tagged
+            elif transaction.rank != Rank.ACTUATOR and not device.misses:
+                self._scheduler.put(job, clear_s)
+                return None
+        elif job.period_s is not None and len(device.polls) > 1:
+            return self._launch_merged(job, device, now)
+        return self._launch(job, request, now)
+
+    def _tagged(self, job: Job, device: Device, now: float) -> Request | None:
+        """Ask for more registers than wanted, so that an older answer is known by its length."""
+        base = job.transaction.request
+        if base.function not in REGISTER_READS:
+            return None
+        declared = job.transaction.spare
+        spare = device.spares.get(base, 1) if declared is None else declared
+        for more in range(1, min(spare, MAX_READ_REGISTERS - base.count, 0x10000 - base.address - base.count) + 1):
+            request = read(base.unit, base.function, base.address, base.count + more)
+            if self.core.clear_at(request, now) <= now:
+                return request
+        return None
+
+    def _launch_merged(self, job: Job, device: Device, now: float) -> Step:
+        """Read neighbouring registers of other polls along, if they are nearly due."""
+        jobs, request = with_neighbours(job, device, now)
+        if len(jobs) > 1 and self.core.clear_at(request, now) > now:
+            return self._launch(job, job.transaction.request, now)
+        for other in jobs[1:]:
+            other.ticket += 1
+        return self._launch_all(jobs, request, now, probe=False)
+
+    def _launch(self, job: Job, request: Request, now: float, *, probe: bool = False) -> Step:
+        return self._launch_all([job], request, now, probe=probe)
+
+    def _launch_all(self, jobs: list[Job], request: Request, now: float, *, probe: bool) -> Step:
+        core, job = self.core, jobs[0]
+        device = self._scheduler.device(job.transaction.device)
+        limit_s = job.transaction.timeout_max_s
+        if probe:
+            timeout_s = device.probe_timeout_s(limit_s)
+        else:
+            timeout_s = device.timeout_s(0 if device.dead else job.attempts, limit_s)
+        self._turn = Turn(jobs, request, device, now, probe=probe)
+        self.polls += 1
+        frame = core.start(request, now, timeout_s, liveness=True)
+        look_s = now
+        if not (math.isnan(device.early_s) or device.misses or request.reply_may_equal_request):
+            look_s = core.sent_s + device.early_s + (request.reply_length + 3) * core.character_s
+        return Step(frame, look_s, core.deadline_s or now)
+
+    # ---- what came of it -----------------------------------------------------------------------
+
+    def _take(self, event: Event, now: float) -> None:
+        if isinstance(event, Stray):
+            self._take_stray(event, now)
+            return
+        turn, self._turn = self._turn, None
+        if turn is None:
+            return
+        if isinstance(event, Reply):
+            self._take_reply(turn, event, now)
+        elif event.kind == "exception":
+            self._take_exception(turn, event, now)
+        else:
+            self._take_failure(turn, event, now)
+
+    def _take_stray(self, event: Stray, now: float) -> None:
+        name = self._units.get(event.unit)
+        if event.kind != "late" or name is None:
+            return
+        device = self._scheduler.device(name)
+        device.errors["late"] = device.errors.get("late", 0) + 1
+        device.learn(event.latency_s)
+        self._alive(device, now)
+
+    def _alive(self, device: Device, now: float) -> None:
+        if self._scheduler.revived(device, now):
+            self.report(Fault(device.name, "bus.back", now))
+
+    def _take_reply(self, turn: Turn, reply: Reply, now: float) -> None:
+        device = turn.device
+        if not reply.fresh:
+            device.misses = 0
+            self._ambiguous(turn, now)
+            self._alive(device, now)
+            return
+        self._aim(turn, reply.latency_s)
+        device.answered(reply.latency_s, now)
+        sent = turn.request
+        measured_s = reply.at_s - (sent.reply_length + 3) * self.core.character_s
+        for job in turn.jobs:
+            wanted = job.transaction.request
+            payload = reply.payload
+            if wanted is not sent:
+                start = 2 * (wanted.address - sent.address)
+                payload = payload[start : start + 2 * wanted.count]
+            self._finish(job, Answer(device.name, wanted, payload, measured_s, reply.latency_s))
+        self._alive(device, now)
+
+    def _aim(self, turn: Turn, latency_s: float) -> None:
+        """Look for the next answer so that one look finds it nearly whole; two at most see its end exactly."""
+        device, character_s = turn.device, self.core.character_s
+        if turn.looks <= 1 and not math.isnan(device.early_s):
+            device.early_s = max(0.0, device.early_s - character_s)
+        elif math.isnan(device.early_s):
+            device.early_s = max(0.0, latency_s - 2 * character_s)
+        else:
+            device.early_s += 0.25 * (max(0.0, latency_s - character_s) - device.early_s)
+
+    def _ambiguous(self, turn: Turn, now: float) -> None:
+        for job in turn.jobs:
+            clear_s = self.core.clear_at(job.transaction.request, now)
+            if job.period_s is not None:
+                job.attempts = 0
+                self._scheduler.put(job, clear_s)
+            else:
+                self._again(job, clear_s, Fault(turn.device.name, "bus.ambiguous", now, "an older answer may be it"))
+
+    def _take_exception(self, turn: Turn, event: Failure, now: float) -> None:
+        device = turn.device
+        device.errors["exception"] = device.errors.get("exception", 0) + 1
+        device.misses = device.damaged = 0
+        fault = Fault(device.name, f"bus.exception.{event.code}", now, event.detail)
+        for job in turn.jobs:
+            wanted = job.transaction.request
+            if event.code in ADDRESS_FAULTS and wanted is not turn.request:
+                if len(turn.jobs) > 1:
+                    device.merges = False
+                else:
+                    device.spares[wanted] = 0
+                self._scheduler.put(job, self.core.clear_at(wanted, now))
+            elif event.code in BUSY_CODES:
+                self._again(job, now + BUSY_AGAIN_S, fault)
+            else:
+                self._finish(job, fault)
+        self._alive(device, now)
+
+    def _take_failure(self, turn: Turn, event: Failure, now: float) -> None:
+        device = turn.device
+        if event.kind == "echo" and self.core.echo is None:
+            self._tested = not self.check_echo
+        newly_dead = self._scheduler.missed(device, event.kind)
+        fault = Fault(device.name, f"bus.{event.kind}", now, event.detail)
+        if turn.probe:
+            for job in turn.jobs:
+                self._scheduler.probed(job, turn.began_s, now + self.core.silence_s)
+            return
+        if newly_dead:
+            fault = Fault(device.name, "bus.dead", now, f"no usable answer; last: {event.kind}")
+            self.report(fault)
+        for job in turn.jobs:
+            if job.period_s is None:
+                self._again(job, now, fault)
+            elif device.dead:
+                job.deliver(fault)
+                device.parked.append(job)
+            else:
+                job.attempts += 1
+                self._scheduler.put(job, now)
+
+    def _again(self, job: Job, at_s: float, fault: Fault) -> None:
+        """Give a job another chance at ``at_s`` if it has one left, else end it with ``fault``."""
+        device = self._scheduler.device(job.transaction.device)
+        job.attempts += 1
+        if job.attempts <= job.transaction.retries and not device.dead:
+            self._scheduler.put(job, at_s)
+        else:
+            self._finish(job, fault)
+
+    def _finish(self, job: Job, outcome: Answer | Fault) -> None:
+        if job.period_s is None:
+            self._scheduler.close(job)
+        else:
+            self._scheduler.renew(job, outcome.measured_at_s if isinstance(outcome, Answer) else outcome.at_s)
+        job.deliver(outcome)
