@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Modbus RTU bus on an event loop: opens the line, drives :class:`BusMaster`, opens it again when it goes.
+
+The rule it keeps: one task, time only from ``loop.time()``, no wait without an end. The kernel's buffer collects
+an answer while the task sleeps to its expected end, so that a poll costs three wake-ups and not one a byte.
+"""
+
+import asyncio
+import math
+import selectors
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from drivers.bus_master import BusMaster
+from drivers.line_settings import LineSettings
+from drivers.modbus_rtu import RtuMaster
+from drivers.ports import ByteStream, Fault, LineDown, StreamOpener
+from drivers.scheduler import Deliver, Health, Job, Outcome, Transaction
+
+REOPEN_FIRST_S: Final = 0.1
+REOPEN_LAST_S: Final = 1.0
+IDLE_WAIT_S: Final = 60.0
+
+
+def fine_timer_loop() -> asyncio.AbstractEventLoop:
+    """Give an event loop whose timers are exact to microseconds; epoll and poll round up to milliseconds."""
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+
+class Bus:
+    """One field bus. Register polls, start :meth:`run` as its one task, submit what comes up."""
+
+    def __init__(
+        self,
+        opener: StreamOpener,
+        settings: LineSettings,
+        report: Callable[[Fault], None],
+        *,
+        name: str = "bus",
+        core: RtuMaster | None = None,
+        check_echo: bool = True,
+    ) -> None:
+        self.name = name
+        self._opener = opener
+        self._report = report
+        self._master = BusMaster(name, settings, self._report_outcome, core=core, check_echo=check_echo)
+        self._listening: asyncio.Timeout | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._changed = False
+        self.up = False
+
+    # ---- asked from outside --------------------------------------------------------------------
+
+    def poll(self, transaction: Transaction, period_s: float, deliver: Deliver) -> Job:
+        """Read every ``period_s``; each :class:`Answer` or :class:`Fault` goes to ``deliver`` in the bus task."""
+        job = self._master.add_poll(transaction, period_s, deliver, self._now())
+        self._wake()
+        return job
+
+    def remove(self, job: Job) -> None:
+        """End a poll."""
+        self._master.remove(job)
+
+    def submit(self, transaction: Transaction) -> asyncio.Future[Outcome]:
+        """Do one thing; the future gets its :class:`Answer` or :class:`Fault`, never an exception of the bus."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def deliver(outcome: Outcome) -> None:
+            if not future.done():
+                future.set_result(outcome)
+
+        self._master.submit(transaction, deliver, self._now())
+        self._wake()
+        return future
+
+    def health(self) -> Mapping[str, Health]:
+        """Give each device's latency, errors by kind and last good answer."""
+        return self._master.health()
+
+    @property
+    def polls(self) -> int:
+        """How many requests were sent."""
+        return self._master.polls
+
+    # ---- the one task --------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve the bus until cancelled. A line that goes away is a fault, reported once, and tried again."""
+        self._loop = asyncio.get_running_loop()
+        wait_s = REOPEN_FIRST_S
+        told = ""
+        while True:
+            try:
+                stream = await self._opener.open()
+            except LineDown as down:
+                told = self._tell(down, told)
+                self._master.line_lost(self._now(), str(down))
+                await asyncio.sleep(wait_s)
+                wait_s = min(REOPEN_LAST_S, wait_s * 2)
+                continue
+            wait_s = REOPEN_FIRST_S
+            try:
+                self._master.line_opened(self._now())
+                self.up = True
+                if told:
+                    self._report(Fault(self.name, "bus.line_back", self._now()))
+                    told = ""
+                await self._serve(stream, self._loop)
+            except LineDown as down:
+                told = self._tell(down, told)
+                self._master.line_lost(self._now(), str(down))
+            finally:
+                self.up = False
+                stream.close()
+            await asyncio.sleep(wait_s)
+
+    async def _serve(self, stream: ByteStream, loop: asyncio.AbstractEventLoop) -> None:
+        master = self._master
+        while True:
+            step = master.step(loop.time())
+            if step.send:
+                stream.discard_input()
+                await stream.write(step.send)
+            if step.look_s > loop.time():
+                await _sleep_until(loop, step.look_s)
+                if step.look_s >= step.until_s and not step.send:
+                    continue
+            data = await self._listen(stream, step.until_s)
+            if data:
+                master.received(data, loop.time())
+
+    async def _listen(self, stream: ByteStream, until_s: float) -> bytes:
+        """Wait for bytes; an end of the wait or a new job gives none."""
+        until_s = min(until_s, self._now() + IDLE_WAIT_S)
+        try:
+            async with asyncio.timeout_at(until_s) as wait:
+                if self._changed:
+                    self._changed = False
+                    return b""
+                self._listening = wait
+                return await stream.read()
+        except TimeoutError:
+            return b""
+        finally:
+            self._listening = None
+            self._changed = False
+
+    # ---- helpers -------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        self._changed = True
+        if self._listening is not None and not self._listening.expired():
+            self._listening.reschedule(self._now())
+
+    def _tell(self, down: LineDown, told: str) -> str:
+        text = f"{down.seen}; {down.hint}"
+        if text != told:
+            self._report(Fault(self.name, "bus.line_down", self._now(), text))
+        return text
+
+    def _report_outcome(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Fault):
+            self._report(outcome)
+
+    def _now(self) -> float:
+        return (self._loop or asyncio.get_event_loop()).time()
+
+
+async def _sleep_until(loop: asyncio.AbstractEventLoop, when_s: float) -> None:
+    """Sleep to an instant of the loop's clock (``asyncio.sleep`` would add the time since it was computed)."""
+    future: asyncio.Future[None] = loop.create_future()
+    timer = loop.call_at(when_s if math.isfinite(when_s) else loop.time(), _resolve, future)
+    try:
+        await future
+    finally:
+        timer.cancel()
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
