@@ -188,11 +188,14 @@ class BusMaster:
         scheduler = self._scheduler
         job = scheduler.pick(now)
         if job is None or (job.transaction.rank > Rank.SUSPECT and not job.attempts):
-            probe = scheduler.probe(now, idle=job is None)
+            idle = job is None
+            probe = scheduler.probe(now, idle=idle)
             if probe is not None:
                 if job is not None:
                     scheduler.put(job, now)
-                return self._launch(probe, probe.transaction.request, now, probe=True)
+                limit_s = probe.transaction.timeout_max_s
+                wait_s = scheduler.device(probe.transaction.device).probe_timeout_s(limit_s, idle=idle)
+                return self._launch_all([probe], probe.transaction.request, now, probe_s=wait_s)
         while job is not None:
             step = self._try(job, now)
             if step is not None:
@@ -243,20 +246,18 @@ class BusMaster:
             return self._launch(job, job.transaction.request, now)
         for other in jobs[1:]:
             other.ticket += 1
-        return self._launch_all(jobs, request, now, probe=False)
+        return self._launch_all(jobs, request, now)
 
-    def _launch(self, job: Job, request: Request, now: float, *, probe: bool = False) -> Step:
-        return self._launch_all([job], request, now, probe=probe)
+    def _launch(self, job: Job, request: Request, now: float) -> Step:
+        return self._launch_all([job], request, now)
 
-    def _launch_all(self, jobs: list[Job], request: Request, now: float, *, probe: bool) -> Step:
+    def _launch_all(self, jobs: list[Job], request: Request, now: float, *, probe_s: float | None = None) -> Step:
         core, job = self.core, jobs[0]
         device = self._scheduler.device(job.transaction.device)
-        limit_s = job.transaction.timeout_max_s
-        if probe:
-            timeout_s = device.probe_timeout_s(limit_s)
-        else:
-            timeout_s = device.timeout_s(0 if device.dead else job.attempts, limit_s)
-        self._turn = Turn(jobs, request, device, now, probe=probe)
+        timeout_s = probe_s
+        if timeout_s is None:
+            timeout_s = device.timeout_s(0 if device.dead else job.attempts, job.transaction.timeout_max_s)
+        self._turn = Turn(jobs, request, device, now, probe=probe_s is not None)
         self.polls += 1
         frame = core.start(request, now, timeout_s, liveness=True)
         look_s = now

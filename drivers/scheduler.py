@@ -26,7 +26,9 @@ PROBE_SHARE: Final = 0.028
 IDLE_PROBE_SHARE: Final = 0.1
 PROBE_EVERY_S: Final = 6.0  # one dead device is asked no oftener than this on a busy bus
 IDLE_PROBE_EVERY_S: Final = 1.0  # ... and on an idle one
-PATIENT_PROBE: Final = 8  # every so many probes waits longer, for a device that came back slow
+PATIENT_PROBE: Final = 32  # every so many probes waits longer, for a device that came back slow
+IDLE_PATIENT_PROBE: Final = 4
+BUSY_PATIENCE_S: Final = 0.08
 ACTUATOR_RUN: Final = 16  # so many actuator jobs in a row let one sensor through
 MAX_JOBS: Final = 1024
 
@@ -140,10 +142,14 @@ class Device:
         base = FIRST_S if math.isnan(self.latency_s) else max(FLOOR_S, self.latency_s + 6 * self.spread_s)
         return min(limit_s, base * float(1 << min(attempt, 8)))
 
-    def probe_timeout_s(self, limit_s: float) -> float:
-        """How long a probe of the dead waits: mostly as short as its life was, now and then patiently."""
-        if math.isnan(self.latency_s) or self.probes % PATIENT_PROBE == PATIENT_PROBE - 1:
-            return self.timeout_s(1 + self.probes // PATIENT_PROBE, limit_s)
+    def probe_timeout_s(self, limit_s: float, *, idle: bool) -> float:
+        """How long a probe of the dead waits: as its life was, now and then patiently if it came back slow."""
+        if math.isnan(self.latency_s):
+            return min(limit_s, FIRST_S) if idle else min(limit_s, BUSY_PATIENCE_S)
+        if idle and self.probes % IDLE_PATIENT_PROBE == IDLE_PATIENT_PROBE - 1:
+            return self.timeout_s(1 + self.probes // IDLE_PATIENT_PROBE, limit_s)
+        if not idle and self.probes % PATIENT_PROBE == PATIENT_PROBE - 1:
+            return min(limit_s, BUSY_PATIENCE_S)
         return min(self.timeout_s(0, limit_s), max(0.008, self.latency_s + 4 * self.spread_s + 0.002))
 
     def health(self) -> Health:
