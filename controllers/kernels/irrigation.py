@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When each zone starts and stops watering: schedule, soil moisture, radiation sum, VPD sum, a plan, the safe rule.
+
+The rules it keeps. One zone's bad sensor touches that zone alone: it goes over to its safe rule (so many litres every
+so many hours of monotonic time) and back by itself. Whatever the strategy wants, rest, longest run, litres a day and
+zones at once hold. Every zone gets a code each tick, also for doing nothing.
+
+Tables: ``zp`` parameters [Z_*], ``zs`` state [R_*], ``zx`` inputs [I_*] (NaN: no trusted value), one row per zone;
+litres given come from ``os`` [S_*], kept by the safety kernel, which is the one account of water. A new strategy is a
+number here, a line in ``trigger`` and an entry in ``controllers.strategies.STRATEGIES``.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from controllers.kernels import codes
+from controllers.kernels import columns as c
+from controllers.kernels.jit import njit
+
+Floats = npt.NDArray[np.float64]
+
+OFF: Final = 0
+SCHEDULE: Final = 1
+MOISTURE: Final = 2
+RADIATION_SUM: Final = 3
+VPD_SUM: Final = 4
+PLANNED: Final = 5
+
+BLOCKED_MS: Final = 60_000.0  # a run whose valve safety keeps shut gives its place to the next zone after so long
+SMALLEST_SHARE: Final = 0.1  # a watering that the day's cap leaves less than this share of is not begun
+J_CM2_PER_W_M2_MS: Final = 1.0e-7
+
+
+@njit
+def trigger(z: int, zp: Floats, zs: Floats, zx: Floats) -> tuple[float, float]:
+    """Give the litres that the zone's strategy wants now (NaN: it lacks its sensor, 0: none) and the code why."""
+    strategy = zp[z, c.Z_STRATEGY]
+    dose = zp[z, c.Z_DOSE]
+    if strategy == OFF:
+        return 0.0, float(codes.IDLE_OFF)
+    if strategy == MOISTURE:
+        moisture = zx[z, c.I_MOISTURE]
+        if not math.isfinite(moisture):
+            return math.nan, 0.0
+        return (
+            (dose, float(codes.START_MOISTURE)) if moisture < zp[z, c.Z_START] else (0.0, float(codes.IDLE_WET_ENOUGH))
+        )
+    if strategy == RADIATION_SUM:
+        if not math.isfinite(zx[z, c.I_RADIATION]):
+            return math.nan, 0.0
+        reached = zs[z, c.R_RADIATION] >= zp[z, c.Z_RADIATION]
+        return (dose, float(codes.START_RADIATION)) if reached else (0.0, float(codes.IDLE_WAIT_RADIATION))
+    if strategy == VPD_SUM:
+        if not math.isfinite(zx[z, c.I_VPD]):
+            return math.nan, 0.0
+        reached = zs[z, c.R_VPD] >= zp[z, c.Z_VPD]
+        return (dose, float(codes.START_VPD)) if reached else (0.0, float(codes.IDLE_WAIT_VPD))
+    if strategy == PLANNED:
+        litres = zx[z, c.I_PLANNED_L]
+        if not math.isfinite(litres):
+            return math.nan, 0.0
+        code = zx[z, c.I_PLANNED_CODE]
+        if litres > 0.0:
+            return litres, code if code > 0.0 else float(codes.START_PLANNED)
+        return 0.0, code if code > 0.0 else float(codes.IDLE_NO_NEED)
+    return 0.0, float(codes.IDLE_WAIT_SCHEDULE)
+
+
+@njit
+def wish(z: int, now: float, clock_ok: float, zp: Floats, zs: Floats, zx: Floats) -> tuple[float, float]:
+    """Give litres (0: none) and code after the pending run and the safe rule are seen."""
+    if zs[z, c.R_PENDING_L] > 0.0:
+        return zs[z, c.R_PENDING_L], zs[z, c.R_PENDING_CODE]
+    litres, code = trigger(z, zp, zs, zx)
+    blind = not math.isfinite(litres)
+    timeless = zp[z, c.Z_STRATEGY] == SCHEDULE and clock_ok == 0.0
+    if not blind and not timeless:
+        return litres, code
+    if zp[z, c.Z_SAFE_DOSE] <= 0.0:
+        return 0.0, float(codes.IDLE_NO_DATA_CLOSED)
+    if now - zs[z, c.R_ENDED] >= zp[z, c.Z_SAFE_EVERY]:
+        return zp[z, c.Z_SAFE_DOSE], float(codes.START_SAFE_RULE)
+    return 0.0, float(codes.IDLE_CLOCK if timeless else codes.IDLE_SAFE_RULE)
+
+
+@njit
+def in_hours(minute: float, start: float, end: float) -> bool:
+    """Whether a minute of the day lies in [start, end), which may pass midnight."""
+    if start <= end:
+        return start <= minute < end
+    return minute >= start or minute < end
+
+
+@njit
+def continue_run(z: int, dt: float, now: float, zp: Floats, zs: Floats, zx: Floats, os: Floats) -> float:
+    """Give the code why a run ends now, or 0 to go on."""
+    valve = int(zp[z, c.Z_VALVE])
+    given = os[valve, c.S_TOTAL_L] - zs[z, c.R_START_L]
+    step_l = zp[z, c.Z_FLOW] * dt / 60_000.0
+    if zp[z, c.Z_STRATEGY] == MOISTURE and zs[z, c.R_START_CODE] == codes.START_MOISTURE:
+        moisture = zx[z, c.I_MOISTURE]
+        if moisture >= zp[z, c.Z_TARGET]:
+            return float(codes.STOP_TARGET)
+        if not math.isfinite(moisture) and given >= zp[z, c.Z_SAFE_DOSE]:
+            return float(codes.STOP_SENSOR_LOST)
+    if given + 0.5 * step_l >= zs[z, c.R_TARGET_L]:
+        return float(codes.STOP_GIVEN)
+    if now - zs[z, c.R_STARTED] + dt > zp[z, c.Z_RUN_MAX]:
+        return float(codes.STOP_RUN_MAX)
+    if os[valve, c.S_LEVEL] <= 0.0 and now - max(zs[z, c.R_STARTED], os[valve, c.S_SINCE]) >= BLOCKED_MS:
+        return float(codes.STOP_BLOCKED)
+    if os[valve, c.S_DAY_L] + step_l > zp[z, c.Z_CAP]:
+        return float(codes.STOP_CAP)
+    return 0.0
+
+
+@njit
+def bar_start(
+    z: int,
+    now: float,
+    minute: float,
+    litres: float,
+    code: float,
+    zp: Floats,
+    zs: Floats,
+    zx: Floats,
+    os: Floats,
+    ls: Floats,
+) -> float:
+    """Give the code that keeps a wanted watering of ``litres`` from starting, or 0."""
+    if ls[int(zp[z, c.Z_LINE]), c.T_STOP] != 0.0:
+        return float(codes.IDLE_LINE_STOPPED)
+    if now < os[int(zp[z, c.Z_VALVE]), c.S_FAULT_UNTIL]:
+        return float(codes.IDLE_FAULT)
+    if minute >= 0.0 and not in_hours(minute, zp[z, c.Z_FROM], zp[z, c.Z_TO]):
+        return float(codes.IDLE_OUTSIDE_HOURS)
+    if now - zs[z, c.R_ENDED] < zp[z, c.Z_REST]:
+        return float(codes.IDLE_RESTING)
+    if zx[z, c.I_MOISTURE] >= zp[z, c.Z_WET] and code != codes.START_MOISTURE:
+        return float(codes.IDLE_TOO_WET)
+    left = zp[z, c.Z_CAP] - os[int(zp[z, c.Z_VALVE]), c.S_DAY_L]
+    return float(codes.IDLE_CAP) if left < SMALLEST_SHARE * litres else 0.0
+
+
+@njit
+def gather(z: int, dt: float, now: float, grace: float, zp: Floats, zs: Floats, zx: Floats, os: Floats) -> None:
+    """Keep the zone's sums, its pending run and the end of its last watering, by whomever it was opened."""
+    radiation, vpd = zx[z, c.I_RADIATION], zx[z, c.I_VPD]
+    if radiation > 0.0:
+        zs[z, c.R_RADIATION] += radiation * dt * J_CM2_PER_W_M2_MS
+    if vpd > 0.0:
+        zs[z, c.R_VPD] += vpd * dt / 3_600_000.0
+    if zx[z, c.I_DUE_L] > 0.0:
+        zs[z, c.R_PENDING_L] = zx[z, c.I_DUE_L]
+        zs[z, c.R_PENDING_UNTIL] = now + grace
+        zs[z, c.R_PENDING_CODE] = codes.START_SCHEDULE
+    if now > zs[z, c.R_PENDING_UNTIL]:
+        zs[z, c.R_PENDING_L] = 0.0
+    is_open = os[int(zp[z, c.Z_VALVE]), c.S_LEVEL] > 0.0
+    if zs[z, c.R_OPEN] > 0.0 and not is_open:
+        zs[z, c.R_ENDED] = now
+    zs[z, c.R_OPEN] = 1.0 if is_open else 0.0
+
+
+@njit
+def start_run(z: int, now: float, litres: float, code: float, zp: Floats, zs: Floats, os: Floats) -> None:
+    """Begin a run of ``litres``, or of what the day's cap leaves."""
+    valve = int(zp[z, c.Z_VALVE])
+    zs[z, c.R_RUNNING] = 1.0
+    zs[z, c.R_STARTED] = now
+    zs[z, c.R_START_L] = os[valve, c.S_TOTAL_L]
+    zs[z, c.R_TARGET_L] = min(litres, zp[z, c.Z_CAP] - os[valve, c.S_DAY_L])
+    zs[z, c.R_START_CODE] = code
+    zs[z, c.R_CODE] = code
+    zs[z, c.R_RADIATION] = 0.0
+    zs[z, c.R_VPD] = 0.0
+    zs[z, c.R_PENDING_L] = 0.0
+    zs[z, c.R_RUNS] += 1.0
+
+
+@njit
+def decide(
+    now: float,
+    dt: float,
+    minute: float,
+    clock_ok: float,
+    grace: float,
+    zp: Floats,
+    zs: Floats,
+    zx: Floats,
+    os: Floats,
+    lp: Floats,
+    ls: Floats,
+    busy: Floats,
+    want: Floats,
+) -> None:
+    """Decide every zone: writes R_CODE and, by valve, ``want`` (0 or 1).
+
+    ``now``, ``dt``, ``grace`` [ms]; ``minute`` of the local day, -1 while the clock is not trusted (then the allowed
+    hours cannot hold); ``busy`` is scratch, one entry per line.
+    """
+    busy[:] = 0.0
+    for z in range(zp.shape[0]):
+        gather(z, dt, now, grace, zp, zs, zx, os)
+        if zs[z, c.R_RUNNING] > 0.0:
+            end = continue_run(z, dt, now, zp, zs, zx, os)
+            if end != 0.0:
+                zs[z, c.R_RUNNING] = 0.0
+                zs[z, c.R_ENDED] = now
+                zs[z, c.R_CODE] = end
+            else:
+                busy[int(zp[z, c.Z_LINE])] += 1.0
+                zs[z, c.R_CODE] = zs[z, c.R_START_CODE]
+    for z in range(zp.shape[0]):
+        ended = zs[z, c.R_ENDED] == now
+        if zs[z, c.R_RUNNING] == 0.0 and not ended:
+            line = int(zp[z, c.Z_LINE])
+            litres, code = wish(z, now, clock_ok, zp, zs, zx)
+            if litres > 0.0:
+                bar = bar_start(z, now, minute, litres, code, zp, zs, zx, os, ls)
+                if bar == 0.0 and busy[line] >= lp[line, c.L_ZONES_AT_ONCE]:
+                    bar = float(codes.IDLE_QUEUED)
+                if bar == 0.0:
+                    start_run(z, now, litres, code, zp, zs, os)
+                    busy[line] += 1.0
+                else:
+                    zs[z, c.R_CODE] = bar
+            else:
+                zs[z, c.R_CODE] = code
+        want[int(zp[z, c.Z_VALVE])] = zs[z, c.R_RUNNING]

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ways a zone can be watered: their names in farm.toml, their numbers, what each needs, and who plans.
+
+The rule it keeps: all strategies share one interface. The kernel's own are a number and a line in
+``kernels.irrigation.trigger``. One that thinks longer than a tick (water balance, adaptive) is a ``Planner``: asked
+every ``period_s``, it answers litres wanted now, and the kernel treats its answer like any other wish (strategy
+``planned``), with the same rest, caps and safe rule; a plan that is not renewed within three periods is no plan.
+"""
+
+from typing import Final, NamedTuple, Protocol
+
+from controllers.kernels import irrigation
+from controllers.ticks import TickInput
+
+
+class StrategyEntry(NamedTuple):
+    """One strategy: its stored number, the zone fields that must be positive, and the quantity it cannot do without."""
+
+    number: int
+    needs: tuple[str, ...]
+    quantity: str = ""
+
+
+STRATEGIES: Final[dict[str, StrategyEntry]] = {
+    "off": StrategyEntry(irrigation.OFF, ()),
+    "schedule": StrategyEntry(irrigation.SCHEDULE, ("schedule",)),
+    "moisture": StrategyEntry(irrigation.MOISTURE, ("start_pct", "target_pct", "dose_l"), "soil_moisture"),
+    "radiation_sum": StrategyEntry(irrigation.RADIATION_SUM, ("radiation_start_j_cm2", "dose_l"), "solar_radiation"),
+    "vpd_sum": StrategyEntry(irrigation.VPD_SUM, ("vpd_start_kpa_h", "dose_l"), "air_humidity"),
+    "planned": StrategyEntry(irrigation.PLANNED, ()),
+}
+
+
+class Proposal(NamedTuple):
+    """What a planner wants for one zone now: litres (0: no need, nan: cannot tell) and the reason code (0: plain)."""
+
+    litres: float
+    code: int = 0
+
+
+class Planner(Protocol):
+    """Thinks for one zone at its own pace; deterministic, with no clock and no I/O of its own."""
+
+    period_s: float
+
+    def plan(self, tick: TickInput, given_l: float) -> Proposal:
+        """Give the wish of this moment; ``given_l`` is all the water that the zone's valve has ever let through."""
