@@ -14,19 +14,20 @@ import functools
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from telemetry.columns import (
-    NOT_DECIMAL,
+    UNKNOWN,
     ColumnError,
     Cursor,
     Floats,
+    Groups,
     Ints,
-    by_series,
+    Shape,
     decode_floats,
     decode_ints,
     encode_floats,
@@ -40,6 +41,8 @@ RECORDS_MAX: Final = 20_000
 BODY_MAX: Final = 4_000_000
 NAMES_MAX: Final = 20_000
 
+# Nothing known of a series: no decimals, no base, no bits.
+_NEW: Final = (0, nan, UNKNOWN)
 _HEAD: Final = struct.Struct("<9I")
 _READING, _SAMPLE, _TICK, _OTHER = 0, 1, 2, 3
 _KIND: Final[dict[type, int]] = {Reading: _READING, Sample: _SAMPLE, Tick: _TICK}
@@ -68,17 +71,19 @@ class Samples:
 
 
 class BodyEncoder:
-    """Encodes bodies for one log; remembers how many decimals each series has had, so that columns stay alike."""
+    """Encodes bodies for one log; remembers the shape of each series' values, so that columns stay alike."""
 
     def __init__(self) -> None:
-        self._decimals: dict[tuple[str, str], int] = {}
-        self._bodies = 0
+        self._shapes: dict[str, dict[str, tuple[int, float, int]]] = {}
+
+    def forget(self) -> None:
+        """Look at every series anew: its base, its decimals, its bits. Worth it just before a new dictionary."""
+        self._shapes.clear()
 
     def encode(self, records: Sequence[AnyRecord]) -> bytes:
         """Encode at most RECORDS_MAX records; ValueError if there are more or a number does not fit 64 bits."""
         if len(records) > RECORDS_MAX:
             raise ValueError(f"{len(records)} records in one batch; close the group at {RECORDS_MAX}")
-        self._forget_odd_values()
         kinds = np.array([_KIND.get(type(record), _OTHER) for record in records], np.int64)
         readings = [record for record in records if type(record) is Reading]
         samples = [record for record in records if type(record) is Sample]
@@ -91,17 +96,8 @@ class BodyEncoder:
         tick_bytes = _encode_ticks(ticks)
         other_bytes = _encoder.encode(others) if others else b""
         name_bytes = _encoder.encode(list(names))
-        head = _HEAD.pack(
-            len(name_bytes),
-            len(kind_bytes),
-            len(readings),
-            len(reading_bytes),
-            len(samples),
-            len(sample_bytes),
-            len(ticks),
-            len(tick_bytes),
-            len(other_bytes),
-        )
+        counts = (len(name_bytes), len(kind_bytes), len(readings), len(reading_bytes), len(samples))
+        head = _HEAD.pack(*counts, len(sample_bytes), len(ticks), len(tick_bytes), len(other_bytes))
         return b"".join((head, name_bytes, kind_bytes, reading_bytes, sample_bytes, tick_bytes, other_bytes))
 
     def _readings(self, readings: list[Reading], names: dict[str, int]) -> tuple[bytes, tuple[Ints, Ints, Floats]]:
@@ -111,12 +107,11 @@ class BodyEncoder:
         device = _intern(names, [record.device for record in readings])
         unit = _intern(names, [record.unit for record in readings])
         quality = np.array([record.quality for record in readings], np.int64)
-        order, starts = by_series(series)
         out = b"".join(
             (
                 encode_ints(series),
                 encode_ints(mono),
-                self._floats("raw", readings, raw, order, starts),
+                self._floats("raw", readings, raw, Groups(series)),
                 encode_ints(device),
                 encode_ints(unit),
                 encode_ints(quality),
@@ -134,7 +129,7 @@ class BodyEncoder:
         quality = np.array([record.quality for record in samples], np.int64)
         calibration = _intern(names, [record.calibration for record in samples])
         uncertainty = np.array([record.uncertainty for record in samples], np.float64)
-        order, starts = by_series(series)
+        groups = Groups(series)
         beside = (
             len(shared[0]) == len(series)
             and bool((shared[0] == series).all())
@@ -143,39 +138,30 @@ class BodyEncoder:
         )
         out = [bytes((1 if beside else 0,))]
         if not beside:
-            out += [encode_ints(series), encode_ints(mono), self._floats("raw", samples, raw, order, starts)]
-        if bool((raw.view(np.int64) == value.view(np.int64)).all()):
-            out.append(b"\x01")
-        else:
-            out += [b"\x00", self._floats("value", samples, value, order, starts)]
+            out += [encode_ints(series), encode_ints(mono), self._floats("raw", samples, raw, groups)]
+        other = np.flatnonzero(raw.view(np.int64) != value.view(np.int64))
+        out += [varint(len(other)), encode_ints(other)]
+        out.append(self._floats("value", [samples[row] for row in other.tolist()], value[other], Groups(series[other])))
         out += [
             encode_ints(quality),
             encode_ints(calibration),
-            self._floats("uncertainty", samples, uncertainty, order, starts),
+            self._floats("uncertainty", samples, uncertainty, groups),
         ]
         return b"".join(out)
 
-    def _floats(
-        self,
-        column: str,
-        records: Sequence[Reading | Sample],
-        values: Floats,
-        order: Ints | None,
-        starts: NDArray[np.bool_] | None,
-    ) -> bytes:
-        known = self._decimals
-        decimals = np.array([known.get((column, record.series), 0) for record in records], np.int64)
-        before = decimals.copy()
-        out = encode_floats(values, order, starts, decimals)
-        for row in np.flatnonzero(decimals != before).tolist():
-            known[column, records[row].series] = int(decimals[row])
+    def _floats(self, column: str, records: Sequence[Reading | Sample], values: Floats, groups: Groups) -> bytes:
+        names = [records[row].series for row in groups.order[groups.first].tolist()]
+        known = self._shapes.setdefault(column, {})
+        shapes = [known.get(name, _NEW) for name in names]
+        shape = Shape(
+            np.array([k for k, _, _ in shapes], np.int64),
+            np.array([base for _, base, _ in shapes], np.float64),
+            np.array([width for _, _, width in shapes], np.int64),
+        )
+        out = encode_floats(values, groups, shape)
+        entries = zip(shape.decimals.tolist(), shape.base.tolist(), shape.width.tolist(), strict=True)
+        known.update(zip(names, entries, strict=True))
         return out
-
-    def _forget_odd_values(self) -> None:
-        """Now and then look again whether a series that had a value of no decimals has them now."""
-        self._bodies += 1
-        if self._bodies % 256 == 0:
-            self._decimals = {key: k for key, k in self._decimals.items() if k != NOT_DECIMAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +263,7 @@ def _decode_runs(cursor: Cursor, total: int) -> Ints:
     return np.repeat(kinds, lengths)
 
 
-_ReadingColumns = tuple[Ints, Ints, Floats, Cursor, "Ints | None", "NDArray[np.bool_] | None"]
+_ReadingColumns = tuple[Ints, Ints, Floats, Cursor, Groups]
 
 
 def _reading_columns(parts: _Sections) -> _ReadingColumns:
@@ -285,12 +271,12 @@ def _reading_columns(parts: _Sections) -> _ReadingColumns:
     n = parts.reading_count
     series = _indices(cursor, n, parts.names)
     mono = decode_ints(cursor, n)
-    order, starts = by_series(series)
-    return series, mono, decode_floats(cursor, n, order, starts), cursor, order, starts
+    groups = Groups(series)
+    return series, mono, decode_floats(cursor, groups), cursor, groups
 
 
 def _make_readings(parts: _Sections, columns: _ReadingColumns) -> list[Reading]:
-    series, mono, raw, cursor, _, _ = columns
+    series, mono, raw, cursor, _ = columns
     n = parts.reading_count
     names = parts.names
     device, unit = _indices(cursor, n, names), _indices(cursor, n, names)
@@ -308,24 +294,39 @@ def _sample_columns(parts: _Sections, readings: _ReadingColumns | None) -> Sampl
     if n == 0:
         if parts.samples:
             raise ColumnError("bytes of samples, but no sample")
-        none, empty = np.empty(0, np.int64), np.empty(0)
-        return Samples(names, none, none, empty, empty, none, none, empty)
+        no, none = np.empty(0, np.int64), np.empty(0)
+        return Samples(names, no, no, none, none, no, no, none)
     cursor = Cursor(parts.samples)
     if cursor.byte():
         if parts.reading_count != n:
             raise ColumnError("samples refer to readings that are not there")
-        series, mono, raw, _, order, starts = readings or _reading_columns(parts)
+        series, mono, raw, _, groups = readings or _reading_columns(parts)
     else:
         series = _indices(cursor, n, names)
         mono = decode_ints(cursor, n)
-        order, starts = by_series(series)
-        raw = decode_floats(cursor, n, order, starts)
-    value = raw if cursor.byte() else decode_floats(cursor, n, order, starts)
+        groups = Groups(series)
+        raw = decode_floats(cursor, groups)
+    value = _other_values(cursor, series, raw)
     quality = decode_ints(cursor, n)
     calibration = _indices(cursor, n, names)
-    uncertainty = decode_floats(cursor, n, order, starts)
+    uncertainty = decode_floats(cursor, groups)
     _finished(cursor, "samples")
     return Samples(names, series, mono, raw, value, quality, calibration, uncertainty)
+
+
+def _other_values(cursor: Cursor, series: Ints, raw: Floats) -> Floats:
+    """Read the values: only those that differ from the raw signal are written."""
+    count = cursor.varint()
+    if not 0 <= count <= len(raw):
+        raise ColumnError("more values than samples")
+    rows = decode_ints(cursor, count)
+    if count == 0:
+        return raw
+    if int(rows.min()) < 0 or int(rows.max()) >= len(raw):
+        raise ColumnError("a value outside the samples")
+    value = raw.copy()
+    value[rows] = decode_floats(cursor, Groups(series[rows]))
+    return value
 
 
 def _make_samples(parts: _Sections, columns: Samples) -> list[Sample]:

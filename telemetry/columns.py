@@ -5,7 +5,9 @@ The rule it keeps: what comes back is bit for bit what went in (nan payloads, -0
 and a reader never trusts a length: every read is bounded by the bytes at hand.
 
 A decimal float is m / 10**k with |m| < 2**53 and k <= 9. Both m and 10**k are exact doubles and IEEE 754
-division rounds correctly, so the quotient is the very double that the text "m e-k" names.
+division rounds correctly, so the quotient is the very double that the text "m e-k" names. A series' first value
+is written as its distance from a base, each further one as its distance from the one before, in as many bits as
+that series needs.
 """
 
 from math import nan
@@ -19,6 +21,7 @@ Floats = NDArray[np.float64]
 
 K_MAX: Final = 9
 NOT_DECIMAL: Final = -1
+UNKNOWN: Final = -1
 _POW10: Final[Floats] = np.array([10.0**k for k in range(K_MAX + 1)])
 _EXACT: Final = float(2**53)
 _NAN_BITS: Final = int(np.array([nan]).view(np.int64)[0])
@@ -86,7 +89,7 @@ def varint(value: int) -> bytes:
 
 
 def encode_ints(column: Ints) -> bytes:
-    """Write a column of int64; n is known to the reader. Spans over 63 bits are written as they are."""
+    """Write a column of int64; n is known to the reader. Spans over 62 bits are written as they are."""
     n = len(column)
     if n == 0:
         return b""
@@ -134,102 +137,177 @@ def decode_ints(cursor: Cursor, n: int) -> Ints:
     raise ColumnError(f"unknown integer column mode {mode}")
 
 
-def encode_floats(column: Floats, order: Ints | None, starts: NDArray[np.bool_] | None, decimals: Ints) -> bytes:
-    """Write a column of float64, exactly.
+class Groups:
+    """How the rows of a batch fall into series: the order that puts each series' rows together, and their starts."""
 
-    ``order`` sorts the rows by series and ``starts`` marks each series' first row in that order (None: one row a
-    series), so that a value is written as the difference to the one before it in its series. ``decimals`` is the
-    number of decimals expected for each row; it is *updated in place* where a value has more.
+    __slots__ = ("first", "order", "starts", "which")
+
+    def __init__(self, series: Ints) -> None:
+        """Take the series of each row (any whole numbers)."""
+        self.order: Ints = np.argsort(series, kind="stable")
+        grouped = series[self.order]
+        self.starts = np.empty(len(series), np.bool_)
+        self.starts[:1] = True
+        np.not_equal(grouped[1:], grouped[:-1], out=self.starts[1:])
+        self.first: Ints = np.flatnonzero(self.starts)  # in the sorted order
+        self.which: Ints = np.cumsum(self.starts) - 1  # the group of each sorted row
+
+    def __len__(self) -> int:
+        """Count the series."""
+        return len(self.first)
+
+
+class Shape:
+    """What a column of one set of series looked like before: decimals, a base value and bits for the rest, a series.
+
+    The encoder keeps these nearly constant from batch to batch, so that a dictionary holds them already and a batch
+    pays only for the few bits by which each value lies off its base. ``base`` is nan where none is known yet.
     """
+
+    __slots__ = ("base", "decimals", "width")
+
+    def __init__(self, decimals: Ints, base: Floats, width: Ints) -> None:
+        """Take one entry a series, in the order of ``Groups``."""
+        self.decimals = decimals
+        self.base = base
+        self.width = width
+
+
+def encode_floats(column: Floats, groups: Groups, shape: Shape) -> bytes:
+    """Write a column of float64, exactly; ``shape`` is updated in place to what was found."""
     n = len(column)
     if n == 0:
         return b""
     bits = column.view(np.int64)
     if (bits == bits[0]).all():
         return bytes((_SAME_BITS,)) + bits[:1].astype("<i8").tobytes()
-    mantissa, exact = _decimals(column, bits, decimals)
+    values, bits = column[groups.order], bits[groups.order]
+    mantissa, exact = _decimals(values, bits, groups, shape)
     odd = np.flatnonzero(~exact)
     if len(odd) * 4 > n:
         return bytes((_RAW,)) + _planes(bits.view(np.uint64), 3)
-    mantissa[odd] = 0
-    if order is not None and starts is not None:
-        mantissa = mantissa[order]
-        steps = mantissa.copy()
-        steps[1:] -= mantissa[:-1]
-        mantissa = np.where(starts, mantissa, steps)
-    out = [bytes((_DECIMAL,)), encode_ints(np.maximum(decimals, 0)), encode_ints(mantissa), varint(len(odd))]
+    base = _bases(mantissa, exact, groups, shape)
+    mantissa[odd] = base[groups.which[odd]]
+    steps = np.empty(n, np.int64)
+    steps[1:] = mantissa[1:] - mantissa[:-1]
+    steps[groups.first] = mantissa[groups.first] - base
+    folded = ((steps << 1) ^ (steps >> 63)).view(np.uint64)
+    needed = np.frexp(np.maximum.reduceat(folded, groups.first).astype(np.float64))[1].astype(np.int64)
+    # One bit is kept spare for a new series; a value that needs more widens it for good only by one.
+    shape.width = np.where(shape.width == UNKNOWN, np.minimum(needed + 1, 64), shape.width)
+    width = np.maximum(needed, shape.width)
+    shape.width = np.minimum(shape.width + (needed > shape.width), 64)
+    out = [
+        bytes((_DECIMAL,)),
+        encode_ints(np.maximum(shape.decimals, 0)),
+        encode_ints(base),
+        encode_ints(width),
+        varint(len(odd)),
+    ]
     if len(odd):
-        out += [encode_ints(odd.astype(np.int64)), encode_ints(bits[odd])]
+        out += [encode_ints(odd), encode_ints(bits[odd])]
+    out.append(_pack_bits(folded, width[groups.which]))
     return b"".join(out)
 
 
-def decode_floats(cursor: Cursor, n: int, order: Ints | None, starts: NDArray[np.bool_] | None) -> Floats:
-    """Read a column of n float64 (see encode_floats)."""
+def decode_floats(cursor: Cursor, groups: Groups) -> Floats:
+    """Read a column of float64 (see encode_floats)."""
+    n = len(groups.order)
     if n == 0:
         return np.empty(0)
     mode = cursor.byte()
     if mode == _SAME_BITS:
         return np.full(n, np.frombuffer(cursor.take(8), "<i8")[0]).view(np.float64)
     if mode == _RAW:
-        return _unplanes(cursor, n, 3).view(np.float64)
-    if mode != _DECIMAL:
+        grouped = _unplanes(cursor, n, 3).view(np.float64)
+    elif mode == _DECIMAL:
+        grouped = _decode_decimals(cursor, groups, n)
+    else:
         raise ColumnError(f"unknown float column mode {mode}")
-    decimals = decode_ints(cursor, n)
-    if int(decimals.min()) < 0 or int(decimals.max()) > K_MAX:
-        raise ColumnError("decimals out of range")
-    mantissa = decode_ints(cursor, n)
-    if order is not None and starts is not None:
-        total = np.cumsum(mantissa)
-        base = np.maximum.accumulate(np.where(starts, np.arange(n), 0))
-        sums = total - (total - mantissa)[base]
-        mantissa = np.empty(n, np.int64)
-        mantissa[order] = sums
-    out: Floats = mantissa / _POW10[decimals]
-    odd_count = cursor.varint()
-    if not 0 <= odd_count <= n:
-        raise ColumnError("more exceptions than values")
-    if odd_count:
-        odd = decode_ints(cursor, odd_count)
-        if int(odd.min()) < 0 or int(odd.max()) >= n:
-            raise ColumnError("exception outside the column")
-        out.view(np.int64)[odd] = decode_ints(cursor, odd_count)
+    out = np.empty(n)
+    out[groups.order] = grouped
     return out
 
 
-def by_series(series: Ints) -> tuple[Ints | None, NDArray[np.bool_] | None]:
-    """Give the order that puts each series' rows together, and where each begins; None when rows are one a series."""
-    order: Ints = np.argsort(series, kind="stable")
-    grouped = series[order]
-    starts = np.empty(len(series), np.bool_)
-    starts[:1] = True
-    np.not_equal(grouped[1:], grouped[:-1], out=starts[1:])
-    return (None, None) if bool(starts.all()) else (order, starts)
+def _decode_decimals(cursor: Cursor, groups: Groups, n: int) -> Floats:
+    decimals = decode_ints(cursor, len(groups))
+    base = decode_ints(cursor, len(groups))
+    width = decode_ints(cursor, len(groups))
+    if int(decimals.min()) < 0 or int(decimals.max()) > K_MAX or int(width.min()) < 0 or int(width.max()) > 64:
+        raise ColumnError("decimals or widths out of range")
+    odd_count = cursor.varint()
+    if not 0 <= odd_count <= n:
+        raise ColumnError("more exceptions than values")
+    odd, odd_bits = decode_ints(cursor, odd_count), decode_ints(cursor, odd_count)
+    if odd_count and (int(odd.min()) < 0 or int(odd.max()) >= n):
+        raise ColumnError("exception outside the column")
+    folded = _unpack_bits(cursor, width[groups.which])
+    steps = (folded >> np.uint64(1)).view(np.int64) ^ -(folded & np.uint64(1)).view(np.int64)
+    total = np.cumsum(steps)
+    mantissa = total + (base - (total - steps)[groups.first])[groups.which]
+    out: Floats = mantissa / _POW10[decimals[groups.which]]
+    out.view(np.int64)[odd] = odd_bits
+    return out
 
 
-def _decimals(column: Floats, bits: Ints, decimals: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Find m of m / 10**k for each value; raise k in ``decimals`` where a value needs more than was expected.
+def _bases(mantissa: Ints, exact: NDArray[np.bool_], groups: Groups, shape: Shape) -> Ints:
+    """Give the base of each series as a whole number at its decimals; a series without one takes its first value."""
+    scaled = np.rint(shape.base * _POW10[np.maximum(shape.decimals, 0)])
+    unknown = np.isnan(scaled) | (np.abs(scaled) >= _EXACT)
+    base = np.where(unknown, 0.0, scaled).astype(np.int64)
+    new = unknown & exact[groups.first]
+    base[new] = mantissa[groups.first[new]]
+    shape.base[new] = base[new] / _POW10[np.maximum(shape.decimals[new], 0)]
+    return base
 
-    A value that is no decimal leaves ``NOT_DECIMAL`` there, so that the caller need not have it searched again.
+
+def _decimals(values: Floats, bits: Ints, groups: Groups, shape: Shape) -> tuple[Ints, NDArray[np.bool_]]:
+    """Find m of m / 10**k for each (sorted) value, k being one a series; raise k where a series needs more.
+
+    A series with a value that is no decimal gets ``NOT_DECIMAL``, so that it need not be searched again.
     """
-    mantissa = np.zeros(len(column), np.int64)
+    mantissa, good = _scale(values, bits, shape.decimals[groups.which])
+    left = np.flatnonzero(~good & np.isfinite(values) & (shape.decimals[groups.which] >= 0))
+    if not len(left):
+        return mantissa, good
+    for k in range(K_MAX + 1):
+        _, fits = _scale(values[left], bits[left], np.full(len(left), k))
+        np.maximum.at(shape.decimals, groups.which[left[fits]], k)
+        left = left[~fits]
+    # A value that is none is known as such only if its series has no decimals otherwise either.
+    shape.decimals[groups.which[left]] = NOT_DECIMAL
+    return _scale(values, bits, shape.decimals[groups.which])
+
+
+def _scale(values: Floats, bits: Ints, decimals: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """Multiply by 10**decimals and say where that is a whole number that divides back to the very same bits."""
     with np.errstate(invalid="ignore", over="ignore"):
+        power = _POW10[np.maximum(decimals, 0)]
         # -0.0 is no decimal: adding 0.0 makes it 0.0, and the bits differ.
-        scaled = np.rint(column * _POW10[decimals]) + 0.0
-        good = (np.abs(scaled) < _EXACT) & ((scaled / _POW10[decimals]).view(np.int64) == bits)
-        mantissa[good] = scaled[good]
-        left = np.flatnonzero(~good & np.isfinite(column) & (decimals >= 0))
-        for k in range(K_MAX + 1):
-            if not len(left):
-                break
-            scaled = np.rint(column[left] * _POW10[k]) + 0.0
-            fits = (np.abs(scaled) < _EXACT) & ((scaled / _POW10[k]).view(np.int64) == bits[left])
-            hit = left[fits]
-            mantissa[hit] = scaled[fits]
-            decimals[hit] = k
-            good[hit] = True
-            left = left[~fits]
-        decimals[left] = NOT_DECIMAL
-    return mantissa, good
+        scaled = np.rint(values * power) + 0.0
+        good = (np.abs(scaled) < _EXACT) & ((scaled / power).view(np.int64) == bits)
+    return np.where(good, scaled, 0.0).astype(np.int64), good
+
+
+def _pack_bits(values: NDArray[np.uint64], width: Ints) -> bytes:
+    """Write the low ``width`` bits of each value, one behind the other, lowest bit first."""
+    rows = np.repeat(np.arange(len(values)), width)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(width) - width, width)
+    found = (values[rows] >> place.astype(np.uint64)) & np.uint64(1)
+    return np.packbits(found.astype(np.uint8), bitorder="little").tobytes()
+
+
+def _unpack_bits(cursor: Cursor, width: Ints) -> NDArray[np.uint64]:
+    total = int(width.sum())
+    data = np.frombuffer(cursor.take((total + 7) // 8), np.uint8)
+    out = np.zeros(len(width), np.uint64)
+    if total:
+        ends = np.cumsum(width)
+        place = np.arange(total) - np.repeat(ends - width, width)
+        found = np.unpackbits(data, count=total, bitorder="little").astype(np.uint64) << place.astype(np.uint64)
+        there = np.flatnonzero(width)
+        out[there] = np.add.reduceat(found, (ends - width)[there])
+    return out
 
 
 def _width(span: int) -> int:

@@ -35,7 +35,7 @@ _CRC: Final = struct.Struct("<I")
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _CLOCK_OK, _PLACED = 1, 2
 _WINDOW_LOG: Final = 22
-_LEVEL: Final = 6
+_LEVEL: Final = 3
 
 
 class EnvelopeError(ValueError):
@@ -93,6 +93,10 @@ class Packer:
         self._with_dictionary = _compressor(_content(data))
         self._dictionary = dictionary_id(data)
         return self._dictionary
+
+    def forget(self) -> None:
+        """Look at every series anew, just before a new dictionary is made."""
+        self._encoder.forget()
 
     def encode(self, records: Sequence[AnyRecord]) -> bytes:
         """Encode the body; at most RECORDS_MAX records."""

@@ -39,6 +39,7 @@ _GATHERED: Final = (Reading, Sample, Tick)
 # A group is closed half a control tick early rather than half a tick late.
 _HALF_TICK_MS: Final = 500
 _DICTIONARY_BODIES: Final = 3
+_DICTIONARY_SECOND: Final = 30
 _DICTIONARY_EVERY: Final = 4_320  # groups: twice a day at 10 s
 
 
@@ -84,7 +85,7 @@ class Log:
         self._timeline = 0
         self._unplaced = False
         self._bodies: list[bytes] = []
-        self._has_dictionary = False
+        self._dictionary_due = _DICTIONARY_BODIES
         self._since_dictionary = 0
         self._row = int(connection.execute("SELECT coalesce(max(row), 0) FROM batch").fetchone()[0])
         latest = connection.execute("SELECT value FROM meta WHERE key='dictionary'").fetchone()
@@ -271,7 +272,9 @@ class Log:
         """Keep some bodies as the dictionary of those that follow: after a boot's first groups, and twice a day."""
         self._bodies = [*self._bodies[1 - _DICTIONARY_BODIES :], body]
         self._since_dictionary += 1
-        if self._since_dictionary < (_DICTIONARY_EVERY if self._has_dictionary else _DICTIONARY_BODIES):
+        if self._since_dictionary < self._dictionary_due:
+            if self._since_dictionary == _DICTIONARY_EVERY - _DICTIONARY_BODIES:
+                self._packer.forget()  # so that the bodies that become the dictionary have fresh bases
             return None
         data = b"".join(self._bodies)[-DICTIONARY_MAX:]
         number = dictionary_id(data)
@@ -282,5 +285,7 @@ class Log:
 
     def _use_dictionary(self, data: bytes) -> None:
         self._packer.use_dictionary(data)
-        self._has_dictionary = True
+        # The first bodies of a log show its names; only after some more are its values' shapes known.
+        early = self._dictionary_due == _DICTIONARY_BODIES
+        self._dictionary_due = _DICTIONARY_SECOND if early else _DICTIONARY_EVERY
         self._since_dictionary = 0
