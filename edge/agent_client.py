@@ -7,6 +7,7 @@ longer than its timeout. A refused order is an answer (``Outcome``), not an erro
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
@@ -50,9 +51,12 @@ class Answer(msgspec.Struct, forbid_unknown_fields=True):
 class AgentClient:
     """Speaks to the agent whose socket is ``path``; every call opens its own short connection."""
 
-    def __init__(self, path: Path, timeout_s: float = 5.0) -> None:
+    def __init__(self, path: Path, timeout_s: float = 10.0) -> None:
         self._path = path
         self._timeout_s = timeout_s
+        # Numbers this client's orders, so that one sent twice acts once.
+        self._issuer = secrets.token_hex(8)
+        self._seq = 0
 
     async def status(self) -> LiveState:
         """Give the live state once."""
@@ -74,11 +78,13 @@ class AgentClient:
 
     async def hold(self, output: str, level: float, seconds: float, person: str, role: str) -> Outcome:
         """Ask for ``output`` at ``level`` (0 to 1) for ``seconds``; needs role operator or more."""
-        return await self._order("hold", output=output, level=level, seconds=seconds, person=person, role=role)
+        return await self._order(
+            "hold", output=output, level=level, seconds=seconds, person=person, role=role, **self._number()
+        )
 
     async def stop(self, output: str, person: str, role: str) -> Outcome:
         """Put ``output`` in its safe state now. Ends a hold; an automatic run stays off for 15 minutes."""
-        return await self._order("stop", output=output, person=person, role=role)
+        return await self._order("stop", output=output, person=person, role=role, **self._number())
 
     async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
         """Make ``artifact`` (its id) the active calibration of ``series``; needs role technician or more."""
@@ -91,6 +97,10 @@ class AgentClient:
     async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
         """Give a probe back to control."""
         return await self._order("unlock", series=series, person=person, role=role)
+
+    def _number(self) -> dict[str, Any]:
+        self._seq += 1
+        return {"issuer": self._issuer, "seq": self._seq}
 
     async def _order(self, call: str, **args: Any) -> Outcome:
         return msgspec.msgpack.decode(await self._ask(call, args), type=Outcome)

@@ -41,6 +41,9 @@ class HoldArgs(msgspec.Struct, forbid_unknown_fields=True):
     seconds: float
     person: str
     role: str
+    issuer: str = ""
+    epoch: int = 0
+    seq: int = 0
 
 
 class StopArgs(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,6 +52,9 @@ class StopArgs(msgspec.Struct, forbid_unknown_fields=True):
     output: str
     person: str
     role: str
+    issuer: str = ""
+    epoch: int = 0
+    seq: int = 0
 
 
 class ActivateArgs(msgspec.Struct, forbid_unknown_fields=True):

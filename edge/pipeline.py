@@ -38,16 +38,18 @@ REST_BELOW: Final[dict[str, float]] = {"ppfd": 5.0, "illuminance": 100.0, "solar
 REST_ABOVE: Final[dict[str, float]] = {"air_humidity": 99.0}
 
 _CARRIED: Final = int(Quality.COMM | Quality.SENTINEL)
-_UNCALIBRATED: Final = int(Quality.UNCALIBRATED)
 
 
 class Applied(NamedTuple):
-    """What a calibration made of a raw signal."""
+    """What a calibration made of a raw signal; ``value`` None: compared only, the maker's scale stays in force."""
 
-    value: float
+    value: float | None
     calibration: str
     uncertainty: float
     flags: int
+
+
+_MAKERS: Final = Applied(None, "", nan, int(Quality.UNCALIBRATED))
 
 
 class CalibrationBook(Protocol):
@@ -136,15 +138,14 @@ class Pipeline:
                 self._hear(track, reading.mono_ms)
             return Sample(reading.series, reading.mono_ms, nan, nan, int(quality))
         self._hear(track, reading.mono_ms)
-        applied = self._book.apply(reading.series, reading.raw, reading.mono_ms)
-        if applied is None:
-            applied = Applied(reading.raw * track.factor + track.offset, "", nan, _UNCALIBRATED)
-        quality |= applied.flags | self._judge(track, applied.value, reading.raw, reading.mono_ms)
+        applied = self._book.apply(reading.series, reading.raw, reading.mono_ms) or _MAKERS
+        value = reading.raw * track.factor + track.offset if applied.value is None else applied.value
+        quality |= applied.flags | self._judge(track, value, reading.raw, reading.mono_ms)
         return Sample(
             reading.series,
             reading.mono_ms,
             reading.raw,
-            applied.value,
+            value,
             int(quality),
             applied.calibration,
             applied.uncertainty,

@@ -9,9 +9,11 @@ import asyncio
 import ctypes
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
+
+from telemetry.rows import Disk, RealDisk
 
 # include/uapi/linux/timex.h: adjtimex returns TIME_ERROR while the kernel's clock is not synchronised.
 TIME_ERROR: Final = 5
@@ -85,6 +87,35 @@ class VirtualClock:
         return self.trusted
 
 
+@dataclass(slots=True)
+class BootClock:
+    """The agent's own time: milliseconds since it was made, and the wall clock as the last tick saw its trust."""
+
+    clock: Clock
+    start_s: float = field(init=False)
+    clock_ok: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start_s = self.clock.mono_s()
+        self.clock_ok = self.clock.clock_ok()
+
+    def mono_ms(self) -> int:
+        """Milliseconds since the agent was made."""
+        return round((self.clock.mono_s() - self.start_s) * 1000.0)
+
+    def to_ms(self, loop_s: float) -> int:
+        """Turn seconds of the event loop's time into the agent's milliseconds."""
+        return round((loop_s - self.start_s) * 1000.0)
+
+    def look(self) -> None:
+        """Ask again whether the wall clock may be trusted."""
+        self.clock_ok = self.clock.clock_ok()
+
+    def wall(self) -> tuple[int, bool]:
+        """Give the wall clock in ms, and whether it may be trusted."""
+        return self.clock.wall_ms(), self.clock_ok
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The two ends of one accepted local connection and the user at the other side (-1 = not known)."""
@@ -107,13 +138,14 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One world to run an agent in. ``state`` is the only folder it writes to.
+    """One world to run an agent in. ``state`` is the only folder it writes to, through ``disk``.
 
     ``network`` is None where the agent must do without (virtual time): no socket, no uplink, no watchdog.
-    ``seed`` feeds everything random, so a run repeats.
+    ``seed`` feeds everything random, so a run repeats; None takes real chance.
     """
 
     clock: Clock
     state: Path
     network: Network | None
-    seed: int = 0
+    disk: Disk = field(default_factory=RealDisk)
+    seed: int | None = None

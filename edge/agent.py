@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent: polls, judges, decides, acts and remembers, in one process, until it is told to stop.
+
+The rule it keeps: one group of named tasks, every wait bounded; a foreseeable fault is data, a bug ends the
+process with the outputs safe (their leases run out whether or not that worked); steps 1 to 7 of the way of
+the data need neither network nor broker nor console.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Final
+
+from controllers.settings import OutputSettings
+from drivers.ports import Fault, Outputs, Source
+from edge.actuation import Gate
+from edge.agent_socket import Counter
+from edge.alarms import AlarmBoard
+from edge.calibration_book import ShelfBook
+from edge.config import FarmConfig
+from edge.control_loop import Deadlines, Engine, Senses, TickRunner, every
+from edge.derived import Deficits
+from edge.desk import FarmDesk, TickBell
+from edge.live_board import LiveBoard
+from edge.orders import Orders
+from edge.pipeline import Pipeline, SeriesPlan
+from edge.world import BootClock, World
+from telemetry.log import Log, LogUnavailableError
+from telemetry.records import AnyRecord, Event, Reading, Sample, Tick
+
+SAFE_STOP_S: Final = 5.0
+LOOK_S: Final = 0.05
+FLUSH_RETRY_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutputBank:
+    """One board of outputs: ``wires`` maps output ids to (channel, settings)."""
+
+    name: str
+    outputs: Outputs
+    wires: Mapping[str, tuple[str, OutputSettings]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the wiring chose for this farm. ``feedback`` maps an output to the series that tells how it stands.
+
+    ``derived`` are the series that ``deficits`` makes; ``save_state`` gives the engine's memory for the next boot.
+    """
+
+    engine: Engine
+    sources: Mapping[str, Source]
+    banks: Sequence[OutputBank]
+    plans: Sequence[SeriesPlan]
+    deficits: Deficits
+    derived: Sequence[SeriesPlan]
+    feedback: Mapping[str, str]
+    save_state: Callable[[], bytes]
+    start_fields: dict[str, str | float | int | bool] = field(default_factory=dict)
+    compiled: bool = True
+    version: str = ""
+
+
+class Agent:
+    """One farm's agent; ``run`` ends after ``stop``, or with the bug that ended it."""
+
+    def __init__(
+        self, config: FarmConfig, world: World, boot: BootClock, log: Log, book: ShelfBook, parts: Parts
+    ) -> None:
+        self.config = config
+        self.world = world
+        self.boot = boot
+        self.log = log
+        self._parts = parts
+        self._stop = asyncio.Event()
+        self._full = asyncio.Event()
+        self._bell = TickBell()
+        control = config.control
+        plans = {plan.series: plan for plan in (*parts.plans, *parts.derived)}
+        self.alarms = AlarmBoard(self.record)
+        self.pipeline = Pipeline(parts.plans, book, boot.mono_ms())
+        self.gate = Gate(boot.mono_ms, self.record, log.epoch)
+        self._banks = [self.gate.add_bank(bank.name, bank.outputs, bank.wires) for bank in parts.banks]
+        outputs = {output.id: output for output in control.outputs}
+        self.orders = Orders(outputs, plans, control.limits.override_max_s, boot.mono_ms, self.record)
+        senses = Senses(parts.engine.series, parts.engine.outputs, parts.feedback)
+        self.runner = TickRunner(parts.engine, senses, control.timezone)
+        self.deadlines = Deadlines()
+        self._told_by = {series: output for output, series in parts.feedback.items()}
+        self.board = LiveBoard(
+            edge=config.farm.edge,
+            title=config.farm.title,
+            epoch=log.epoch,
+            version=parts.version,
+            compiled=parts.compiled,
+            settings=control,
+            plans=plans,
+            gate=self.gate,
+            orders=self.orders,
+            alarms=self.alarms,
+            runner=self.runner,
+            deadlines=self.deadlines,
+        )
+        self.desk = FarmDesk(
+            boot, self.board, self.gate, self.orders, self.runner, self.pipeline, book, self._bell, self.record
+        )
+
+    def record(self, records: Sequence[AnyRecord]) -> None:
+        """Put records into the log's next group."""
+        self.log.append(records)
+        if self.log.due(self.boot.mono_ms()):
+            self._full.set()
+
+    # ---- steps 1 to 4: readings come in ----------------------------------------------------------
+
+    def deliver(self, readings: Sequence[Reading]) -> None:
+        """Take readings from a source; each becomes a sample at once."""
+        samples = [sample for sample in map(self.pipeline.take, readings) if sample is not None]
+        self.record(readings)
+        self._keep(samples)
+
+    def report(self, fault: Fault) -> None:
+        """Take a fault from a source: an event, and for a lost line an alarm."""
+        at_ms = self.boot.to_ms(fault.at_s)
+        if fault.kind == "bus.line_down":
+            self.alarms.put("bus.line_down", fault.device, "alarm", at_ms, {"detail": fault.detail})
+        elif fault.kind == "bus.line_back":
+            self.alarms.clear("bus.line_down", fault.device, at_ms)
+
+    def _keep(self, samples: Sequence[Sample]) -> None:
+        samples = [*samples, *self._parts.deficits.take(samples)]
+        self.record(samples)
+        self.board.counts.points += len(samples)
+        for sample in samples:
+            self.runner.senses.take(sample)
+            self.board.samples[sample.series] = sample
+            self.alarms.judge(sample)
+            output = self._told_by.get(sample.series)
+            if output is not None and isfinite(sample.value):
+                self.gate.feedback(output, sample.value, sample.mono_ms)
+
+    # ---- steps 5 and 6: the tick -----------------------------------------------------------------
+
+    def tick(self, number: int, late_us: int) -> None:
+        """Run one control tick."""
+        now = self.boot.mono_ms()
+        self.boot.look()
+        for series in self.orders.expire():
+            self.pipeline.lock(series, locked=False)
+        self._keep(self.pipeline.sweep(now))
+        tick = Tick(number, now, *self.boot.wall(), late_us)
+        self.record((tick,))
+        result = self.runner.tick(tick, tuple(self.orders.overrides.values()))
+        self.record(result.decisions)
+        self.record(result.events)
+        self.board.counts.decisions += len(result.decisions)
+        for output in self.runner.engine.outputs:
+            self._affirm(output)
+        if result.save_state:
+            self._save_state()
+        if self.world.network is not None:
+            self.world.network.notify("WATCHDOG=1")
+        self._bell.ring()
+
+    def _affirm(self, output: str) -> None:
+        allowed, wanted = self.runner.allowed[output], self.runner.wanted[output]
+        override = self.orders.overrides.get(output)
+        decision = self.runner.last.get(output)
+        if self._stop.is_set():
+            return
+        if abs(allowed - wanted) > 1e-9:
+            self.gate.affirm(output, allowed, "safety", decision.limit if decision else "")
+        elif override is not None:
+            self.gate.affirm(output, allowed, override.origin, decision.code if decision else "", override.person)
+        else:
+            self.gate.affirm(output, allowed, "auto", decision.code if decision else "")
+
+    def _save_state(self) -> None:
+        """Keep the engine's memory (runs, latches) for the next boot; an event, so it is in the log and synced."""
+        state = self._parts.save_state()
+        self.record((Event("engine.state", "engine", self.boot.mono_ms(), fields={"state": state.decode("ascii")}),))
+
+    # ---- step 8: the log -------------------------------------------------------------------------
+
+    async def write_log(self) -> None:
+        """Flush groups as they become due; a disk that refuses is an alarm and is tried again."""
+        while True:
+            try:
+                async with asyncio.timeout(self.log.exposure_ms / 1000.0):
+                    await self._full.wait()
+            except TimeoutError:
+                pass  # a quiet farm still closes its groups
+            self._full.clear()
+            if not await self.flush():
+                await asyncio.sleep(FLUSH_RETRY_S)
+                self._full.set()
+
+    async def flush(self) -> bool:
+        """Write what waits; False when the disk refused."""
+        wall_ms, clock_ok = self.boot.wall()
+        try:
+            self.board.counts.rows = await asyncio.to_thread(self.log.flush, self.boot.mono_ms(), wall_ms, clock_ok)
+        except LogUnavailableError as error:
+            self.board.counts.disk_ok = False
+            self.alarms.put("disk.refuses", "log", "critical", self.boot.mono_ms(), {"detail": str(error)})
+            return False
+        if not self.board.counts.disk_ok:
+            self.board.counts.disk_ok = True
+            self.alarms.clear("disk.refuses", "log", self.boot.mono_ms())
+        return True
+
+    # ---- the whole -------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Ask the agent to end: outputs are made safe first."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Run until ``stop``; a bug in any task ends all of them and is raised."""
+        self.record(
+            (Event("agent.start", self.config.farm.edge, self.boot.mono_ms(), fields=self._parts.start_fields),)
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(source.run(self.deliver, self.report), name=f"poll {name}")
+                    for name, source in self._parts.sources.items()
+                ]
+                tasks += [group.create_task(self.gate.serve(bank), name=f"act {bank.name}") for bank in self._banks]
+                tasks.append(group.create_task(self._tick_for_ever(), name="control loop"))
+                tasks.append(group.create_task(self.write_log(), name="log"))
+                if self.world.network is not None:
+                    path = self.world.state / "agent.sock"
+                    counter = Counter(self.desk)
+                    tasks.append(group.create_task(self.world.network.serve_local(path, counter.answer), name="socket"))
+                    self.world.network.notify("READY=1")
+                await self._stop.wait()
+                await self._make_safe()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            self.record((Event("agent.stop", self.config.farm.edge, self.boot.mono_ms()),))
+            await self.flush()
+
+    async def _tick_for_ever(self) -> None:
+        await every(self.config.control.tick_s, self.tick, self.deadlines, self.world.clock.mono_s)
+
+    async def _make_safe(self) -> None:
+        if self.world.network is not None:
+            self.world.network.notify("STOPPING=1")
+        self.gate.release_all()
+        for _ in range(round(SAFE_STOP_S / LOOK_S)):
+            if all(line.at(line.safe) for line in self.gate.lines.values()):
+                return
+            await asyncio.sleep(LOOK_S)
+        # What did not answer closes by itself when its lease runs out.

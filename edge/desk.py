@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people ask of a running agent: how things stand, and orders; all through the one gate.
+
+The rule it keeps: an order is answered with what became of it: done when the hardware confirmed, refused with
+the reason, failed when the hardware did not answer in time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from controllers.schedule import local_time
+from drivers.calibration.shelf import UnknownCalibration
+from edge.actuation import Gate
+from edge.agent_socket import ActivateArgs, HoldArgs, LockArgs, StopArgs
+from edge.calibration_book import ShelfBook
+from edge.control_loop import TickRunner
+from edge.live import LiveState, Outcome
+from edge.live_board import LiveBoard
+from edge.orders import Giver, Orders
+from edge.pipeline import Pipeline
+from edge.world import BootClock
+from telemetry.records import AnyRecord, Event
+
+ANSWER_S: Final = 4.0
+LOOK_S: Final = 0.02
+# The longest tick is 10 s (farm.tick_s); a loop silent for longer has ended or hangs.
+TICK_WAIT_S: Final = 15.0
+
+
+@dataclass(slots=True)
+class TickBell:
+    """Rings after each tick."""
+
+    _rung: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ring(self) -> None:
+        """Wake all who wait."""
+        rung, self._rung = self._rung, asyncio.Event()
+        rung.set()
+
+    async def wait(self) -> None:
+        """Wait for the end of the next tick; TimeoutError when none comes."""
+        rung = self._rung
+        async with asyncio.timeout(TICK_WAIT_S):
+            await rung.wait()
+
+
+@dataclass(slots=True)
+class FarmDesk:
+    """The desk of one agent (``edge.agent_socket.Desk``)."""
+
+    boot: BootClock
+    board: LiveBoard
+    gate: Gate
+    orders: Orders
+    runner: TickRunner
+    pipeline: Pipeline
+    book: ShelfBook
+    bell: TickBell
+    record: Callable[[Sequence[AnyRecord]], None]
+
+    def live(self) -> LiveState:
+        """Give the live state now."""
+        wall_ms, clock_ok = self.boot.wall()
+        return self.board.state(self.boot.mono_ms(), wall_ms, clock_ok, local_time(wall_ms, self.runner.zone))
+
+    async def changes(self) -> AsyncIterator[LiveState]:
+        """Give a live state after each tick."""
+        while True:
+            yield self.live()
+            await self.bell.wait()
+
+    async def order(self, call: str, args: dict[str, Any]) -> Outcome:
+        """Carry out one order; ValueError or ValidationError for bad arguments."""
+        match call:
+            case "hold":
+                return await self._hold(msgspec.convert(args, HoldArgs))
+            case "stop":
+                return await self._halt(msgspec.convert(args, StopArgs))
+            case "activate":
+                return self._activate(msgspec.convert(args, ActivateArgs))
+            case "lock" | "unlock":
+                return self._lock(msgspec.convert(args, LockArgs), locked=call == "lock")
+        raise ValueError(f"unknown order {call!r}")
+
+    async def _hold(self, args: HoldArgs) -> Outcome:
+        giver = Giver(args.person, args.role, "manual", args.issuer, args.epoch, args.seq)
+        refused = self.orders.hold(args.output, args.level, args.seconds, giver)
+        if refused:
+            most = self.orders.hold_max_s(args.output) if args.output in self.gate.lines else 0.0
+            return Outcome("refused", refused, {"most": most})
+        await self.bell.wait()
+        allowed = self.runner.allowed.get(args.output)
+        if allowed is None or abs(allowed - args.level) > 1e-9:
+            decision = self.runner.last.get(args.output)
+            self.orders.drop(args.output, args.person)
+            return Outcome("refused", (decision.limit or decision.code) if decision else "")
+        return await self._answer(args.output, args.level)
+
+    async def _halt(self, args: StopArgs) -> Outcome:
+        giver = Giver(args.person, args.role, "manual", args.issuer, args.epoch, args.seq)
+        refused = self.orders.stop(args.output, giver)
+        if refused:
+            return Outcome("refused", refused)
+        safe = self.gate.lines[args.output].safe
+        self.gate.affirm(args.output, safe, "manual", "stopped by a person", args.person)
+        return await self._answer(args.output, safe)
+
+    async def _answer(self, output: str, level: float) -> Outcome:
+        """Wait until the hardware answered."""
+        line = self.gate.lines[output]
+        command = line.command.id if line.command else ""
+        waited_s = 0.0
+        while not line.at(level):
+            if waited_s >= ANSWER_S:
+                return Outcome("failed", line.detail, command=command)
+            await asyncio.sleep(LOOK_S)
+            waited_s += LOOK_S
+        return Outcome("done", command=command)
+
+    def _activate(self, args: ActivateArgs) -> Outcome:
+        refused = self.orders.may_service(args.series, args.role)
+        if refused:
+            return Outcome("refused", refused)
+        try:
+            self.book.activate(args.series, args.artifact, args.person)
+        except UnknownCalibration:
+            return Outcome("refused", "there is no such calibration", {"artifact": args.artifact})
+        self.pipeline.forget(args.series)
+        fields: dict[str, str | float | int | bool] = {"artifact": args.artifact}
+        self.record(
+            (Event("calibration.activated", args.series, self.boot.mono_ms(), person=args.person, fields=fields),)
+        )
+        return Outcome("done")
+
+    def _lock(self, args: LockArgs, *, locked: bool) -> Outcome:
+        refused = self.orders.lock(args.series, Giver(args.person, args.role), locked=locked)
+        if refused:
+            return Outcome("refused", refused)
+        self.pipeline.lock(args.series, locked=locked)
+        return Outcome("done")

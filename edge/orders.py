@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people asked for and what of it still holds: manual levels, stops, probes out for calibration.
+
+The rule it keeps: an order is admitted once ((issuer, epoch, seq)), from someone whose role allows it, for a
+bounded time; it is written down before it acts, so that a replay knows it too. It decides nothing about
+safety: every level still passes the engine and its safety kernel.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Final
+
+from controllers.settings import OutputSettings
+from controllers.ticks import Origin, Override
+from edge.users import ROLES, Role
+from telemetry.records import AnyRecord, Event
+
+STOP_HOLDS_S: Final = 900.0
+LOCK_S: Final = 1800.0
+ISSUERS_KEPT: Final = 256
+SEQS_KEPT: Final = 1024
+
+UNKNOWN_OUTPUT: Final = "there is no such output"
+UNKNOWN_SERIES: Final = "there is no such series"
+ROLE_TOO_LOW: Final = "this role may not do that"
+BAD_LEVEL: Final = "the level must be between 0 and 1, or 0 or 1 for an on-off output"
+BAD_TIME: Final = "the time must be above 0 s and at most {most} s"
+SEEN_BEFORE: Final = "this order was already carried out"
+TOO_LATE: Final = "the order came too late"
+
+
+@dataclass(frozen=True, slots=True)
+class Giver:
+    """Who gives an order, and the order's own identity: ``seq`` grows within (issuer, epoch). 0 = not numbered."""
+
+    person: str
+    role: str
+    origin: Origin = "manual"
+    issuer: str = ""
+    epoch: int = 0
+    seq: int = 0
+
+
+class SeenOrders:
+    """Remembers which numbered orders were admitted; an older epoch of an issuer is never heard again."""
+
+    def __init__(self) -> None:
+        self._issuers: OrderedDict[str, tuple[int, OrderedDict[int, None], int]] = OrderedDict()
+
+    def admit(self, giver: Giver) -> bool:
+        """Say whether the order is new, and remember it."""
+        if not giver.seq:
+            return True
+        epoch, seqs, floor = self._issuers.get(giver.issuer, (giver.epoch, OrderedDict(), 0))
+        if giver.epoch < epoch:
+            return False
+        if giver.epoch > epoch:
+            epoch, seqs, floor = giver.epoch, OrderedDict(), 0
+        if giver.seq in seqs or giver.seq <= floor:
+            return False
+        seqs[giver.seq] = None
+        if len(seqs) > SEQS_KEPT:
+            floor = max(floor, seqs.popitem(last=False)[0])
+        self._issuers[giver.issuer] = (epoch, seqs, floor)
+        self._issuers.move_to_end(giver.issuer)
+        if len(self._issuers) > ISSUERS_KEPT:
+            self._issuers.popitem(last=False)
+        return True
+
+
+class Orders:
+    """The orders in force. ``record`` takes the events that make them replayable."""
+
+    def __init__(
+        self,
+        outputs: Mapping[str, OutputSettings],
+        series: Collection[str],
+        override_max_s: float,
+        now_ms: Callable[[], int],
+        record: Callable[[Sequence[AnyRecord]], None],
+    ) -> None:
+        self._outputs = outputs
+        self._series = frozenset(series)
+        self._override_max_s = override_max_s
+        self._now_ms = now_ms
+        self._record = record
+        self._seen = SeenOrders()
+        self.overrides: dict[str, Override] = {}
+        self.locks: dict[str, int] = {}
+
+    def hold_max_s(self, output: str) -> float:
+        """Give the longest manual hold of an output."""
+        settings = self._outputs[output]
+        return min(self._override_max_s, settings.max_on_s or self._override_max_s)
+
+    def hold(self, output: str, level: float, seconds: float, giver: Giver) -> str:
+        """Put ``output`` under a person's will; gives "" or why not (a message id)."""
+        refused = self._admit(output, giver, Role.OPERATOR)
+        if refused:
+            return refused
+        settings = self._outputs[output]
+        if not isfinite(level) or not 0.0 <= level <= 1.0 or (not settings.proportional and level not in {0.0, 1.0}):
+            return BAD_LEVEL
+        if not isfinite(seconds) or not 0.0 < seconds <= self.hold_max_s(output):
+            return BAD_TIME
+        self._set(output, level, seconds, giver, "order.hold")
+        return ""
+
+    def stop(self, output: str, giver: Giver) -> str:
+        """Put ``output`` in its safe state: ends a person's hold, or keeps an automatic run off for a while."""
+        refused = self._admit(output, giver, Role.OPERATOR)
+        if refused:
+            return refused
+        standing = self.overrides.get(output)
+        safe = self._outputs[output].safe_level
+        if standing is not None and standing.level != safe:
+            self.drop(output, giver.person)
+        else:
+            self._set(output, safe, STOP_HOLDS_S, giver, "order.stop")
+        return ""
+
+    def drop(self, output: str, person: str = "") -> None:
+        """End the person's will over ``output``, if there is one."""
+        if self.overrides.pop(output, None) is not None:
+            self._record((Event("order.end", output, self._now_ms(), person=person),))
+
+    def lock(self, series: str, giver: Giver, locked: bool) -> str:
+        """Take a series out of control, or give it back; gives "" or why not."""
+        refused = self.may_service(series, giver.role)
+        if refused:
+            return refused
+        if locked:
+            self.locks[series] = self._now_ms() + round(LOCK_S * 1000.0)
+        else:
+            self.locks.pop(series, None)
+        kind = "probe.locked" if locked else "probe.unlocked"
+        self._record((Event(kind, series, self._now_ms(), person=giver.person),))
+        return ""
+
+    def may_service(self, series: str, role: str) -> str:
+        """Say "" when this role may work on the probe of ``series``, else why not."""
+        if ROLES.get(role, Role.VIEWER) < Role.TECHNICIAN:
+            return ROLE_TOO_LOW
+        return "" if series in self._series else UNKNOWN_SERIES
+
+    def expire(self) -> list[str]:
+        """Drop what has run out; gives the series that come back into control."""
+        now = self._now_ms()
+        for output, override in list(self.overrides.items()):
+            if now >= override.until_ms:
+                self.drop(output)
+        back = [series for series, until_ms in self.locks.items() if now >= until_ms]
+        for series in back:
+            del self.locks[series]
+            self._record((Event("probe.unlocked", series, now),))
+        return back
+
+    def _admit(self, output: str, giver: Giver, least: Role) -> str:
+        if output not in self._outputs:
+            return UNKNOWN_OUTPUT
+        if ROLES.get(giver.role, Role.VIEWER) < least:
+            return ROLE_TOO_LOW
+        return "" if self._seen.admit(giver) else SEEN_BEFORE
+
+    def _set(self, output: str, level: float, seconds: float, giver: Giver, kind: str) -> None:
+        now = self._now_ms()
+        override = Override(output, level, now + round(seconds * 1000.0), giver.person, giver.origin)
+        self.overrides[output] = override
+        fields: dict[str, str | float | int | bool] = {
+            "level": level,
+            "until_ms": override.until_ms,
+            "origin": giver.origin,
+        }
+        self._record((Event(kind, output, now, person=giver.person, fields=fields),))
