@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the log tells the page: yesterday's line at start, and today's waterings with their reasons.
+
+The rule it keeps: the log is read by one worker thread, never by the event loop, and never more of it than is new;
+a log that is missing or damaged leaves the page without history, not without life.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from edge.console.day_memory import BUCKETS, DayMemory
+from telemetry.records import Decision, Input
+
+DAY_MS: Final = 86_400_000
+LOOK_AGAIN_S: Final = 20.0
+OVERLAP_MS: Final = 120_000  # a group may be written so long after what it holds
+DECISIONS_MAX: Final = 5_000
+
+_log = logging.getLogger(__name__)
+
+
+class Record(Protocol):
+    """A stored decision and its wall time, as ``telemetry.history.Stored``."""
+
+    @property
+    def wall_ms(self) -> int:
+        """UTC milliseconds."""
+
+    @property
+    def record(self) -> Any:
+        """The record itself."""
+
+
+class Reader(Protocol):
+    """What is needed of ``telemetry.history.LogReader``."""
+
+    def latest(self) -> Mapping[str, Any]:
+        """Give the newest sample of each series."""
+
+    def range(self, series: str, from_wall_ms: int, to_wall_ms: int, max_points: int = 0) -> Any:
+        """Give ``wall_ms``, ``value`` and ``quality`` arrays."""
+
+    def decisions(self, place_or_output: str, from_wall_ms: int, to_wall_ms: int) -> list[Any]:
+        """Give stored decisions, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A time in which an output was wanted open or on, and the decision that began it. ``end_ms`` 0: still so."""
+
+    output: str
+    begin_ms: int
+    end_ms: int
+    code: str
+    rule: str
+    inputs: tuple[Input, ...]
+
+
+def runs_of(decisions: list[tuple[int, Decision]]) -> list[Run]:
+    """Turn one output's decisions (oldest first) into the runs they made."""
+    runs: list[Run] = []
+    began: tuple[int, Decision] | None = None
+    for wall_ms, decision in decisions:
+        wanted = decision.level > 0.0 and not decision.vetoed
+        if wanted and began is None:
+            began = (wall_ms, decision)
+        elif not wanted and began is not None:
+            start, first = began
+            runs.append(Run(first.output, start, wall_ms, first.code, first.rule, first.inputs))
+            began = None
+    if began is not None:
+        start, first = began
+        runs.append(Run(first.output, start, 0, first.code, first.rule, first.inputs))
+    return runs
+
+
+class DayBook:
+    """Reads the log for the page. ``open_reader`` is called in the worker thread."""
+
+    def __init__(self, open_reader: Callable[[], Reader], memory: DayMemory) -> None:
+        self._open_reader = open_reader
+        self._memory = memory
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="day-book")
+        self._reader: Reader | None = None
+        self._decisions: dict[tuple[str, int], tuple[int, Decision]] = {}
+        self._read_to_ms = 0
+        self.latest: dict[str, tuple[int, float, int]] = {}
+
+    def runs(self, output: str, since_ms: int) -> list[Run]:
+        """Give the runs of ``output`` that ended after ``since_ms`` or still go on, oldest first."""
+        mine = sorted(
+            ((at, decision) for at, decision in self._decisions.values() if decision.output == output),
+            key=lambda pair: pair[0],
+        )
+        return [run for run in runs_of(mine) if run.end_ms == 0 or run.end_ms > since_ms]
+
+    async def run(self, wall_ms: Callable[[], int]) -> None:
+        """Fill the memory from the log, then keep the decisions up to date until cancelled."""
+        loop = asyncio.get_running_loop()
+        try:
+            filled = False
+            while True:
+                try:
+                    if not filled:
+                        await loop.run_in_executor(self._worker, self._fill, wall_ms())
+                        filled = True
+                    await loop.run_in_executor(self._worker, self._look, wall_ms())
+                except Exception as error:  # noqa: BLE001 - the page lives without history; the log's reader may fail in its own ways
+                    _log.warning("the record cannot be read: %s", error)
+                    self._reader = None
+                await asyncio.sleep(LOOK_AGAIN_S)
+        finally:
+            self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def _open(self) -> Reader:
+        if self._reader is None:
+            self._reader = self._open_reader()
+        return self._reader
+
+    def _fill(self, now_ms: int) -> None:
+        reader = self._open()
+        for name, seen in reader.latest().items():
+            self.latest[name] = (seen.wall_ms, seen.sample.value, seen.sample.quality)
+            points = reader.range(name, now_ms - DAY_MS, now_ms, 4 * BUCKETS)
+            for at, value, quality in zip(
+                points.wall_ms.tolist(), points.value.tolist(), points.quality.tolist(), strict=True
+            ):
+                self._memory.add(name, at, value, quality)
+
+    def _look(self, now_ms: int) -> None:
+        since = max(now_ms - DAY_MS - DAY_MS // 4, self._read_to_ms - OVERLAP_MS)
+        fresh = dict(self._decisions)
+        for stored in self._open().decisions("", since, now_ms + 1):
+            fresh[stored.record.output, stored.wall_ms] = (stored.wall_ms, stored.record)
+        kept = sorted(fresh.items(), key=lambda item: item[1][0])[-DECISIONS_MAX:]
+        # The event loop reads the old dict until this one stands in its place.
+        self._decisions = {key: value for key, value in kept if value[0] >= now_ms - DAY_MS - DAY_MS // 4}
+        self._read_to_ms = now_ms

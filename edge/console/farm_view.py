@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns the farm's settings and live state into what a page shows: houses, zones, tiles, outputs, problems.
+
+The rule it keeps: nothing here reads a clock, a file or a socket; a value older than three periods, flagged or
+missing is never shown as good; every output says what it does and why.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from controllers.settings import OutputSettings, ZoneSettings
+from edge.config import FarmConfig
+from edge.console.day_book import DAY_MS, DayBook, Run
+from edge.console.day_memory import DayMemory
+from edge.console.sentences import KIND_WORDS, SEVERITY_WORDS, ReasonWords, ago, fields_of, say, state_of
+from edge.console.tiles import Tiles, html_id
+from edge.console.views import FarmView, OutputView, PlaceView, ProblemView, TileView, WateringView
+from edge.live import Alarm, LiveState, OutputState
+from pages.charts import Band, day_chart
+from pages.numbers import clock, countdown, day_start_ms, with_unit
+from pages.words import N_, Words
+from telemetry.quantities import QUANTITIES
+from telemetry.records import Quality
+
+HOLD_S: Final = 300.0
+# What a grower looks at first stands first; the rest follows in the order of the catalogue.
+FIRST: Final = (
+    "air_temperature", "air_humidity", "vapour_pressure_deficit", "co2", "ppfd", "soil_moisture",
+    "soil_temperature", "soil_ec", "water_flow", "water_ec", "water_ph", "solar_radiation", "wind_speed", "rain_rate",
+)  # fmt: skip
+_ORDER: Final = {name: index for index, name in enumerate((*FIRST, *(q for q in QUANTITIES if q not in FIRST)))}
+SEVERITIES: Final = ("critical", "alarm", "warning", "info")
+
+
+class FarmPages:
+    """Makes views of one farm in one language."""
+
+    def __init__(
+        self,
+        config: FarmConfig,
+        memory: DayMemory,
+        book: DayBook,
+        reasons: Mapping[str, ReasonWords],
+        words: Words,
+    ) -> None:
+        self._config = config
+        self._memory = memory
+        self._book = book
+        self._reasons = reasons
+        self._words = words
+        self._tiles = Tiles(memory, words)
+        self._outputs = {one.id: one for one in config.control.outputs}
+        self._zones = {zone.id: zone for zone in config.control.zones}
+        self._zone_of_valve = {zone.valve: zone for zone in config.control.zones}
+        self._titles = {house.id: house.title or house.id for house in config.control.houses}
+        self._titles |= {zone.id: zone.title or zone.id for zone in config.control.zones}
+        self._zone = config.farm.timezone
+
+    def farm(self, state: LiveState, age_s: float, *, away: bool, connection: str = "") -> FarmView:
+        """Give the whole farm. ``age_s`` is how long ago ``state`` came; ``away`` that the agent has gone since."""
+        now_ms = state.wall_ms + round(age_s * 1000)
+        places: dict[str, list[TileView]] = {}
+        for tile in sorted(state.tiles, key=lambda one: (_ORDER.get(one.quantity, 999), one.series)):
+            places.setdefault(tile.place, []).append(self._tiles.view(tile, age_s, now_ms))
+        outputs: dict[str, list[OutputView]] = {}
+        for output in state.outputs:
+            outputs.setdefault(output.place, []).append(self._output(output, age_s, now_ms, away=away))
+        zones = {
+            zone.id: PlaceView(
+                zone.id,
+                zone.title or zone.id,
+                self._zone_subtitle(zone),
+                tuple(places.pop(zone.id, ())),
+                tuple(outputs.pop(zone.id, ())),
+                self._waterings(zone, now_ms),
+                is_zone=True,
+            )
+            for zone in self._config.control.zones
+        }
+        houses = tuple(
+            PlaceView(
+                house.id,
+                house.title or house.id,
+                self._area(house.area_m2),
+                tuple(places.pop(house.id, ())),
+                tuple(outputs.pop(house.id, ())),
+                zones=tuple(zones[zone.id] for zone in self._config.control.zones if zone.house == house.id),
+            )
+            for house in self._config.control.houses
+        )
+        others = tuple(
+            PlaceView(name, self._place_title(name), "", tuple(places.get(name, ())), tuple(outputs.get(name, ())))
+            for name in sorted({*places, *outputs})
+        )
+        return FarmView(
+            title=state.title or self._config.farm.title,
+            clock=clock(now_ms if not away else state.wall_ms, self._zone, seconds=True),
+            now_ms=now_ms,
+            connection=connection or ("away" if away else "live"),
+            clock_ok=state.clock_ok,
+            simulated=any(tile.quality & Quality.SIMULATED for tile in state.tiles),
+            problems=tuple(self._problem(alarm) for alarm in sorted(state.alarms, key=_urgency)),
+            houses=houses,
+            others=others,
+        )
+
+    def charts(self, view: PlaceView, state: LiveState, now_ms: int, only: str = "") -> list[tuple[str, str, str]]:
+        """Give the 24 hour charts of a place: series, caption and SVG; ``only`` one quantity where it is given."""
+        strips = self._open_times(view.id, now_ms)
+        drawn: list[tuple[str, str, str]] = []
+        for tile in state.tiles:
+            if tile.place != view.id or (only and tile.quantity != only) or tile.quantity not in QUANTITIES:
+                continue
+            quantity = QUANTITIES[tile.quantity]
+            if quantity.cumulative:
+                continue
+            caption = self._tiles.caption(tile)
+            title = self._words.say("{what}, last 24 hours", {"what": caption})
+            svg = day_chart(
+                self._memory.series(tile.series, now_ms - DAY_MS, now_ms, round(tile.period_s * 1000)),
+                now_ms - DAY_MS,
+                now_ms,
+                title,
+                band=Band(*tile.band) if tile.band else None,
+                strips=strips,
+                unit=tile.unit,
+                decimals=quantity.decimals,
+                language=self._words.language,
+                zone=self._zone,
+            )
+            drawn.append((tile.series, f"{caption} ({unit})" if (unit := self._tiles.unit(tile)) else caption, svg))
+        return sorted(drawn, key=lambda one: _ORDER.get(one[0].partition("/")[2].partition(".")[0], 999))
+
+    def litres(self, output: str, seconds: float, flow_l_min: float) -> float:
+        """Give the litres that ``seconds`` of a valve let through; nan where its flow is not known."""
+        zone = self._zone_of_valve.get(output)
+        flow = flow_l_min if flow_l_min > 0 else (zone.flow_l_min if zone else 0.0)
+        return flow * seconds / 60.0 if flow > 0 else math.nan
+
+    def place_of_output(self, output: str) -> str:
+        """Give the title of the place where an output belongs."""
+        settings = self._outputs.get(output)
+        return self._place_title(settings.place) if settings else output
+
+    # -- outputs
+
+    def _output(self, output: OutputState, age_s: float, now_ms: int, *, away: bool) -> OutputView:
+        settings = self._outputs.get(output.output)
+        left_s = max(0.0, output.override_s - age_s)
+        active = output.level > 0.0
+        zone = self._zone_of_valve.get(output.output)
+        fields = fields_of(output.inputs)
+        manual = left_s > 0.0
+        return OutputView(
+            id=html_id("o-", output.output),
+            output=output.output,
+            title=self._output_title(output.output, output.kind, settings),
+            kind=output.kind,
+            state=state_of(
+                output.kind, output.level, proportional=bool(settings and settings.proportional), words=self._words
+            ),
+            active=active,
+            why=say(output.code, fields, self._reasons, self._words),
+            limit=say(output.limit, fields, self._reasons, self._words).text if output.limit else "",
+            until_ms=now_ms + round(left_s * 1000) if manual else 0,
+            left=countdown(left_s) if manual else "",
+            person=output.person if manual else "",
+            can_open=zone is not None and output.kind == "valve" and not active and output.hold_max_s > 0 and not away,
+            can_stop=output.kind == "valve" and (active or manual),
+        )
+
+    def _output_title(self, output: str, kind: str, settings: OutputSettings | None) -> str:
+        if settings and settings.title:
+            return settings.title
+        word = KIND_WORDS.get(kind)
+        return self._words.text(word) if word else output
+
+    # -- places, waterings, problems
+
+    def _place_title(self, name: str) -> str:
+        return self._titles.get(name) or self._words.text(PLACE_WORDS.get(name, name))
+
+    def _area(self, area_m2: float) -> str:
+        return with_unit(area_m2, "m²", 0, self._words.language)
+
+    def _zone_subtitle(self, zone: ZoneSettings) -> str:
+        return self._area(zone.area_m2)
+
+    def _open_times(self, place: str, now_ms: int) -> list[tuple[int, int]]:
+        zone = self._zones.get(place)
+        if zone is None:
+            return []
+        return [(run.begin_ms, run.end_ms or now_ms) for run in self._book.runs(zone.valve, now_ms - DAY_MS)]
+
+    def _waterings(self, zone: ZoneSettings, now_ms: int) -> tuple[WateringView, ...]:
+        midnight = day_start_ms(now_ms, self._zone)
+        runs = [run for run in self._book.runs(zone.valve, midnight) if run.begin_ms >= midnight]
+        return tuple(self._watering(run, zone, now_ms) for run in reversed(runs))
+
+    def _watering(self, run: Run, zone: ZoneSettings, now_ms: int) -> WateringView:
+        length_s = ((run.end_ms or now_ms) - run.begin_ms) / 1000
+        litres = self.litres(run.output, length_s, 0.0)
+        return WateringView(
+            begin=clock(run.begin_ms, self._zone),
+            length=countdown(length_s),
+            litres=f"≈ {with_unit(litres, 'L', 0, self._words.language)}" if zone.flow_l_min > 0 else "",
+            why=say(run.code, fields_of(run.inputs), self._reasons, self._words).text,
+            going_on=run.end_ms == 0,
+        )
+
+    def _problem(self, alarm: Alarm) -> ProblemView:
+        place, _, name = alarm.subject.partition("/")
+        where = self._place_title(place)
+        quantity = QUANTITIES.get(name.partition(".")[0])
+        if quantity:
+            where = f"{where} · {self._words.text(quantity.title)}"
+        elif (settings := self._outputs.get(alarm.subject)) is not None:
+            where = (
+                f"{self._place_title(settings.place)} · {self._output_title(alarm.subject, settings.kind, settings)}"
+            )
+        return ProblemView(
+            severity=alarm.severity,
+            severity_word=self._words.text(SEVERITY_WORDS.get(alarm.severity, alarm.severity)),
+            where=where,
+            said=say(alarm.kind, alarm.fields, self._reasons, self._words),
+            since=ago(alarm.for_s, self._words),
+        )
+
+
+def _urgency(alarm: Alarm) -> tuple[int, float]:
+    return (SEVERITIES.index(alarm.severity) if alarm.severity in SEVERITIES else 0, alarm.for_s)
+
+
+# Places that are no house and no zone but have a usual name.
+PLACE_WORDS: Final = {
+    "station": N_("Weather station"),
+    "outside": N_("Outside"),
+    "weather": N_("Weather station"),
+    "farm": N_("Whole farm"),
+    "tank": N_("Tank"),
+    "pump-house": N_("Pump house"),
+    "power": N_("Electricity"),
+}
