@@ -8,10 +8,10 @@ number except through the world it was given; so the same agent runs on a farm, 
 import asyncio
 import ctypes
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from telemetry.rows import Disk, RealDisk
 
@@ -129,7 +129,7 @@ class Connection:
 class Network(Protocol):
     """What the agent may reach or offer beyond its lines."""
 
-    async def serve_local(self, path: Path, answer: Callable[[Connection], Awaitable[None]]) -> None:
+    async def serve_local(self, path: Path, answer: Callable[[Connection], Coroutine[Any, Any, None]]) -> None:
         """Offer the agent's socket at ``path`` until cancelled."""
 
     def notify(self, message: str) -> None:
