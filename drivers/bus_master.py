@@ -70,6 +70,7 @@ class BusMaster:
         self._test_until_s = 0.0
         self._tested = not check_echo
         self._rubbish_s = math.nan  # since when the line is not silent though nobody was asked
+        self._lost = False  # and the polls were told
         self._units: dict[int, str] = {}
 
     # ---- what is asked of the bus --------------------------------------------------------------
@@ -111,9 +112,10 @@ class BusMaster:
         self._tested = not self.check_echo
         self._test = None
         self._rubbish_s = math.nan
+        self._lost = False
 
     def line_lost(self, now: float, detail: str) -> None:
-        """The line is gone: end what was on it, and every one-off job, with a fault."""
+        """The line is gone: every one-off job ends with a fault; polls are told once and go on when it is back."""
         self.core.abandon(now)
         turn, self._turn = self._turn, None
         self._test = None
@@ -123,7 +125,9 @@ class BusMaster:
                 self._scheduler.close(job)
             elif turn is not None and job in turn.jobs:
                 self._scheduler.renew(job, now)
-            job.deliver(Fault(job.transaction.device, "bus.line_down", now, detail))
+            if job.period_s is None or not self._lost:
+                job.deliver(Fault(job.transaction.device, "bus.line_down", now, detail))
+        self._lost = True
 
     def received(self, data: bytes, now: float) -> None:
         """Take bytes from the wire."""

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import termios
 from pathlib import Path
 from typing import Final
 
@@ -116,6 +117,7 @@ class SerialPort:
         self._pty = is_pty(where)
         self._loop = asyncio.get_running_loop()
         os.set_blocking(self._fd, False)
+        _wait_for_bytes(self._fd)
 
     async def read(self) -> bytes:
         """Wait for at least one byte and give all that came; at once if some are there already."""
@@ -255,6 +257,13 @@ class NetworkPort:
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _wait_for_bytes(fd: int) -> None:
+    """Make an empty line say "try again"; as pyserial leaves it, it cannot be told from a line that hung up."""
+    attributes = termios.tcgetattr(fd)
+    attributes[6][termios.VMIN] = 1
+    termios.tcsetattr(fd, termios.TCSANOW, attributes)
 
 
 def is_pty(where: str) -> bool:
