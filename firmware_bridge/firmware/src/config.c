@@ -107,8 +107,9 @@ void config_on_begin(const struct call *call)
     outputs_drop_all();
     forget();
     taking = true;
-    taking_crc = CRC32_START;
     config.changeover_ms = (uint16_t)call->arg[1];
+    taking_crc = crc32_add(CRC32_START, (uint8_t)(call->arg[1] & 0xFFu));
+    taking_crc = crc32_add(taking_crc, (uint8_t)(call->arg[1] >> 8));
     link_done(call);
 }
 

@@ -148,6 +148,11 @@ uint32_t sim_sent(uint8_t *data, uint32_t room)
     return length;
 }
 
+bool sim_has_sent(void)
+{
+    return sim.tx_tail != sim.tx_head;
+}
+
 void sim_pulses(uint8_t counter, uint32_t count)
 {
     /* A batch stands for pulses that came apart: spaced wider than any contact filter, the last one now. */
@@ -185,11 +190,6 @@ void sim_hang_deaf(void)
 {
     sim.hung = true;
     sim.deaf = true;
-}
-
-void sim_flip(uint32_t offset, uint8_t bit)
-{
-    sim.eeprom[offset % BOARD_EEPROM_BYTES] ^= (uint8_t)(1u << (bit & 7u));
 }
 
 void board_outputs_write(uint16_t on)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* counter N PULSES | adc N MILLIVOLT | input N 0|1 | line AT_US 0|1 | send HEX | run US | reset | power | hang |
- * wedge | quit. Every change of the outputs is an event with its time in microseconds. */
+/* counter N PULSES | adc N MILLIVOLT | input N 0|1 | line AT_US 0|1 | send HEX | run US | go US | reset | power | hang |
+ * wedge | quit. "go" is "run" that ends early when the board has said something to the host. Every change of the
+ * outputs is an event with its time in microseconds. */
 #include "control.h"
 
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 #include "sim.h"
 
 #define EDGES_MAX 4096u
+#define STEP_US 1000u
 
 static struct {
     uint64_t at_us[EDGES_MAX];
@@ -68,7 +70,8 @@ static bool add_edge(uint64_t at_us, bool spacing)
     return true;
 }
 
-static void run(uint64_t duration_us)
+/* Moves time; with stop_at_word only until the board has said something to the host. */
+static void run(uint64_t duration_us, bool stop_at_word)
 {
     const uint64_t until_us = sim_now_us() + duration_us;
     while (edges.count != 0 && edges.at_us[edges.first] <= until_us) {
@@ -79,7 +82,10 @@ static void run(uint64_t duration_us)
         edges.first = (edges.first + 1u) % EDGES_MAX;
         edges.count--;
     }
-    sim_advance(until_us);
+    do {
+        const uint64_t step_us = sim_now_us() + STEP_US;
+        sim_advance(stop_at_word && step_us < until_us ? step_us : until_us);
+    } while (sim_now_us() < until_us && !sim_has_sent());
     control_flush_sent();
     printf("{\"e\":\"ran\",\"us\":%" PRIu64 "}\n", sim_now_us());
 }
@@ -95,7 +101,9 @@ static bool do_with_numbers(const char *word, uint64_t first, uint64_t second)
     } else if (strcmp(word, "line") == 0) {
         return add_edge(first, second != 0);
     } else if (strcmp(word, "run") == 0) {
-        run(first);
+        run(first, false);
+    } else if (strcmp(word, "go") == 0) {
+        run(first, true);
     } else {
         return false;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The firmware as an ordinary process: vuon-board [--eeprom FILE] [--pty LINK | --virtual].
+/* The firmware as an ordinary process: vuon-board [--eeprom FILE] [--pty LINK | --fd N | --virtual].
  *
  * With --pty it makes a pseudo terminal, prints its path, links it at LINK when that is not "-", and runs in real
- * time. With --virtual time moves only by "run" on the control line. Ends with its standard input. */
+ * time. With --fd the line is an inherited socket. With --virtual time moves only by "run" on the control line.
+ * Ends with its standard input. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -123,7 +124,7 @@ static void write_all_sent(int line)
 static void run_real_time(int line)
 {
     const uint64_t start_us = clock_us();
-    bool was_closed = true;
+    bool was_closed = isatty(line) != 0;
     bool quit = false;
     while (!quit) {
         struct pollfd wait[2] = {{STDIN_FILENO, POLLIN, 0}, {line, POLLIN, 0}};
@@ -154,9 +155,15 @@ static void run_real_time(int line)
     }
 }
 
+static int usage(void)
+{
+    (void)fprintf(stderr, "usage: vuon-board [--eeprom FILE] --pty LINK|- | --fd N | --virtual\n");
+    return 2;
+}
+
 int main(int count, char **words)
 {
-    const char *pty = NULL;
+    int line = -1;
     int eeprom_file = -1;
     bool virtual_time = false;
     for (int i = 1; i < count; i++) {
@@ -164,7 +171,18 @@ int main(int count, char **words)
             virtual_time = true;
         } else if (strcmp(words[i], "--pty") == 0 && i + 1 < count) {
             i++;
-            pty = words[i];
+            line = make_pty(words[i]);
+            if (line < 0) {
+                perror("vuon-board: cannot make a pseudo terminal");
+                return 1;
+            }
+        } else if (strcmp(words[i], "--fd") == 0 && i + 1 < count) {
+            i++;
+            line = (int)strtol(words[i], NULL, 10);
+            if (fcntl(line, F_SETFL, O_NONBLOCK) != 0) {
+                perror("vuon-board: --fd");
+                return 2;
+            }
         } else if (strcmp(words[i], "--eeprom") == 0 && i + 1 < count) {
             i++;
             eeprom_file = open(words[i], O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -173,18 +191,11 @@ int main(int count, char **words)
                 return 2;
             }
         } else {
-            (void)fprintf(stderr, "usage: vuon-board [--eeprom FILE] [--pty LINK|- | --virtual]\n");
-            return 2;
+            return usage();
         }
     }
-    if (virtual_time == (pty != NULL)) {
-        (void)fprintf(stderr, "vuon-board: say --pty LINK or --virtual\n");
-        return 2;
-    }
-    const int line = virtual_time ? -1 : make_pty(pty);
-    if (!virtual_time && line < 0) {
-        perror("vuon-board: cannot make a pseudo terminal");
-        return 1;
+    if (virtual_time == (line >= 0)) {
+        return usage();
     }
     sim_create(&watch, eeprom_file);
     (void)fflush(stdout);

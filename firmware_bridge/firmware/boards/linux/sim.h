@@ -21,6 +21,7 @@ uint16_t sim_outputs(void);
 
 void sim_receive(const uint8_t *data, uint32_t length);   /* bytes from the host */
 uint32_t sim_sent(uint8_t *data, uint32_t room);          /* bytes to the host */
+bool sim_has_sent(void);
 
 void sim_pulses(uint8_t counter, uint32_t count);
 void sim_analogue(uint8_t channel, uint16_t millivolt);
@@ -28,6 +29,5 @@ void sim_input(uint8_t input, bool high);
 void sim_sdi12_line(bool spacing);       /* what a sensor puts on the line */
 void sim_hang(void);                     /* the main loop stands still, the tick goes on */
 void sim_hang_deaf(void);                /* all stands still; only the watchdog is left */
-void sim_flip(uint32_t offset, uint8_t bit); /* one bit of kept memory */
 
 #endif
