@@ -209,7 +209,9 @@ class Users:
 
     def _made(self, name: str, role: Role, password: str) -> User:
         if not NAME_PATTERN.fullmatch(name):
-            raise UserError(N_("A name has 1 to 32 of a-z, 0-9, dot, dash and underscore, and begins with a letter."))
+            raise UserError(
+                N_("A name has 1 to 32 of a-z, 0-9, dot, dash and underscore, and begins with a letter or a digit.")
+            )
         return self._with_password(User(name, role.word), password) if password else User(name, role.word)
 
     def _put(self, book: _Book, user: User) -> None:

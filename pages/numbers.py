@@ -41,14 +41,13 @@ def decimal(value: float, decimals: int, language: Language) -> str:
 
 
 def plain(value: float, language: Language) -> str:
-    """Write ``value`` with as many places as it needs, two at most: 5.0 is ``5``, 0.25 is ``0,25``."""
+    """Write ``value`` with no more places than a person wants: 5.0 is ``5``, 27.63 ``27,6``, 615.4 ``615``."""
     if not math.isfinite(value):
         return UNKNOWN
-    rounded = round(value, 2)
-    for decimals in (0, 1):
-        if round(rounded, decimals) == rounded:
-            return decimal(rounded, decimals, language)
-    return decimal(rounded, 2, language)
+    most = 2 if abs(value) < 10.0 else 1 if abs(value) < 100.0 else 0
+    rounded = round(value, most)
+    fewest = next(places for places in range(most + 1) if round(rounded, places) == rounded)
+    return decimal(rounded, fewest, language)
 
 
 def unit_name(unit: str, language: Language) -> str:

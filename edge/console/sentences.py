@@ -89,7 +89,8 @@ def say(code: str, fields: Mapping[str, Field], book: Mapping[str, ReasonWords],
     """Give the sentence for a code and what to check."""
     known = book.get(code)
     if known is None:
-        return Said(code.replace("_", " ").replace(".", ": "))
+        # The agent's refusals are message ids themselves; any other unknown code is shown as it is.
+        return Said(words.say(code, fields) if " " in code else code)
     return Said(words.say(known.msgid, fields), words.say(known.check, fields) if known.check else "")
 
 

@@ -27,7 +27,19 @@ def test_decimals_use_the_marks_of_the_language(value: float, decimals: int, lan
     assert decimal(value, decimals, language) == written
 
 
-@pytest.mark.parametrize(("value", "written"), [(5.0, "5"), (0.25, "0,25"), (2.5, "2,5"), (nan, "—"), (1.999, "2")])
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (5.0, "5"),
+        (0.25, "0,25"),
+        (2.5, "2,5"),
+        (nan, "—"),
+        (1.999, "2"),
+        (27.63, "27,6"),
+        (615.4, "615"),
+        (-12.04, "\u221212"),
+    ],
+)
 def test_plain_writes_no_more_places_than_needed(value: float, written: str) -> None:
     assert plain(value, "vi") == written
 

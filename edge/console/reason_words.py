@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The words for every code that reaches a page: reasons of the controllers, troubles of the edge's own watch.
+
+The rule it keeps: each trouble says what to check; a code from a newer agent is shown as it is.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from controllers.reasons import BY_NAME
+from edge.console.sentences import ReasonWords
+from pages.words import N_
+
+_CABLE: Final = N_("Check its cable, its power and its address.")
+
+TROUBLES: Final[dict[str, ReasonWords]] = {
+    "sensor.silent": ReasonWords(N_("The probe does not answer."), _CABLE),
+    "sensor.fault_code": ReasonWords(N_("The probe reports a fault of its own."), N_("Look it up in its manual.")),
+    "sensor.out_of_range": ReasonWords(
+        N_("It reads {value}, which cannot be."), N_("Check that the probe sits where it should, and its cable.")
+    ),
+    "sensor.stuck": ReasonWords(
+        N_("It has read exactly {value} for too long."), N_("Check that the probe still measures: move or wet it.")
+    ),
+    "sensor.outside_calibration": ReasonWords(
+        N_("It reads {value}, outside what it was calibrated for."), N_("Calibrate it with points around this value.")
+    ),
+    "sensor.calibration_overdue": ReasonWords(N_("Its calibration is past its date."), N_("Calibrate it.")),
+    "bus.line_down": ReasonWords(
+        N_("The line to the probes is gone: {detail}"), N_("Check the USB adapter and its plug.")
+    ),
+    "bus.dead": ReasonWords(N_("The device does not answer any more."), _CABLE),
+    "bus.babble": ReasonWords(
+        N_("The line is never silent."), N_("Unplug the devices one by one to find the one that talks.")
+    ),
+    "disk.refuses": ReasonWords(
+        N_("The record cannot be written: {detail}"), N_("Check the card or disk; it may be full or worn out.")
+    ),
+}
+
+
+def reason_words() -> Mapping[str, ReasonWords]:
+    """Give the words of every known code."""
+    return {name: ReasonWords(one.text, one.check) for name, one in BY_NAME.items()} | TROUBLES
