@@ -23,13 +23,23 @@ class Outside(Protocol):
         ...
 
 
-def interpolate(before: Array, after: Array, share: float) -> Array:
-    """Mix two hourly rows: straight lines, the wind's direction the short way round, rain steady within the hour."""
-    row: Array = before + share * (after - before)
-    turn = (after[weather.WIND_FROM] - before[weather.WIND_FROM] + 180.0) % 360.0 - 180.0
-    row[weather.WIND_FROM] = (before[weather.WIND_FROM] + share * turn) % 360.0
-    row[weather.RAIN] = before[weather.RAIN]
-    return row
+class _Hour:
+    """One hour between two rows: straight lines, the wind's direction the short way round, rain steady."""
+
+    __slots__ = ("before", "change", "number")
+
+    def __init__(self, number: int, before: Array, after: Array) -> None:
+        self.number = number
+        self.before = before
+        self.change: Array = after - before
+        turn = float(self.change[weather.WIND_FROM])
+        self.change[weather.WIND_FROM] = (turn + 180.0) % 360.0 - 180.0
+        self.change[weather.RAIN] = 0.0
+
+    def at(self, share: float) -> Array:
+        row: Array = self.before + share * self.change
+        row[weather.WIND_FROM] %= 360.0
+        return row
 
 
 class HourlyWeather:
@@ -43,6 +53,7 @@ class HourlyWeather:
             raise ValueError("weather holds a value that is no number: fill or drop the gap before")
         self.first_hour: Final = first_hour
         self.rows: Final = rows
+        self._hour = _Hour(first_hour, rows[0], rows[1])
 
     def at(self, hour: float) -> Array:
         """Return the row at ``hour``; LookupError outside the file."""
@@ -55,7 +66,9 @@ class HourlyWeather:
             )
             asked = np.datetime64(math.floor(hour * 60), "m").item().isoformat(sep=" ", timespec="minutes")
             raise LookupError(f"no weather for {asked}: the file covers {first} to {last}, local standard time")
-        return interpolate(self.rows[index], self.rows[index + 1], place - index)
+        if self._hour.number != index + self.first_hour:
+            self._hour = _Hour(index + self.first_hour, self.rows[index], self.rows[index + 1])
+        return self._hour.at(place - index)
 
 
 class GeneratedWeather:
@@ -69,11 +82,14 @@ class GeneratedWeather:
         self.climate: Final = climate
         self.seed: Final = seed
         self._chunks: OrderedDict[int, Array] = OrderedDict()
+        self._hour: _Hour | None = None
 
     def at(self, hour: float) -> Array:
         """Return the row at ``hour``."""
         index = math.floor(hour)
-        return interpolate(self._row(index), self._row(index + 1), hour - index)
+        if self._hour is None or self._hour.number != index:
+            self._hour = _Hour(index, self._row(index), self._row(index + 1))
+        return self._hour.at(hour - index)
 
     def _row(self, hour: int) -> Array:
         chunk, place = divmod(hour, 24 * self.CHUNK_DAYS)

@@ -8,6 +8,7 @@ that also dims the light, cools and moistens, and humidity whose clipping at 100
 """
 
 import math
+import zlib
 from typing import NamedTuple
 
 import numpy as np
@@ -231,6 +232,7 @@ def generate(climate: Climate, seed: int, first_day: int, days: int) -> Array:
     """
     if not 1 <= days <= 40_000:
         raise ValueError(f"days is {days}: give 1 to 40,000")
+    seed = (seed * 65_537) ^ zlib.crc32(climate.name.encode())  # two sites do not share their clouds
     # one day more at both ends, so that hours interpolate between noons without an edge
     number = np.arange(first_day - 1, first_day + days + 1, dtype=np.int64)
     daily = _daily(climate, seed, number)
