@@ -81,6 +81,12 @@ class Catalogue:
                 self._known[name] = parse_entry(path.read_text(encoding="utf-8"), str(path))
         return self._known[name]
 
+    def search(self, words: str) -> list[Entry]:
+        """Find entries whose type, title, maker or clones hold all ``words``, in any case."""
+        wanted = words.lower().split()
+        texts = ((e, " ".join((e.type, e.title, e.maker, *e.clones)).lower()) for e in self.entries())
+        return [entry for entry, text in texts if all(word in text for word in wanted)]
+
     def entries(self) -> list[Entry]:
         """Load all entries, sorted by type."""
         return [self.entry(name) for name in self.types()]

@@ -11,6 +11,7 @@ from math import isclose
 from drivers.catalogue_golden import GoldenError, replay
 from drivers.catalogue_schema import WORDS, CatalogueError, Entry, Value
 from drivers.decode import plan_blocks, value_function
+from drivers.registry import DRIVERS
 from drivers.toml_lines import find_line
 from drivers.units import conversion
 from telemetry.quantities import QUANTITIES
@@ -29,13 +30,15 @@ def check_entry(entry: Entry, file: str, text: str) -> None:
     stem = file.rpartition("/")[2].removesuffix(".toml")
     if entry.type != stem:
         raise refuse("type", "type {type!r} must be the file's name {stem!r}", type=entry.type, stem=stem)
+    if entry.driver and entry.driver not in DRIVERS:
+        raise refuse("driver", "unknown driver {name!r}; known: {known}", name=entry.driver, known=", ".join(DRIVERS))
     _check_names(entry, refuse)
+    if entry.protocol != "modbus" and entry.text is None:
+        raise refuse("protocol", "protocol {protocol} needs a [text] table", protocol=entry.protocol)
     for number, value in enumerate(entry.value):
         _check_value(entry, value, f"value[{number}]", refuse)
     if entry.protocol == "modbus":
         _check_map(entry, refuse)
-    elif entry.value and entry.text is None:
-        raise refuse("protocol", "protocol {protocol} needs a [text] table", protocol=entry.protocol)
     _check_outputs(entry, refuse)
     _check_writes(entry, refuse)
     _check_golden(entry, refuse)

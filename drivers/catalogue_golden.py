@@ -6,8 +6,9 @@ The rule it keeps: it checks length, function and CRC like a master would, so th
 
 from drivers.catalogue_schema import Entry, Golden
 from drivers.crc import modbus_crc
-from drivers.decode import ReadBlock, block_registers, decode
-from drivers.text_decode import TextFault, decode_text
+from drivers.decode import ReadBlock, block_registers
+from drivers.registry import read_registers, read_text
+from drivers.text_decode import TextFault
 from telemetry.records import Quality
 
 
@@ -55,11 +56,9 @@ def reply_words(block: ReadBlock, reply: bytes) -> list[int]:
 def replay(entry: Entry, golden: Golden) -> dict[str, float]:
     """Decode one golden exchange to canonical values by name; GoldenError says what does not fit."""
     if entry.protocol != "modbus":
-        data = golden.reply.encode("latin-1").decode("unicode_escape").encode("latin-1")
-        if entry.protocol == "binary":
-            data = _bytes(golden.reply, "reply")
+        data = _bytes(golden.reply, "reply") if entry.protocol == "binary" else golden.reply.encode("utf-8")
         try:
-            measured = decode_text(entry, data)
+            measured = read_text(entry, data)
         except TextFault as error:
             raise GoldenError(str(error)) from None
         return {m.name: m.canonical for m in measured if not m.quality & Quality.COMM}
@@ -72,4 +71,4 @@ def replay(entry: Entry, golden: Golden) -> dict[str, float]:
         raise GoldenError(f"reply comes from address {reply[0]}, the request went to {request[0]}")
     block = read_block(request)
     registers = block_registers(block, reply_words(block, reply))
-    return {m.name: m.canonical for m in decode(entry, registers) if not m.quality & Quality.COMM}
+    return {m.name: m.canonical for m in read_registers(entry, registers) if not m.quality & Quality.COMM}

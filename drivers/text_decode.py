@@ -103,3 +103,11 @@ def decode_text(entry: Entry, data: bytes) -> tuple[Measured, ...]:
         _from_text(value, strings[value.at - 1]) if value.at <= len(strings) else _missing(value)
         for value in entry.value
     )
+
+
+def join_sdi12(answers: list[bytes]) -> bytes:
+    """Join the answers to aD0!, aD1!, ... into one row of values; TextFault when the addresses differ."""
+    rows = [answer.decode("ascii", errors="replace").rstrip("\r\n") for answer in answers]
+    if not rows or any(row[:1] != rows[0][:1] for row in rows):
+        raise TextFault("the answers come from different addresses")
+    return (rows[0][:1] + "".join(row[1:] for row in rows)).encode("ascii", errors="replace")

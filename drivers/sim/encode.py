@@ -14,7 +14,7 @@ from drivers.decode import ordered_bytes, value_function, value_unit
 from drivers.units import from_canonical
 
 # Bits of the scale register where the entry takes the number of decimals from one.
-SIMULATED_DECIMALS = 2
+SIMULATED_DECIMALS = 1
 _INTEGERS = {"u16": (0, 0xFFFF), "i16": (-0x8000, 0x7FFF), "u32": (0, 0xFFFFFFFF), "i32": (-0x80000000, 0x7FFFFFFF)}
 _LIMITS = {**_INTEGERS, "u8_high": (0, 0xFF), "u8_low": (0, 0xFF), "u64": (0, 2**64 - 1), "bit": (0, 1)}
 

@@ -8,6 +8,7 @@ line simulator adds address, CRC and timing.
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import isfinite
 
 from drivers.catalogue_schema import Entry, Setting, Write
 from drivers.decode import value_function
@@ -136,7 +137,7 @@ class SimulatedInstrument:
             else:
                 self._write(_word(pdu, 1), _word(pdu, 3), now)
             return pdu
-        if function in {15, 16} and len(pdu) > 6 and len(pdu) == 6 + pdu[5]:
+        if function in {15, 16} and len(pdu) > 5 and len(pdu) == 6 + pdu[5]:
             start, count = _word(pdu, 1), _word(pdu, 3)
             for i in range(count):
                 if function == 16:
@@ -185,7 +186,11 @@ class SimulatedInstrument:
     def _value(self, name: str, now: float) -> float:
         kind, _, index = name.partition(".")
         if self.coils is not None and kind == "switch" and index:
-            return float(self.coils.states(now)[int(index) - 1])
+            channel = int(index) - 1
+            if channel < self.coils.relay.outputs:
+                return float(self.coils.states(now)[channel])
+            level = self.signals(name, now)
+            return level if isfinite(level) else 0.0
         if self.stem is not None and kind == "position":
             return 100.0 * self.stem.position(now)
         if self.motor is not None and kind == "frequency":

@@ -102,3 +102,29 @@ def test_units_go_there_and_back() -> None:
 
 def test_the_folder_holds_nothing_but_entries() -> None:
     assert all(path.suffix == ".toml" for path in BUILT_IN.iterdir())
+
+
+def test_the_catalogue_is_broad_and_half_of_it_stands_on_cited_frames() -> None:
+    entries = CATALOGUE.entries()
+    sold = [e for e in entries if e.maker != "Vườn digital twin"]
+    assert len(sold) >= 60
+    assert sum(e.verified for e in sold) >= 30
+    assert all(e.golden for e in entries), "every entry carries at least one frame"
+    assert len({e.type for e in entries}) == len(entries)
+
+
+def test_no_two_entries_are_the_same_map_under_two_names() -> None:
+    seen: dict[tuple[object, ...], str] = {}
+    for entry in CATALOGUE.entries():
+        if entry.kind in ACTUATORS:
+            continue
+        values = tuple((v.quantity, v.index, v.at, v.type, v.scale, v.unit) for v in entry.value)
+        key = (entry.protocol, entry.function, entry.order, entry.serial, entry.text, values)
+        assert key not in seen, f"{entry.type} is {seen[key]} under another name: make it one of its clones"
+        seen[key] = entry.type
+
+
+def test_a_clone_is_found_by_its_own_name() -> None:
+    assert [e.type for e in CATALOGUE.search("sen0640")] == ["renke-rs-tbq"]
+    assert "sn-3002-thc-s" in [e.type for e in CATALOGUE.search("cwt soil thc")]
+    assert CATALOGUE.search("flying carpet") == []

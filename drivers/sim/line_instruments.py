@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A catalogue entry as a simulated line-protocol instrument: SDI-12, comma or keyed ASCII, Winsen frames.
+
+The rule it keeps: whole commands in, timed answers out; what it does not understand it does not answer, as the
+specification says. Sources: SDI-12 V1.4 section 4.4; the manuals named in the entries.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import isfinite
+
+from drivers.catalogue_schema import Entry, Text, Value
+from drivers.crc import inverted_sum, sdi12_crc
+from drivers.decode import value_unit
+from drivers.registry import driver_of
+from drivers.sim.encode import number_to_words
+from drivers.sim.signals import Element, ElementFault, Signals
+from drivers.units import from_canonical
+
+D_LIMIT = 35  # characters of values in a D answer after M (SDI-12 V1.4, 4.4.6)
+D_LIMIT_CONCURRENT = 75  # after C
+NO_VALUE = -9999.0
+
+
+def _imagined(entry: Entry, signals: Signals) -> Signals:
+    """Let an instrument with code show its own values for the quantity that the world has."""
+    driver = driver_of(entry)
+    if driver is None:
+        return signals
+
+    def sense(name: str, now: float) -> float:
+        value = signals(name, now)
+        if isfinite(value):
+            return value
+        shown = driver.imagine(signals(driver.adds[0], now))
+        return shown.get(name, value)
+
+    return sense
+
+
+@dataclass(slots=True)
+class SimulatedLineInstrument:
+    """One instrument that speaks lines of text or short frames."""
+
+    entry: Entry
+    signals: Signals = lambda _name, _now: float("nan")
+    address: str = ""
+    seed: int = 0
+    noise: dict[str, float] = field(default_factory=dict)
+    faults: list[ElementFault] = field(default_factory=list)
+    silent: bool = False
+    element: Element = field(init=False)
+    text: Text = field(init=False)
+    _data: list[str] = field(default_factory=list)
+    _with_crc: bool = False
+
+    def __post_init__(self) -> None:
+        if self.entry.text is None:
+            raise ValueError(f"{self.entry.type} speaks no line protocol")
+        self.text = self.entry.text
+        self.address = self.address or self.entry.serial.sdi12_address
+        self.element = Element(
+            self.entry, _imagined(self.entry, self.signals), self.seed, self.noise, faults=self.faults
+        )
+
+    def answer(self, command: bytes, now: float) -> list[tuple[float, bytes]]:
+        """Answer one whole command: pairs of (delay from the command's end [s], bytes); empty = silence."""
+        if self.silent:
+            return []
+        if self.entry.protocol == "sdi12":
+            return self._sdi12(command, now)
+        if self.entry.protocol == "binary":
+            return [(0.02, self._frame(now))] if command == bytes.fromhex(self.text.request) else []
+        wanted = self.text.request.replace("{a}", str(self.entry.serial.address)).encode("ascii")
+        return [(self.text.measure_s, self._line(now))] if command == wanted else []
+
+    def _number(self, value: Value, now: float) -> float:
+        name = f"{value.quantity}.{value.index}" if value.index else value.quantity
+        canonical = self.element.sense(name, now)
+        if not isfinite(canonical):
+            return value.sentinels[0] if value.sentinels else NO_VALUE
+        return (from_canonical(canonical, value_unit(value), value.quantity) - value.offset) / value.scale
+
+    def _line(self, now: float) -> bytes:
+        ends = self.text.ends
+        if self.text.parted == "keys":
+            head = self.text.request.partition("\r")[0].replace("{a}", str(self.entry.serial.address))
+            parts = [f"{v.key}={self._number(v, now):.1f}M" for v in self.entry.value]
+            return (",".join([head, *parts]) + ends).encode("ascii")
+        numbers = {v.at: f"{self._number(v, now):.3f}" for v in self.entry.value}
+        return (",".join(numbers[at] for at in sorted(numbers)) + ends).encode("ascii")
+
+    def _frame(self, now: float) -> bytes:
+        frame = bytearray(self.text.reply_bytes)
+        frame[0:2] = b"\xff\x86"
+        for value in self.entry.value:
+            word = number_to_words(self._number(value, now), "u16", "ABCD")[0]
+            frame[value.at - 1 : value.at + 1] = word.to_bytes(2, "big")
+        frame[8] = inverted_sum(frame[1:8])
+        return bytes(frame)
+
+    # ---- SDI-12 --------------------------------------------------------------------------------
+
+    def _sdi12(self, command: bytes, now: float) -> list[tuple[float, bytes]]:
+        line = command.decode("ascii", errors="replace")
+        if not line.endswith("!") or len(line) < 2 or line[0] not in {self.address, "?"}:
+            return []
+        body = line[1:-1]
+        if body == "":
+            return self._say("")
+        serve: dict[str, Callable[[str, float], list[tuple[float, bytes]]]] = {
+            "I": self._identify,
+            "A": self._readdress,
+            "M": self._measure,
+            "C": self._measure,
+            "R": self._continuous,
+            "D": self._deliver,
+        }
+        found = serve.get(body[0])
+        return found(body, now) if found is not None else []
+
+    def _say(self, text: str, delay_s: float = 0.009, *, crc: bool = False) -> list[tuple[float, bytes]]:
+        line = (self.address + text).encode("ascii")
+        if crc:
+            line += sdi12_crc(line)
+        return [(delay_s, line + b"\r\n")]
+
+    def _identify(self, body: str, _now: float) -> list[tuple[float, bytes]]:
+        if body != "I":
+            return []
+        maker = self.entry.maker.encode("ascii", errors="replace").decode()[:8].ljust(8)
+        model = self.entry.type.rpartition("-")[2][:6].ljust(6)
+        return self._say(f"14{maker}{model}100")
+
+    def _readdress(self, body: str, _now: float) -> list[tuple[float, bytes]]:
+        if len(body) != 2 or not body[1].isalnum():
+            return []
+        self.address = body[1]
+        return self._say("")
+
+    def _sense(self, now: float, limit: int) -> int:
+        texts = [_signed(self._number(v, now)) for v in sorted(self.entry.value, key=lambda v: v.at)]
+        self._data = [""]
+        for text in texts:
+            if len(self._data[-1]) + len(text) > limit:
+                self._data.append("")
+            self._data[-1] += text
+        return len(texts)
+
+    def _measure(self, body: str, now: float) -> list[tuple[float, bytes]]:
+        concurrent = body[0] == "C"
+        if body not in {"M", "MC", "C", "CC"}:
+            return []
+        self._with_crc = body.endswith("C") and len(body) == 2
+        count = self._sense(now, D_LIMIT_CONCURRENT if concurrent else D_LIMIT)
+        wait_s = round(self.text.measure_s)
+        if concurrent:
+            return self._say(f"{wait_s:03d}{count:02d}")
+        answers = self._say(f"{wait_s:03d}{min(count, 9)}")
+        return answers + (self._say("", self.text.measure_s) if wait_s else [])
+
+    def _continuous(self, body: str, now: float) -> list[tuple[float, bytes]]:
+        if body not in {"R0", "RC0"}:
+            return []
+        self._sense(now, D_LIMIT_CONCURRENT)
+        return self._say(self._data[0], crc=body == "RC0")
+
+    def _deliver(self, body: str, _now: float) -> list[tuple[float, bytes]]:
+        if len(body) != 2 or not body[1].isdigit():
+            return []
+        index = int(body[1])
+        return self._say(self._data[index] if index < len(self._data) else "", crc=self._with_crc)
+
+
+def _signed(number: float) -> str:
+    """Write a number as SDI-12 wants it: sign, at most seven digits and a decimal point."""
+    sign = "-" if number < 0 else "+"
+    digits = f"{abs(number):.4f}"
+    if len(digits.partition(".")[0]) > 3:
+        digits = f"{abs(number):.1f}"
+    return sign + digits[:8].rstrip(".")
