@@ -63,9 +63,13 @@ class _Group:
 class LogReader:
     """A reader of one log file, for the console, the command line and the uplink. Not for two threads at once."""
 
-    def __init__(self, path: Path, disk: Disk | None = None) -> None:
-        """Open the log at ``path`` for reading. DiskError if it is not there."""
+    def __init__(self, path: Path, disk: Disk | None = None, *, source: int = 0) -> None:
+        """Open the log at ``path`` for reading. DiskError if it is not there.
+
+        ``source`` is 0 in an edge's own log; a hub's file holds many edges, each with its number.
+        """
         self._connection = open_for_reading(disk or RealDisk(), path)
+        self._source = source
         self._opener = Opener(lambda number: find_dictionary(self._connection, number))
         self._groups: OrderedDict[int, _Group] = OrderedDict()
         self._seen_row = 0
@@ -125,7 +129,8 @@ class LogReader:
         """Give all decisions, commands, acks and events of a time, oldest first."""
         found: list[Stored] = []
         rows = self._connection.execute(
-            "SELECT row, data FROM batch WHERE last_ms>=? AND first_ms<? ORDER BY row", (from_wall_ms, to_wall_ms)
+            "SELECT row, data FROM batch WHERE source=? AND last_ms>=? AND first_ms<? ORDER BY row",
+            (self._source, from_wall_ms, to_wall_ms),
         ).fetchall()
         for row, batch in self._open(rows):
             try:
@@ -141,7 +146,7 @@ class LogReader:
     def batches(self, from_row: int = 0, limit: int = 1_000) -> list[tuple[int, Batch]]:
         """Give the next sound batches behind ``from_row`` with their rows, oldest first: for replay and uplink."""
         while rows := self._connection.execute(
-            "SELECT row, data FROM batch WHERE row>? ORDER BY row LIMIT ?", (from_row, limit)
+            "SELECT row, data FROM batch WHERE row>? AND source=? ORDER BY row LIMIT ?", (from_row, self._source, limit)
         ).fetchall():
             if sound := list(self._open(rows)):
                 return sound
@@ -160,7 +165,7 @@ class LogReader:
         """Open every batch and give what is damaged: row and reason."""
         row = 0
         while rows := self._connection.execute(
-            "SELECT row, data FROM batch WHERE row>? ORDER BY row LIMIT 500", (row,)
+            "SELECT row, data FROM batch WHERE row>? AND source=? ORDER BY row LIMIT 500", (row, self._source)
         ).fetchall():
             for number, batch in self._open(rows):
                 try:
@@ -172,22 +177,22 @@ class LogReader:
 
     def _follow(self) -> None:
         """Read what the writer has added since, and keep each series' newest sample."""
-        newest = int(self._connection.execute("SELECT coalesce(max(row), 0) FROM batch").fetchone()[0])
-        start = max(self._seen_row, newest - LATEST_GROUPS)
-        if newest == start:
+        query = "SELECT row FROM batch WHERE row>? AND source=? ORDER BY row DESC LIMIT ?"
+        rows = self._connection.execute(query, (self._seen_row, self._source, LATEST_GROUPS)).fetchall()
+        if not rows:
             return
-        rows = self._connection.execute("SELECT row FROM batch WHERE row>? ORDER BY row", (start,)).fetchall()
-        for group in self._load([row for (row,) in rows]):
+        for group in self._load([row for (row,) in reversed(rows)]):
             samples = group.samples
             for at, series in enumerate(samples.series.tolist()):
                 name = samples.names[series]
                 if name not in self._latest or self._latest[name].wall_ms <= group.wall_ms[at]:
                     self._latest[name] = Seen(_sample(samples, at), int(group.wall_ms[at]))
-        self._seen_row = newest
+        self._seen_row = rows[0][0]
 
     def _overlapping(self, from_wall_ms: int, to_wall_ms: int) -> Iterator[_Group]:
         rows = self._connection.execute(
-            "SELECT row FROM batch WHERE last_ms>=? AND first_ms<? ORDER BY row", (from_wall_ms, to_wall_ms)
+            "SELECT row FROM batch WHERE source=? AND last_ms>=? AND first_ms<? ORDER BY row",
+            (self._source, from_wall_ms, to_wall_ms),
         ).fetchall()
         yield from self._load([row for (row,) in rows])
 

@@ -165,6 +165,15 @@ class Log:
                     raise LogUnavailableError(f"{self.path}: {error}; {self.waiting} records wait") from error
             return self.seq
 
+    def save_acked(self, ranges: Sequence[tuple[int, int, int, int]]) -> None:
+        """Write down what the hub has acknowledged: (epoch, nonce, low, high)."""
+        try:
+            with self.transaction() as connection:
+                connection.execute("DELETE FROM acked")
+                connection.executemany("INSERT INTO acked VALUES(?, ?, ?, ?)", ranges)
+        except sqlite3.Error as error:
+            raise LogUnavailableError(f"{self.path}: {error}") from error
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Give sealing, retention and the uplink the file for one transaction; nothing else writes meanwhile."""

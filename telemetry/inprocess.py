@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A broker in this process: for one farm without a broker, and for tests.
+
+The rule it keeps: what MQTT promises and no more (retained messages, wills, at most once), with bounded queues;
+a slow reader loses the newest messages, as behind a real broker.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from telemetry.ports import BrokerError, Message, Session
+from telemetry.topics import matches
+
+QUEUE_MAX: Final = 10_000
+RETAINED_MAX: Final = 10_000
+
+
+class InProcessBroker:
+    """Carries messages between sessions of this process."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, _InProcessSession] = {}
+        self._retained: dict[str, Message] = {}
+        self.lost = 0  # messages that found a full queue
+
+    @asynccontextmanager
+    async def connect(self, name: str, will: Message | None = None) -> AsyncIterator[Session]:
+        """Open a session (see Broker); one of the same name is taken over, as in MQTT."""
+        if name in self._sessions:
+            self._sessions[name].end()
+        session = _InProcessSession(self)
+        self._sessions[name] = session
+        clean = False
+        try:
+            yield session
+            clean = True
+        finally:
+            if self._sessions.get(name) is session:
+                del self._sessions[name]
+            session.end()
+            if will and not clean:
+                self.carry(will)
+
+    def carry(self, message: Message) -> None:
+        """Give a message to everyone who asked for its topic, and keep it if it is to be retained."""
+        if message.retain:
+            if not message.payload:
+                self._retained.pop(message.topic, None)
+            elif message.topic in self._retained or len(self._retained) < RETAINED_MAX:
+                self._retained[message.topic] = message
+        for session in list(self._sessions.values()):
+            if not session.offer(message._replace(retain=False)):
+                self.lost += 1
+
+    def retained(self, pattern: str) -> list[Message]:
+        """Give the retained messages of a pattern."""
+        return [message for topic, message in self._retained.items() if matches(pattern, topic)]
+
+
+class _InProcessSession:
+    """One session; see Session."""
+
+    def __init__(self, broker: InProcessBroker) -> None:
+        self._broker = broker
+        self._patterns: list[str] = []
+        self._queue: asyncio.Queue[Message | None] = asyncio.Queue(QUEUE_MAX)
+        self._ended = False
+
+    async def publish(self, message: Message) -> None:
+        """Carry a message (see Session)."""
+        if self._ended:
+            raise BrokerError("the session was ended")
+        self._broker.carry(message)
+        await asyncio.sleep(0)
+
+    async def subscribe(self, pattern: str) -> None:
+        """Ask for messages (see Session)."""
+        if self._ended:
+            raise BrokerError("the session was ended")
+        self._patterns.append(pattern)
+        for message in self._broker.retained(pattern):
+            self.offer(message)
+
+    async def messages(self) -> AsyncIterator[Message]:
+        """Give what arrives (see Session)."""
+        while not (self._ended and self._queue.empty()):
+            message = await self._queue.get()
+            if message is None:
+                break
+            yield message
+        raise BrokerError("the session was ended")
+
+    def offer(self, message: Message) -> bool:
+        """Take a message that fits a pattern; False if the queue is full."""
+        if not any(matches(pattern, message.topic) for pattern in self._patterns):
+            return True
+        try:
+            self._queue.put_nowait(message)
+        except asyncio.QueueFull:
+            return False
+        return True
+
+    def end(self) -> None:
+        """End the session from outside, as a broken link does."""
+        self._ended = True
+        if not self._queue.full():
+            self._queue.put_nowait(None)

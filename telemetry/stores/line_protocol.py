@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches as InfluxDB line protocol: the one place where a name becomes part of a line.
+
+The rule it keeps: a name that could end a line or begin another field is escaped or refused, so that whoever sends
+a batch can only ever write points under his own edge.
+
+A sample becomes ``quantity,edge=…,n=…,place=… v=24.3,q=0i,r=24.1 time``: ``v`` the value, ``q`` the quality bits
+(left out when good), ``r`` the raw signal where it differs. The time is in ns: the milliseconds of the sample, and
+in the six digits below them epoch and timeline, so that a clock set back overwrites nothing.
+"""
+
+import functools
+from math import isfinite
+from typing import Final
+
+import msgspec
+
+from telemetry.envelope import Batch, Header
+from telemetry.ports import Mark
+
+JOURNAL: Final = "vuon_journal"
+MARK: Final = "vuon_mark"
+_ESCAPED: Final = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
+_json = msgspec.json.Encoder()
+
+
+class LineError(ValueError):
+    """A name may not stand in a line."""
+
+
+def escape(name: str) -> str:
+    """Escape a measurement, tag or field name. LineError for what no escape makes safe."""
+    if not name or name.endswith("\\") or any(character < " " or character == "\x7f" for character in name):
+        raise LineError(f"name {name!r} may not stand in line protocol: empty, a control character, or '\\' at its end")
+    return name.translate(_ESCAPED)
+
+
+def quote(text: str) -> str:
+    """Write a string field's value. LineError for what cannot stand in one."""
+    if "\x00" in text or "\n" in text or "\r" in text:
+        raise LineError("a string field holds a line end")
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def split_series(series: str) -> tuple[str, str, str]:
+    """Give place, quantity and index ("" = the first) of a series name."""
+    place, _, rest = series.partition("/")
+    quantity, _, index = rest.partition(".")
+    if not place or not quantity:
+        raise LineError(f"series {series!r} is not place/quantity")
+    return place, quantity, index
+
+
+def join_series(place: str, quantity: str, index: str) -> str:
+    """Make a series name of its parts."""
+    return f"{place}/{quantity}" + (f".{index}" if index else "")
+
+
+@functools.lru_cache(maxsize=200_000)
+def sample_head(edge: str, series: str, timeline: str = "") -> str:
+    """Give measurement and tags of a series' lines."""
+    place, quantity, index = split_series(series)
+    number = f",n={escape(index)}" if index else ""
+    again = f",t={timeline}" if timeline else ""
+    return f"{escape(quantity)},edge={escape(edge)}{number},place={escape(place)}{again} "
+
+
+def below_ms(header: Header) -> int:
+    """Give the digits below the millisecond that keep two timelines of an edge apart, ns."""
+    return header.epoch % 1000 * 1000 + header.timeline % 1000
+
+
+def sample_lines(batch: Batch, *, tag_timeline: bool = False) -> list[str]:
+    """Write a batch's samples as lines. LineError if one of its names may not stand in them.
+
+    ``tag_timeline`` is for a store that keeps whole milliseconds: after a clock was set, the samples get a tag.
+    """
+    header, samples = batch.header, batch.samples()
+    timeline = f"{header.epoch}-{header.timeline}" if tag_timeline and header.timeline else ""
+    heads = [""] * len(samples.names)
+    for index in set(samples.series.tolist()):
+        heads[index] = sample_head(header.edge, samples.names[index], timeline)
+    times = ((samples.mono_ms + header.offset_ms) * 1_000_000 + below_ms(header)).tolist()
+    rows = zip(
+        samples.series.tolist(),
+        samples.value.tolist(),
+        samples.raw.tolist(),
+        samples.quality.tolist(),
+        times,
+        strict=True,
+    )
+    return [
+        f"{heads[index]}v={value!r} {time}"
+        if quality == 0 and value == raw and isfinite(value)
+        else f"{heads[index]}{_fields(value, raw, quality)} {time}"
+        for index, value, raw, quality, time in rows
+    ]
+
+
+def other_lines(batch: Batch) -> list[str]:
+    """Write a batch's decisions, commands, acks and events as lines of the journal."""
+    header = batch.header
+    base = header.epoch % 1000 * 1000
+    edge = escape(header.edge)
+    return [
+        f"{JOURNAL},edge={edge},kind={type(other).__name__.lower()} record={quote(_json.encode(other).decode())} "
+        f"{(other.mono_ms + header.offset_ms) * 1_000_000 + base + (header.seq * 37 + at) % 1000}"
+        for at, other in enumerate(batch.others())
+    ]
+
+
+def mark_line(mark: Mark, wall_ms: int) -> str:
+    """Write the mark that goes with a group of batches."""
+    return f"{MARK},worker={escape(mark.worker)} number={mark.number}i {wall_ms * 1_000_000}"
+
+
+def _fields(value: float, raw: float, quality: int) -> str:
+    """Write what can be written of a sample: line protocol knows neither nan nor infinity, so those are left out."""
+    fields = [f"v={value!r}"] if isfinite(value) else []
+    if quality or not fields:
+        fields.append(f"q={quality}i")
+    if isfinite(raw) and raw != value:
+        fields.append(f"r={raw!r}")
+    return ",".join(fields)

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The store on VictoriaMetrics: line protocol in, the export interface out; what is no number goes to a companion.
+
+The rule it keeps: VictoriaMetrics has no write-ahead log and answers before it is safe, so an acknowledgement
+waits ``settle_s`` and reads the mark back after that; it silently drops samples of the far future, so the hub
+refuses those before. Run it with ``-dedup.minScrapeInterval=1ms``, else a resent batch is counted twice.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from math import nan
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from telemetry.envelope import EDGE_PATTERN, Batch
+from telemetry.history import Points, Seen, Stored
+from telemetry.ports import Mark, Store, StoreError
+from telemetry.records import SERIES_PATTERN, Sample
+from telemetry.stores.http_client import HttpClient
+from telemetry.stores.line_protocol import MARK, join_series, mark_line, sample_lines, split_series
+
+SETTLE_S: Final = 60.0
+LATEST_MS: Final = 3_600_000
+
+
+# When, and on which timeline of the edge's clock.
+_At = tuple[int, str]
+
+
+class _Exported(msgspec.Struct):
+    """One line of the export: a metric with its values and times (ms)."""
+
+    metric: dict[str, str]
+    values: list[float | None]
+    timestamps: list[int]
+
+
+_exported = msgspec.json.Decoder(_Exported)
+
+
+class VictoriaStore:
+    """A VictoriaMetrics server, and a store for the records that are not numbers."""
+
+    def __init__(self, url: str, journal: Store, *, settle_s: float = SETTLE_S) -> None:
+        """Take the server's address and the companion, which gets the batches that hold decisions or events."""
+        self.settle_s = settle_s
+        self._http = HttpClient(url)
+        self._writer = HttpClient(url)
+        self._journal = journal
+
+    async def write(self, batches: Sequence[Batch], mark: Mark) -> None:
+        """Write batches and their mark (see Store)."""
+        if told := [batch for batch in batches if batch.others()]:
+            await self._journal.write(told, mark)
+        await asyncio.to_thread(self._write, batches, mark)
+
+    async def read_mark(self, worker: str) -> int:
+        """Read back the newest mark (see Store)."""
+        now_ms = time.time_ns() // 1_000_000
+        selector = f'{MARK}_number{{worker="{_name(worker)}"}}'
+        series = await self._export(selector, now_ms - 3_600_000, now_ms + 3_600_000)
+        numbers = [int(number) for each in series for number in each.values if number is not None]
+        return max(numbers, default=0)
+
+    async def latest(self, edge: str) -> dict[str, Seen]:
+        """Give the newest sample of each series of the last hour (see Store)."""
+        now_ms = time.time_ns() // 1_000_000
+        found: dict[str, Seen] = {}
+        for series, points in (
+            await self._points(f'edge="{_name(edge)}"', now_ms - LATEST_MS, now_ms + LATEST_MS)
+        ).items():
+            value = float(points.value[-1])
+            sample = Sample(series, 0, value, value, int(points.quality[-1]))
+            found[series] = Seen(sample, int(points.wall_ms[-1]))
+        return found
+
+    async def range(self, edge: str, series: str, from_wall_ms: int, to_wall_ms: int) -> Points:
+        """Give a stretch of a series (see Store)."""
+        if not SERIES_PATTERN.fullmatch(series):
+            raise ValueError(f"bad series name {series!r}")
+        place, quantity, index = split_series(series)
+        labels = f'edge="{_name(edge)}",place="{place}",n="{index}",__name__=~"{quantity}_[vq]"'
+        found = await self._points(labels, from_wall_ms, to_wall_ms - 1)
+        return found.get(series) or Points(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
+
+    async def others(self, edge: str, from_wall_ms: int, to_wall_ms: int) -> list[Stored]:
+        """Give decisions, commands, acks and events (see Store) from the companion."""
+        return await self._journal.others(edge, from_wall_ms, to_wall_ms)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+        self._writer.close()
+        await self._journal.close()
+
+    def _write(self, batches: Sequence[Batch], mark: Mark) -> None:
+        lines = [line for batch in batches for line in sample_lines(batch, tag_timeline=True)]
+        lines.append(mark_line(mark, time.time_ns() // 1_000_000))
+        self._writer.post("/api/v2/write", {"precision": "ns"}, "\n".join(lines).encode())
+
+    async def _points(self, labels: str, from_ms: int, to_ms: int) -> dict[str, Points]:
+        """Put values and quality of each series together by their times."""
+        values: dict[str, dict[_At, float]] = {}
+        qualities: dict[str, dict[_At, int]] = {}
+        for each in await self._export(f"{{{labels}}}", from_ms, to_ms):
+            name, _, field = each.metric["__name__"].rpartition("_")
+            series = join_series(each.metric.get("place", ""), name, each.metric.get("n", ""))
+            times = [(at, each.metric.get("t", "")) for at in each.timestamps]
+            rows = zip(times, each.values, strict=True)
+            if field == "v":
+                values.setdefault(series, {}).update((at, nan if value is None else value) for at, value in rows)
+            elif field == "q":
+                qualities.setdefault(series, {}).update((at, int(value or 0)) for at, value in rows)
+        found: dict[str, Points] = {}
+        for series in values.keys() | qualities.keys():
+            value, quality = values.get(series, {}), qualities.get(series, {})
+            times = sorted(value.keys() | quality.keys())
+            found[series] = Points(
+                np.array([at for at, _ in times], np.int64),
+                np.array([value.get(at, nan) for at in times], np.float64),
+                np.array([quality.get(at, 0) for at in times], np.int64),
+            )
+        return found
+
+    async def _export(self, selector: str, from_ms: int, to_ms: int) -> list[_Exported]:
+        query = {"match[]": selector, "start": f"{from_ms / 1000:.3f}", "end": f"{to_ms / 1000:.3f}"}
+        data = await asyncio.to_thread(self._http.get, "/api/v1/export", query)
+        return list(_read_export(data))
+
+
+def _read_export(data: bytes) -> Iterator[_Exported]:
+    for line in data.splitlines():
+        try:
+            yield _exported.decode(line)
+        except msgspec.DecodeError as error:
+            raise StoreError(f"VictoriaMetrics answered what is no export: {line[:200]!r}") from error
+
+
+def _name(name: str) -> str:
+    if not EDGE_PATTERN.fullmatch(name):
+        raise ValueError(f"bad name {name!r}")
+    return name

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One contract for every store, real servers included; what counts is what can be read back, never a 204."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack
+from math import nan
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pytest
+
+from telemetry.envelope import Batch, Header, Opener, Packer
+from telemetry.history import Points
+from telemetry.ports import Mark, Store, StoreError
+from telemetry.records import Ack, AnyRecord, Decision, Event, Input, Sample
+from telemetry.stores.embedded import EmbeddedStore
+from telemetry.stores.influx import InfluxStore
+from telemetry.stores.victoria import VictoriaStore
+from tests.support.servers import influxdb, victoria_metrics
+
+T = TypeVar("T")
+NOW = time.time_ns() // 1_000_000 // 60_000 * 60_000
+BACKENDS = ("embedded", "influx", "victoria")
+
+
+class Servers:
+    """The servers of this module; one that is not installed skips the tests that want it."""
+
+    def __init__(self) -> None:
+        self.stack = ExitStack()
+        self._found: dict[str, str] = {}
+        self._missing: dict[str, str] = {}
+
+    def add(self, name: str, start: Callable[[], str]) -> None:
+        try:
+            self._found[name] = start()
+        except pytest.skip.Exception as missing:
+            self._missing[name] = str(missing)
+
+    def url(self, name: str) -> str:
+        if name in self._missing:
+            pytest.skip(self._missing[name])
+        return self._found[name]
+
+
+# Started before the first test of the module: the leak fixture looks at what a test itself leaves behind.
+@pytest.fixture(scope="module", autouse=True)
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    found = Servers()
+    with found.stack as stack:
+        folder = tmp_path_factory.mktemp
+        found.add("influx", lambda: stack.enter_context(influxdb(folder("influx")))[1].url)
+        found.add("victoria", lambda: stack.enter_context(victoria_metrics(folder("victoria"))).url)
+        yield found
+
+
+class FlushedVictoria(VictoriaStore):
+    """Shows at once what it took; the server itself takes a second, and ten for a series it was asked for before."""
+
+    async def write(self, batches: Sequence[Batch], mark: Mark) -> None:
+        await super().write(batches, mark)
+        await asyncio.to_thread(self._http.get, "/internal/force_flush", {})
+
+
+@pytest.fixture(params=BACKENDS)
+async def store(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path) -> AsyncIterator[Store]:
+    made: Store
+    if request.param == "embedded":
+        made = EmbeddedStore(tmp_path / "store.db")
+    elif request.param == "influx":
+        made = InfluxStore(servers.url("influx"), f"db{next(_edges)}")
+        await made.prepare()
+    else:
+        made = FlushedVictoria(servers.url("victoria"), EmbeddedStore(tmp_path / "journal.db"), settle_s=1.0)
+    yield made
+    await made.close()
+
+
+_edges = iter(range(10_000))
+
+
+@pytest.fixture
+def edge() -> str:
+    """A name of its own for each test: the servers live for the whole module."""
+    return f"farm-{next(_edges)}"
+
+
+def batch(
+    edge: str, seq: int, records: list[AnyRecord], *, wall_ms: int = NOW, epoch: int = 1, timeline: int = 0
+) -> Batch:
+    header = Header(edge, epoch, 77, seq, timeline, 0, wall_ms, True, 0)
+    return Opener().open(Packer().pack(header, records))
+
+
+async def until(read: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
+    """Read again until it is good: VictoriaMetrics shows what it took after a second or so."""
+    end = time.monotonic() + 10
+    while not good(got := await read()) and time.monotonic() < end:  # noqa: ASYNC110 - a server has no event
+        await asyncio.sleep(0.1)
+    return got
+
+
+async def points(store: Store, edge: str, series: str, count: int) -> Points:
+    return await until(
+        lambda: store.range(edge, series, NOW - 3_600_000, NOW + 3_600_000), lambda got: len(got.value) >= count
+    )
+
+
+def samples(series: str, values: list[float], first_ms: int = 0) -> list[AnyRecord]:
+    return [Sample(series, first_ms + at * 1000, value, value) for at, value in enumerate(values)]
+
+
+async def test_what_was_written_is_read_back_exactly(store: Store, edge: str) -> None:
+    values = [24.3, -0.125, 1013.25, 1e-9, 123456789.0, 0.1 + 0.2, 0.0]
+    await store.write([batch(edge, 1, samples("pepper-1/soil_ec.2", values))], Mark("w0", 1))
+    got = await points(store, edge, "pepper-1/soil_ec.2", len(values))
+    assert got.value.tolist() == pytest.approx(values, rel=1e-14)
+    assert got.wall_ms.tolist() == [NOW + at * 1000 for at in range(len(values))]
+    assert not got.quality.any()
+
+
+async def test_a_batch_written_twice_is_there_once(store: Store, edge: str) -> None:
+    one = batch(edge, 1, samples("a/co2", [400.0, 410.0]))
+    for mark in (1, 2, 3):
+        await store.write([one, one], Mark("w0", mark))
+    got = await points(store, edge, "a/co2", 2)
+    assert got.value.tolist() == [400.0, 410.0]
+
+
+async def test_late_data_lands_in_its_place(store: Store, edge: str) -> None:
+    await store.write([batch(edge, 2, samples("a/co2", [3.0, 4.0], 60_000))], Mark("w0", 1))
+    await store.write([batch(edge, 1, samples("a/co2", [1.0, 2.0]))], Mark("w0", 2))
+    got = await points(store, edge, "a/co2", 4)
+    assert got.value.tolist() == [1.0, 2.0, 3.0, 4.0]
+
+
+async def test_no_answer_and_bad_quality_are_kept_as_such(store: Store, edge: str) -> None:
+    records: list[AnyRecord] = [
+        Sample("a/co2", 0, 1.0, 1.0),
+        Sample("a/co2", 1000, nan, nan, 256),
+        Sample("a/co2", 2000, 9.0, 9999.0, 1),
+    ]
+    await store.write([batch(edge, 1, records)], Mark("w0", 1))
+    got = await points(store, edge, "a/co2", 3)
+    assert got.quality.tolist() == [0, 256, 1]
+    assert np.array_equal(got.value, [1.0, nan, 9999.0], equal_nan=True)
+
+
+async def test_the_mark_is_read_back_once_the_batch_can_be(store: Store, edge: str) -> None:
+    worker = f"w-{edge}"
+    assert await store.read_mark(worker) == 0
+    for number in (1, 2, 7):
+        await store.write([batch(edge, number, samples("a/co2", [float(number)], number * 1000))], Mark(worker, number))
+    assert await until(lambda: store.read_mark(worker), lambda got: got == 7) == 7
+    assert len((await points(store, edge, "a/co2", 3)).value) == 3
+    assert await store.read_mark("another") == 0
+
+
+async def test_edges_do_not_see_each_other(store: Store, edge: str) -> None:
+    other = f"{edge}-b"
+    await store.write(
+        [batch(edge, 1, samples("a/co2", [1.0])), batch(other, 1, samples("a/co2", [2.0]))], Mark("w0", 1)
+    )
+    assert (await points(store, edge, "a/co2", 1)).value.tolist() == [1.0]
+    assert (await points(store, other, "a/co2", 1)).value.tolist() == [2.0]
+    assert len((await store.range("nobody", "a/co2", 0, NOW * 2)).value) == 0
+
+
+async def test_a_clock_set_back_overwrites_nothing(store: Store, edge: str) -> None:
+    await store.write([batch(edge, 1, samples("a/co2", [1.0]), timeline=0)], Mark("w0", 1))
+    await store.write([batch(edge, 2, samples("a/co2", [2.0]), timeline=1)], Mark("w0", 2))
+    assert sorted((await points(store, edge, "a/co2", 2)).value.tolist()) == [1.0, 2.0]
+
+
+async def test_the_latest_of_each_series(store: Store, edge: str) -> None:
+    records = samples("a/co2", [400.0, 420.0]) + samples("b-1/soil_ec.3", [1.25])
+    await store.write([batch(edge, 1, records)], Mark("w0", 1))
+    seen = await until(lambda: store.latest(edge), lambda got: len(got) == 2 and got["a/co2"].sample.value == 420.0)
+    assert {series: (each.sample.value, each.wall_ms) for series, each in seen.items()} == {
+        "a/co2": (420.0, NOW + 1000),
+        "b-1/soil_ec.3": (1.25, NOW),
+    }
+    assert await store.latest("nobody") == {}
+
+
+async def test_decisions_and_events_come_back_with_all_their_words(store: Store, edge: str) -> None:
+    records: list[AnyRecord] = [
+        Decision("valve-1", "a", 1000, "SOIL_DRY", 1.0, "irrigation", (Input("soil", 12.5),), "cap", vetoed=True),
+        Ack("c-1", "valve-1", 1000, "done", 'said "öffne, bitte" = \\ ok', feedback=1.5),
+        Event("alarm.raised", "a", 1000, fields={"text": "quá nóng, 39 °C", "n": 3}),
+        Event("alarm.raised", "b", 1000),
+    ]
+    await store.write([batch(edge, 1, records)], Mark("w0", 1))
+    got = await until(lambda: store.others(edge, NOW, NOW + 60_000), lambda got: len(got) == 4)
+    assert sorted(repr(stored.record) for stored in got) == sorted(repr(record) for record in records)
+    assert {stored.wall_ms for stored in got} == {NOW + 1000}
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9"])
+async def test_a_store_that_is_away_says_so(url: str, tmp_path: Path, edge: str) -> None:
+    journal = EmbeddedStore(tmp_path / "journal.db")
+    for store in (InfluxStore(url, "vuon"), VictoriaStore(url, journal)):
+        with pytest.raises(StoreError):
+            await store.write([batch(edge, 1, samples("a/co2", [1.0]))], Mark("w0", 1))
+        with pytest.raises(StoreError):
+            await store.read_mark("w0")
+        await store.close()
