@@ -8,7 +8,7 @@ the data need neither network nor broker nor console.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
@@ -47,7 +47,8 @@ class OutputBank:
 class Parts:
     """What the wiring chose for this farm. ``feedback`` maps an output to the series that tells how it stands.
 
-    ``derived`` are the series that ``deficits`` makes; ``save_state`` gives the engine's memory for the next boot.
+    ``derived`` are the series that ``deficits`` makes. ``save_state`` takes the engine's memory now and gives the
+    work of writing it, which may run in a thread.
     """
 
     engine: Engine
@@ -57,8 +58,8 @@ class Parts:
     deficits: Deficits
     derived: Sequence[SeriesPlan]
     feedback: Mapping[str, str]
-    save_state: Callable[[], bytes]
-    start_fields: dict[str, str | float | int | bool] = field(default_factory=dict)
+    save_state: Callable[[], Callable[[], None]]
+    first: Sequence[Event] = ()
     compiled: bool = True
     version: str = ""
 
@@ -76,6 +77,7 @@ class Agent:
         self._parts = parts
         self._stop = asyncio.Event()
         self._full = asyncio.Event()
+        self._changed = asyncio.Event()
         self._bell = TickBell()
         control = config.control
         plans = {plan.series: plan for plan in (*parts.plans, *parts.derived)}
@@ -159,7 +161,7 @@ class Agent:
         for output in self.runner.engine.outputs:
             self._affirm(output)
         if result.save_state:
-            self._save_state()
+            self._changed.set()
         if self.world.network is not None:
             self.world.network.notify("WATCHDOG=1")
         self._bell.ring()
@@ -177,10 +179,19 @@ class Agent:
         else:
             self.gate.affirm(output, allowed, "auto", decision.code if decision else "")
 
-    def _save_state(self) -> None:
-        """Keep the engine's memory (runs, latches) for the next boot; an event, so it is in the log and synced."""
-        state = self._parts.save_state()
-        self.record((Event("engine.state", "engine", self.boot.mono_ms(), fields={"state": state.decode("ascii")}),))
+    async def keep_memory(self) -> None:
+        """Write the engine's memory whenever a run or a latch changed, for the next boot."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await asyncio.to_thread(self._parts.save_state())
+            except OSError as error:
+                self.alarms.put("disk.refuses", "memory", "critical", self.boot.mono_ms(), {"detail": str(error)})
+                await asyncio.sleep(FLUSH_RETRY_S)
+                self._changed.set()
+            else:
+                self.alarms.clear("disk.refuses", "memory", self.boot.mono_ms())
 
     # ---- step 8: the log -------------------------------------------------------------------------
 
@@ -219,9 +230,7 @@ class Agent:
 
     async def run(self) -> None:
         """Run until ``stop``; a bug in any task ends all of them and is raised."""
-        self.record(
-            (Event("agent.start", self.config.farm.edge, self.boot.mono_ms(), fields=self._parts.start_fields),)
-        )
+        self.record(self._parts.first)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -231,6 +240,7 @@ class Agent:
                 tasks += [group.create_task(self.gate.serve(bank), name=f"act {bank.name}") for bank in self._banks]
                 tasks.append(group.create_task(self._tick_for_ever(), name="control loop"))
                 tasks.append(group.create_task(self.write_log(), name="log"))
+                tasks.append(group.create_task(self.keep_memory(), name="memory"))
                 if self.world.network is not None:
                     path = self.world.state / "agent.sock"
                     counter = Counter(self.desk)

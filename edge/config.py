@@ -106,6 +106,13 @@ class Device(Table, frozen=True):
     outputs: dict[str, str] = {}
 
 
+class Station(Table, frozen=True):
+    """A place that is watched but not controlled: a weather station, a tank at the road."""
+
+    id: Name
+    title: str = ""
+
+
 class Plot(Table, frozen=True):
     """What the cooperative's report needs of a zone beyond control."""
 
@@ -129,6 +136,7 @@ class FarmConfig(Table, frozen=True):
     control: ControlSettings
     buses: tuple[Bus, ...] = ()
     devices: tuple[Device, ...] = ()
+    stations: tuple[Station, ...] = ()
     plots: tuple[Plot, ...] = ()
     log: Log = Log()
     console: Console = Console()
@@ -138,7 +146,7 @@ class FarmConfig(Table, frozen=True):
 
 TABLES: Final = (
     "farm", "log", "uplink", "console", "limits", "simulation",
-    "bus", "device", "house", "zone", "line", "output", "plot",
+    "bus", "device", "house", "zone", "line", "output", "station", "plot",
 )  # fmt: skip
 
 
@@ -160,6 +168,7 @@ def parse(text: str, file: str = "farm.toml") -> FarmConfig:
     simulation = page.table(Simulation, page.data["simulation"], "simulation") if "simulation" in page.data else None
     buses = page.tables(Bus, "bus")
     devices = page.tables(Device, "device")
+    stations = page.tables(Station, "station")
     plots = page.tables(Plot, "plot")
     houses = page.tables(HouseSettings, "house")
     zones = page.tables(ZoneSettings, "zone")
@@ -181,6 +190,7 @@ def parse(text: str, file: str = "farm.toml") -> FarmConfig:
         ),
         buses=tuple(row for _, row in buses),
         devices=tuple(row for _, row in devices),
+        stations=tuple(row for _, row in stations),
         plots=tuple(row for _, row in plots),
         log=log,
         console=console,

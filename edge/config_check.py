@@ -18,7 +18,15 @@ from telemetry.records import SERIES_PATTERN
 if TYPE_CHECKING:
     from edge.config import Device, FarmConfig
 
-NAMED: Final = {"bus": "name", "device": "name", "house": "id", "zone": "id", "line": "id", "output": "id"}
+NAMED: Final = {
+    "bus": "name",
+    "device": "name",
+    "house": "id",
+    "zone": "id",
+    "line": "id",
+    "station": "id",
+    "output": "id",
+}
 PORT_SCHEMES: Final = ("/dev/", "rfc2217://", "socket://")
 
 
@@ -105,7 +113,7 @@ def _devices(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
     for device in config.devices:
         path = path_of(page, "device", device.name)
         if device.place not in places:
-            page.wrong(f"{path}.place", "there is no house, zone or line called {name}; known: {known}",
+            page.wrong(f"{path}.place", "there is no house, zone, line or station called {name}; known: {known}",
                        name=device.place, known=_list(places))  # fmt: skip
         entry = _entry(device, path, page, catalogue)
         if entry is not None:
@@ -114,7 +122,7 @@ def _devices(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
 
 def places_of(page: Page) -> list[str]:
     """Give every place of the file; ``farm`` is always one."""
-    return ["farm", *names(page, "house"), *names(page, "zone"), *names(page, "line")]
+    return ["farm", *(name for table in ("house", "zone", "line", "station") for name in names(page, table))]
 
 
 def _entry(device: "Device", path: str, page: Page, catalogue: Catalogue) -> Entry | None:

@@ -34,6 +34,18 @@ class PolledDevice:
 
 
 @dataclass(slots=True)
+class FaultRelay:
+    """Hands a bus's own faults to whoever listens; the bus is made before its listener is known."""
+
+    report: Callable[[Fault], None] | None = None
+
+    def take(self, fault: Fault) -> None:
+        """Pass one fault on."""
+        if self.report is not None:
+            self.report(fault)
+
+
+@dataclass(slots=True)
 class _Asked:
     """The registers of one instrument as they come in, block by block."""
 
@@ -47,13 +59,17 @@ class _Asked:
 class ModbusSource:
     """The instruments of one Modbus bus as a source of readings (``drivers.ports.Source``)."""
 
-    def __init__(self, bus: Bus, devices: Sequence[PolledDevice], mono_ms: Callable[[float], int]) -> None:
+    def __init__(
+        self, bus: Bus, devices: Sequence[PolledDevice], mono_ms: Callable[[float], int], faults: FaultRelay
+    ) -> None:
         self.bus = bus
+        self._faults = faults
         self._mono_ms = mono_ms
         self._devices = devices
 
     async def run(self, deliver: Callable[[Sequence[Reading]], None], report: Callable[[Fault], None]) -> None:
         """Poll until cancelled."""
+        self._faults.report = report
         for device in self._devices:
             blocks = plan_blocks(device.entry)
             asked = _Asked(device, blocks, owners=_owners(device.entry, blocks))

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a boot began with, kept beside the log: the configuration and the engine's memory.
+
+The rule it keeps: a file is whole or not there, also after a power cut; what cannot be read is as if it were not
+there, because the engine can always begin cautiously from nothing.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from controllers.state import EngineState
+
+BOOTS_KEPT: Final = 30
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Replace ``path`` by ``data``; after a power cut it holds the old or the new bytes, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class Boots:
+    """The folder of one agent's boots below its state folder."""
+
+    def __init__(self, state: Path) -> None:
+        self._memory = state / "engine.state"
+        self._folder = state / "boots"
+
+    def save(self, memory: EngineState) -> None:
+        """Keep the engine's memory for the next boot."""
+        write_whole(self._memory, msgspec.msgpack.encode(memory))
+
+    def memory(self) -> EngineState | None:
+        """Give the engine's memory that the last boot left, None where there is none that can be read."""
+        return _read(self._memory)
+
+    def begin(self, epoch: int, config: str, memory: EngineState | None) -> None:
+        """Write down what boot ``epoch`` begins with; the oldest boots are forgotten."""
+        folder = self._folder / f"{epoch:08d}"
+        write_whole(folder / "farm.toml", config.encode())
+        if memory is not None:
+            write_whole(folder / "engine.state", msgspec.msgpack.encode(memory))
+        for old in sorted(self._folder.iterdir())[:-BOOTS_KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def began(self, epoch: int) -> tuple[str, EngineState | None]:
+        """Give the configuration and memory that boot ``epoch`` began with; FileNotFoundError if it is forgotten."""
+        folder = self._folder / f"{epoch:08d}"
+        return (folder / "farm.toml").read_text(encoding="utf-8"), _read(folder / "engine.state")
+
+
+def _read(path: Path) -> EngineState | None:
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=EngineState)
+    except (OSError, msgspec.DecodeError):
+        return None

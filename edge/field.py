@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The farm's nature in a simulation: the digital twin under the names that ``farm.toml`` uses.
+
+The rule it keeps: it knows places, series and outputs, but no register and no bus; it moves only when told the
+time, in equal steps, so the same orders at the same times give the same field.
+"""
+
+from collections.abc import Callable, Mapping
+from math import nan
+from typing import Final
+
+from controllers.houses import HOUSES
+from controllers.settings import ControlSettings
+from controllers.twin import Twin
+
+STEP_S: Final = 1.0
+MAINS_HZ: Final = 50.0
+# What the twin can be told; an output of another kind (a siren) acts on nothing.
+ACTS: Final = frozenset({"valve", "pump", "master_valve", "fill_valve", "fan", "vent", "heater", "fogger", "shade"})
+
+
+class Field:
+    """Model houses that live as time passes. ``houses`` maps house ids to model names; KeyError for an unknown one."""
+
+    def __init__(self, control: ControlSettings, houses: Mapping[str, str], start_wall_s: float, seed: int) -> None:
+        self.twin = Twin({house: HOUSES[model] for house, model in houses.items()}, seed=seed, start_s=start_wall_s)
+        self._known = (*houses, *self.twin.zones, *(f"{house}-outside" for house in houses))
+        self._houses = tuple(sorted(houses, key=len, reverse=True))
+        self._acts = {o.id: (self.place(o.place), o.kind) for o in control.outputs if o.kind in ACTS}
+        self._seen = self.twin.signals()
+        self._at_s = 0.0
+
+    def place(self, place: str) -> str:
+        """Give the twin's place: its own name, or for a water line the house whose id it begins with."""
+        if place in self._known:
+            return place
+        return next((house for house in self._houses if place.startswith(house)), place)
+
+    def signal(self, series: str) -> float:
+        """Give the truth behind a series now, nan where the twin has none."""
+        place, _, name = series.partition("/")
+        at = self.place(place)
+        if name == "frequency":
+            return MAINS_HZ if self._seen.get((at, "voltage"), 0.0) > 0.0 else 0.0
+        if name == "power_factor":
+            return 1.0  # the twin's power is volts times amperes
+        return self._seen.get((at, name), nan)
+
+    def advance_to(self, at_s: float, levels: Callable[[float], Mapping[str, float]]) -> None:
+        """Live until ``at_s`` seconds after the start; ``levels(now_s)`` tells how the outputs stand."""
+        while self._at_s + STEP_S <= at_s + 1e-9:
+            for output, level in levels(self._at_s).items():
+                act = self._acts.get(output)
+                if act is not None:
+                    self.twin.command(*act, level)
+            self.twin.advance(STEP_S)
+            self._at_s += STEP_S
+        self._seen = self.twin.signals()

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Chooses what stands behind each port: real lines or the digital twin's; puts an agent together.
+
+The rule it keeps: this is the only file that knows that a simulation exists; nothing behind it asks.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from controllers.settings import ControlSettings, OutputSettings
+from drivers.actuators.drive import DriveOutput
+from drivers.actuators.relay import RelayBoard
+from drivers.actuators.valve import ValveOutput
+from drivers.bus import Bus
+from drivers.calibration.shelf import Shelf
+from drivers.catalogue import Catalogue
+from drivers.catalogue_schema import Entry
+from drivers.decode import value_unit
+from drivers.line_settings import LineSettings
+from drivers.ports import Outputs, Source, StreamOpener
+from drivers.serial_port import opener
+from drivers.sim.instruments import SimulatedInstrument
+from drivers.sim.line import LineOpener, SimLine
+from drivers.sim.pty_line import PtyLine
+from edge.agent import Agent, OutputBank, Parts
+from edge.boots import Boots
+from edge.calibration_book import ShelfBook
+from edge.config import SIMULATED, FarmConfig
+from edge.config import Bus as BusConfig
+from edge.config import Device as DeviceConfig
+from edge.config_check import series_of
+from edge.derived import Deficits
+from edge.field import STEP_S, Field
+from edge.pipeline import SeriesPlan, still_s
+from edge.poller import FaultRelay, ModbusSource, PolledDevice
+from edge.world import BootClock, World
+from telemetry.log import PROFILES, Log
+from telemetry.quantities import quantity
+from telemetry.records import Event, series_id
+
+VERSION: Final = "0.1.0"
+LOG_FILE: Final = "farm.log"
+
+# The standard deviation of what a cheap instrument shows, in canonical units.
+NOISE: Final[dict[str, float]] = {
+    "air_temperature": 0.05,
+    "air_humidity": 0.2,
+    "co2": 4.0,
+    "ppfd": 3.0,
+    "solar_radiation": 1.5,
+    "wind_speed": 0.1,
+    "soil_moisture": 0.05,
+    "soil_temperature": 0.03,
+    "soil_ec": 0.005,
+    "voltage": 0.4,
+}
+
+# Gives the opener of one bus; the simulated field has its own.
+Openers = Callable[[BusConfig], StreamOpener]
+
+
+def real_openers(bus: BusConfig) -> StreamOpener:
+    """Open the port that ``farm.toml`` names."""
+    return opener(bus.port, line_settings(bus))
+
+
+def line_settings(bus: BusConfig) -> LineSettings:
+    """Give the line settings of a bus: 9600 and 8N1 as they stand in ``farm.toml``."""
+    bits, parity, stop = bus.format
+    return LineSettings(bus.baud_bd, parity, int(stop), int(bits))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One device with its catalogue entry and its series by value name."""
+
+    device: DeviceConfig
+    entry: Entry
+    series: Mapping[str, str]
+
+
+def known_devices(config: FarmConfig, catalogue: Catalogue) -> list[Known]:
+    """Look every device up; the configuration was checked, so all are there."""
+    known = []
+    for device in config.devices:
+        entry = catalogue.entry(device.type, device.variant)
+        gives = [f"{v.quantity}.{v.index}" if v.index else v.quantity for v in entry.value]
+        series = series_of(device, gives)
+        if entry.relay is not None:
+            # Of a relay board only the wired channels are worth remembering.
+            series = {name: one for name, one in series.items() if name.partition(".")[2] in device.outputs}
+        known.append(Known(device, entry, series))
+    return known
+
+
+def series_plans(config: FarmConfig, known: list[Known]) -> list[SeriesPlan]:
+    """Say what the pipeline must know of each series."""
+    simulated = {bus.name for bus in config.buses if bus.port == SIMULATED}
+    plans = []
+    for one in known:
+        for value in one.entry.value:
+            name = f"{value.quantity}.{value.index}" if value.index else value.quantity
+            if name in one.series:
+                kind = quantity(value.quantity)
+                plans.append(
+                    SeriesPlan(
+                        one.series[name],
+                        one.device.name,
+                        kind,
+                        value_unit(value),
+                        one.device.period_s,
+                        still_s(kind),
+                        one.device.bus in simulated,
+                    )
+                )
+    return plans
+
+
+def feedback_series(known: list[Known]) -> dict[str, str]:
+    """Map each output to the series that tells how its hardware stands, where there is one."""
+    told: dict[str, str] = {}
+    for one in known:
+        for channel, output in one.device.outputs.items():
+            series = one.series.get(f"switch.{channel}")
+            if one.entry.relay is not None and series is not None:
+                told[output] = series
+    return told
+
+
+def sources_and_banks(
+    config: FarmConfig, known: list[Known], openers: Openers, boot: BootClock
+) -> tuple[dict[str, Source], list[OutputBank]]:
+    """Make a source for each bus and a bank for each device with outputs."""
+    settings = {output.id: output for output in config.control.outputs}
+    sources: dict[str, Source] = {}
+    banks: list[OutputBank] = []
+    for bus in config.buses:
+        here = [one for one in known if one.device.bus == bus.name]
+        faults = FaultRelay()
+        line = Bus(openers(bus), line_settings(bus), faults.take, name=bus.name)
+        polled = [
+            PolledDevice(one.device.name, one.entry, one.device.address, one.device.period_s, one.series)
+            for one in here
+            if one.series
+        ]
+        source = ModbusSource(line, polled, boot.to_ms, faults)
+        sources[bus.name] = source
+        banks += [_bank(one, source, settings) for one in here if one.device.outputs]
+    return sources, banks
+
+
+def _bank(one: Known, source: ModbusSource, settings: Mapping[str, OutputSettings]) -> OutputBank:
+    device, entry, ask = one.device, one.entry, source.ask(one.device.name)
+    wires = {output: (output, settings[output]) for output in device.outputs.values()}
+    outputs: Outputs
+    if entry.relay is not None:
+        channels = {output: int(channel) for channel, output in device.outputs.items()}
+        outputs = RelayBoard(entry, device.address, channels, ask)
+    elif entry.drive is not None:
+        outputs = DriveOutput(entry, device.address, next(iter(device.outputs.values())), ask)
+    else:
+        outputs = ValveOutput(entry, device.address, next(iter(device.outputs.values())), ask)
+    return OutputBank(device.name, outputs, wires)
+
+
+def deficits_of(control: ControlSettings, plans: list[SeriesPlan]) -> tuple[Deficits, list[SeriesPlan]]:
+    """Watch each house's air for its vapour pressure deficit; gives also the plans of the series that come of it."""
+    from controllers.kernels.psychrometrics import vpd_kpa  # numba loads with the first kernel
+
+    by_name = {plan.series: plan for plan in plans}
+    deficits = Deficits(vpd_kpa)
+    made = []
+    for house in control.houses:
+        temperature = (*house.air_temperature, series_id(house.id, "air_temperature"))[0]
+        humidity = (*house.air_humidity, series_id(house.id, "air_humidity"))[0]
+        if temperature in by_name and humidity in by_name:
+            plan = by_name[humidity]
+            name = deficits.add(house.id, temperature, humidity)
+            kind = quantity("vapour_pressure_deficit")
+            made.append(SeriesPlan(name, plan.device, kind, kind.unit, plan.period_s, 0.0, plan.simulated))
+    return deficits, made
+
+
+def assemble(
+    config: FarmConfig, text: str, world: World, openers: Openers, *, compiled: bool, boot: BootClock | None = None
+) -> Agent:
+    """Put an agent together; ``text`` is the file that ``config`` came from, kept with the boot.
+
+    DiskError when the state folder cannot be used.
+    """
+    from controllers.engine import Engine  # numba loads with it
+
+    boot = boot or BootClock(world.clock)
+    catalogue = Catalogue()
+    known = known_devices(config, catalogue)
+    plans = series_plans(config, known)
+    deficits, derived = deficits_of(config.control, plans)
+    profile = PROFILES[config.log.profile]
+    nonce = None if world.seed is None else world.seed
+    log = Log.open(world.state / LOG_FILE, config.farm.edge, profile=profile, disk=world.disk, nonce=nonce)
+    boots = Boots(world.state)
+    memory = boots.memory()
+    boots.begin(log.epoch, text, memory)
+    began_ms = boot.mono_ms()
+    wall_ms, clock_ok = boot.wall()
+    engine = Engine(config.control, began_ms)
+    first = [engine.restore(memory, began_ms, wall_ms, clock_ok=clock_ok)] if memory is not None else []
+    sources, banks = sources_and_banks(config, known, openers, boot)
+
+    def save() -> Callable[[], None]:
+        wall_ms, clock_ok = boot.wall()
+        taken = engine.snapshot(boot.mono_ms(), wall_ms, clock_ok=clock_ok)
+        return lambda: boots.save(taken)
+
+    parts = Parts(
+        engine=engine,
+        sources=sources,
+        banks=banks,
+        plans=plans,
+        deficits=deficits,
+        derived=derived,
+        feedback=feedback_series(known),
+        save_state=save,
+        first=(start_event(config, began_ms, wall_ms, clock_ok, compiled=compiled), *first),
+        compiled=compiled,
+        version=VERSION,
+    )
+    book = ShelfBook(Shelf(world.state / "calibrations"), boot.wall)
+    return Agent(config, world, boot, log, book, parts)
+
+
+def start_event(config: FarmConfig, mono_ms: int, wall_ms: int, clock_ok: bool, *, compiled: bool) -> Event:
+    """Tell the log what a boot began with: all that a replay must know beside the boot's own folder."""
+    return Event(
+        "agent.start",
+        config.farm.edge,
+        mono_ms,
+        fields={"version": VERSION, "wall_ms": wall_ms, "clock_ok": clock_ok, "compiled": compiled},
+    )
+
+
+class SimulatedField:
+    """Every bus whose port is ``sim``: its instruments on a simulated line, fed by the twin.
+
+    ``now_s`` of its methods is the event loop's time; the field began at ``start_s`` of it.
+    """
+
+    def __init__(
+        self, config: FarmConfig, known: list[Known], start_s: float, start_wall_s: float, *, byte_by_byte: bool
+    ) -> None:
+        if config.simulation is None:
+            raise ValueError("farm.toml has no table [simulation]")
+        seed = config.simulation.seed
+        self.field = Field(config.control, config.simulation.houses, start_wall_s, seed)
+        self._start_s = start_s
+        self.instruments: dict[str, SimulatedInstrument] = {}
+        self.lines: dict[str, SimLine] = {}
+        self._outputs: list[tuple[str, SimulatedInstrument, int]] = []
+        for number, bus in enumerate(bus for bus in config.buses if bus.port == SIMULATED):
+            here = [one for one in known if one.device.bus == bus.name]
+            serve: dict[int, Callable[[bytes], bytes | None]] = {}
+            line = SimLine(line_settings(bus), serve, byte_by_byte=byte_by_byte, seed=seed + number)
+            for place, one in enumerate(here):
+                instrument = self._instrument(one, seed + 1000 * number + place)
+                serve[one.device.address] = _server(instrument, line)
+            self.lines[bus.name] = line
+
+    def _instrument(self, one: Known, seed: int) -> SimulatedInstrument:
+        device = one.device
+        names = {f"{v.quantity}.{v.index}" if v.index else v.quantity for v in one.entry.value}
+        series = {name: one.series.get(name, f"{device.place}/{name}") for name in names}
+        noise = {name: NOISE[name.partition(".")[0]] for name in names if name.partition(".")[0] in NOISE}
+        instrument = SimulatedInstrument(
+            one.entry,
+            lambda name, _now: self.field.signal(series.get(name, "")),
+            address=device.address,
+            seed=seed,
+            noise=noise,
+        )
+        self.instruments[device.name] = instrument
+        self._outputs += [(output, instrument, int(channel)) for channel, output in device.outputs.items()]
+        return instrument
+
+    def levels(self, at_s: float) -> dict[str, float]:
+        """Say how the hardware holds every output, ``at_s`` seconds after the start."""
+        now_s = at_s + self._start_s
+        held: dict[str, float] = {}
+        for output, instrument, channel in self._outputs:
+            if instrument.coils is not None:
+                held[output] = float(instrument.coils.states(now_s)[channel - 1])
+            elif instrument.stem is not None:
+                held[output] = instrument.stem.position(now_s)
+            elif instrument.motor is not None:
+                held[output] = instrument.motor.hz(now_s) / instrument.motor.drive.most_hz
+        return held
+
+    def advance(self, now_s: float) -> None:
+        """Let the field live until now."""
+        self.field.advance_to(now_s - self._start_s, self.levels)
+
+    async def live(self) -> None:
+        """Let the field live with the event loop's time until cancelled."""
+        loop = asyncio.get_running_loop()
+        step = 0
+        while True:
+            step += 1
+            await asyncio.sleep(max(0.0, self._start_s + step * STEP_S - loop.time()))
+            self.advance(loop.time())
+
+    def open_line(self, bus: BusConfig) -> StreamOpener:
+        """Give the opener of a simulated bus inside this process."""
+        return LineOpener(self.lines[bus.name])
+
+    def open_ptys(self) -> dict[str, PtyLine]:
+        """Put every simulated bus behind a pseudo-terminal of its own."""
+        return {name: PtyLine(line) for name, line in self.lines.items()}
+
+
+def _server(instrument: SimulatedInstrument, line: SimLine) -> Callable[[bytes], bytes | None]:
+    return lambda pdu: instrument.answer(instrument.address, pdu, line.now_s)
