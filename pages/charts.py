@@ -22,6 +22,7 @@ _LEFT: Final = 34.0  # room for the numbers of the y axis
 _BOTTOM: Final = 16.0  # room for the hours
 _TOP: Final = 6.0
 _RIGHT: Final = 6.0
+_FLAT: Final = 1.0  # a spread of less than one unit is drawn as one point
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,19 +118,22 @@ def _n(value: float) -> str:
 
 
 def _path(run: Sequence[Column], scale: _Scale) -> str:
-    """Draw one unbroken run; a column with a spread is a vertical stroke, entered from the nearer end."""
-    parts: list[str] = []
-    at = ""
+    """Draw one unbroken run: a flat column is a point, one with a spread a stroke across its width.
+
+    The stroke is entered from the end that is nearer, so a steady climb stays a smooth line and a spike stays whole.
+    """
+    points: list[tuple[float, float]] = []
     for column in run:
-        x, low, high = _n(scale.x(column.x)), _n(scale.y(column.low)), _n(scale.y(column.high))
-        first, last = (
-            (low, high) if not at or abs(float(low) - float(at)) <= abs(float(high) - float(at)) else (high, low)
-        )
-        parts.append(f"{'L' if parts else 'M'}{x} {first}")
-        if last != first:
-            parts.append(f"V{last}")
-        at = last
-    return "".join(parts) + ("h0" if len(run) == 1 else "")
+        low, high = scale.y(column.low), scale.y(column.high)
+        if low - high < _FLAT:
+            points.append((scale.x(column.x), (low + high) / 2))
+            continue
+        from_low = not points or abs(low - points[-1][1]) <= abs(high - points[-1][1])
+        first, last = (low, high) if from_low else (high, low)
+        points.append((scale.x(column.x - 0.4), first))
+        points.append((scale.x(column.x + 0.4), last))
+    text = "L".join(f"{_n(x)} {_n(y)}" for x, y in points)
+    return f"M{text}" + ("h0" if len(points) == 1 else "")
 
 
 def _range(thinned: Sequence[Column], band: Band | None, decimals: int) -> tuple[float, float]:

@@ -84,6 +84,9 @@ class LiveFeed:
         parts: Parts = {"status": Part((view.connection, view.clock_ok), made("status", farm=view))}
         html = made("problems", farm=view)
         parts["problems"] = Part(html, html)
+        if not page:
+            html = made("chips", farm=view)
+            parts["chips"] = Part(html, html)
         places = [place for place in view.places() if page in ("", place.id)]
         for place in places:
             for tile in place.tiles:

@@ -19,6 +19,15 @@ from telemetry.records import UNUSABLE, Quality
 
 SPARK_MS: Final = 6 * 3_600_000
 PERIODS_OLD: Final = 3.0
+# A tile is half a phone wide; the chart below it says the whole name.
+SHORT: Final = {
+    "air_temperature": N_("Temperature"),
+    "air_humidity": N_("Humidity"),
+    "vapour_pressure_deficit": N_("VPD"),
+    "co2": N_("CO₂"),
+    "ppfd": N_("Light intensity"),
+    "soil_ec": N_("Soil EC"),
+}
 
 
 def html_id(prefix: str, name: str) -> str:
@@ -33,10 +42,12 @@ class Tiles:
         self._memory = memory
         self._words = words
 
-    def caption(self, tile: Tile) -> str:
+    def caption(self, tile: Tile, *, short: bool = False) -> str:
         """Name what is measured, with its number where a place has several."""
         quantity = QUANTITIES.get(tile.quantity)
         title = self._words.text(quantity.title) if quantity else tile.quantity
+        if short and tile.quantity in SHORT:
+            title = self._words.text(SHORT[tile.quantity])
         index = tile.series.partition(".")[2]
         return f"{title} {index}" if index else title
 
@@ -54,7 +65,7 @@ class Tiles:
         return TileView(
             id=html_id("t-", tile.series),
             series=tile.series,
-            title=self.caption(tile),
+            title=self.caption(tile, short=True),
             value=decimal(tile.value, decimals, self._words.language),
             unit=self.unit(tile),
             state=state,

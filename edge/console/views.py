@@ -82,6 +82,18 @@ class PlaceView:
     is_zone: bool = False
     zones: tuple["PlaceView", ...] = ()
 
+    @property
+    def lamp(self) -> str:
+        """One word for the state of the whole place: water, bad, off (out of a band), old or good."""
+        if any(output.kind == "valve" and output.active for output in self.outputs):
+            return "water"
+        states = {tile.state for tile in self.tiles}
+        if "bad" in states:
+            return "bad"
+        if states & {"high", "low"}:
+            return "off"
+        return "old" if "old" in states else "good"
+
 
 @dataclass(frozen=True, slots=True)
 class ProblemView:
@@ -109,8 +121,8 @@ class FarmView:
     others: tuple[PlaceView, ...]
 
     def places(self) -> list[PlaceView]:
-        """Give every place once."""
-        return [*self.houses, *(zone for house in self.houses for zone in house.zones), *self.others]
+        """Give every place once, each house before its zones."""
+        return [*(place for house in self.houses for place in (house, *house.zones)), *self.others]
 
     def place(self, name: str) -> PlaceView | None:
         """Give the place called ``name``."""
