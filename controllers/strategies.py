@@ -10,7 +10,7 @@ every ``period_s``, it answers litres wanted now, and the kernel treats its answ
 from typing import Final, NamedTuple, Protocol
 
 from controllers.kernels import irrigation
-from controllers.ticks import TickInput
+from controllers.ticks import Floats
 
 
 class StrategyEntry(NamedTuple):
@@ -38,10 +38,30 @@ class Proposal(NamedTuple):
     code: int = 0
 
 
+class PlanInput(NamedTuple):
+    """What a planner sees: the moment, its own ``series`` in their order (nan: not trusted), and the water given.
+
+    ``day`` and ``minute`` (local) are -1 while the clock is not trusted. ``given_l`` counts all the water that the
+    zone's valve ever let through; only differences mean anything.
+    """
+
+    mono_ms: int
+    day: int
+    minute: int
+    values: Floats
+    given_l: float
+
+
 class Planner(Protocol):
     """Thinks for one zone at its own pace; deterministic, with no clock and no I/O of its own."""
 
-    period_s: float
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Name the series it wants to see."""
 
-    def plan(self, tick: TickInput, given_l: float) -> Proposal:
-        """Give the wish of this moment; ``given_l`` is all the water that the zone's valve has ever let through."""
+    @property
+    def period_s(self) -> float:
+        """Say how often it wants to be asked."""
+
+    def plan(self, at: PlanInput) -> Proposal:
+        """Give the wish of this moment."""

@@ -237,5 +237,23 @@ R_PENDING_UNTIL: Final = 10
 R_PENDING_CODE: Final = 11
 R_RESUMED: Final = 12
 R_OPEN: Final = 13  # the valve was open in the last tick
-R_RUNS: Final = 14  # since the day began
-R_WIDTH: Final = 15
+
+R_WIDTH: Final = 14
+
+# what the air of a house is now (NaN: no trusted value)
+C_T: Final = 0
+C_RH: Final = 1
+C_VPD: Final = 2
+C_T_OUT: Final = 3
+C_RH_OUT: Final = 4
+C_RADIATION: Final = 5
+C_WIND: Final = 6
+C_RAIN: Final = 7
+C_WIDTH: Final = 8
+
+# the climate wanted in a house now
+B_T_LOW: Final = 0
+B_T_HIGH: Final = 1
+B_VPD_LOW: Final = 2
+B_VPD_HIGH: Final = 3
+B_WIDTH: Final = 4

@@ -21,6 +21,7 @@ from controllers.kernels import columns as c
 from controllers.kernels.jit import njit
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 OFF: Final = 0
 SCHEDULE: Final = 1
@@ -31,6 +32,7 @@ PLANNED: Final = 5
 
 BLOCKED_MS: Final = 60_000.0  # a run whose valve safety keeps shut gives its place to the next zone after so long
 SMALLEST_SHARE: Final = 0.1  # a watering that the day's cap leaves less than this share of is not begun
+REFILL_SHARE: Final = 0.8
 J_CM2_PER_W_M2_MS: Final = 1.0e-7
 
 
@@ -178,7 +180,7 @@ def start_run(z: int, now: float, litres: float, code: float, zp: Floats, zs: Fl
     zs[z, c.R_RADIATION] = 0.0
     zs[z, c.R_VPD] = 0.0
     zs[z, c.R_PENDING_L] = 0.0
-    zs[z, c.R_RUNS] += 1.0
+    zs[z, c.R_RESUMED] = 1.0 if code == codes.START_RESUMED else 0.0
 
 
 @njit
@@ -196,8 +198,9 @@ def decide(
     ls: Floats,
     busy: Floats,
     want: Floats,
+    code_of: Floats,
 ) -> None:
-    """Decide every zone: writes R_CODE and, by valve, ``want`` (0 or 1).
+    """Decide every zone: writes R_CODE and, by valve, ``want`` (0 or 1) and ``code_of``.
 
     ``now``, ``dt``, ``grace`` [ms]; ``minute`` of the local day, -1 while the clock is not trusted (then the allowed
     hours cannot hold); ``busy`` is scratch, one entry per line.
@@ -231,3 +234,37 @@ def decide(
             else:
                 zs[z, c.R_CODE] = code
         want[int(zp[z, c.Z_VALVE])] = zs[z, c.R_RUNNING]
+        code_of[int(zp[z, c.Z_VALVE])] = zs[z, c.R_CODE]
+
+
+@njit
+def serve_lines(
+    lp: Floats, lx: Floats, op: Floats, os: Floats, first: Ints, members: Ints, want: Floats, code_of: Floats
+) -> None:
+    """Ask for pump and master valve while a valve of the line is asked for, and keep the tank filled."""
+    for line in range(lp.shape[0]):
+        asked = 0.0
+        for at in range(first[line], first[line + 1]):
+            if op[members[at], c.O_KIND] == c.VALVE and want[members[at]] > 0.0:
+                asked = 1.0
+        for at in range(first[line], first[line + 1]):
+            o = members[at]
+            kind = op[o, c.O_KIND]
+            if kind in (c.PUMP, c.MASTER):
+                want[o] = asked
+                code_of[o] = codes.LINE_SERVES if asked > 0.0 else codes.LINE_IDLE
+            elif kind == c.FILL:
+                want[o], code_of[o] = fill_wish(lx[line, c.X_LEVEL], lp[line, c.L_TANK_HIGH], os[o, c.S_LEVEL] > 0.0)
+            elif kind == c.DOSER:
+                want[o] = 0.0
+                code_of[o] = codes.DOSE_NOT_ASKED
+
+
+@njit
+def fill_wish(level: float, high: float, filling: bool) -> tuple[float, float]:
+    """Fill a tank from REFILL_SHARE of its high mark up to the mark; an unknown level asks for nothing."""
+    if not math.isfinite(level) or not math.isfinite(high):
+        return 0.0, float(codes.TANK_LEVEL_UNKNOWN)
+    if level < REFILL_SHARE * high or (filling and level < high):
+        return 1.0, float(codes.TANK_FILLING)
+    return 0.0, float(codes.TANK_FULL_ENOUGH)
