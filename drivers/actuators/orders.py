@@ -8,8 +8,10 @@ not answered is *failed*, never assumed.
 from collections.abc import Awaitable, Callable
 from math import isfinite
 
+from drivers.bus import Bus
 from drivers.modbus_pdu import Request
-from drivers.ports import Confirmation
+from drivers.ports import Confirmation, Fault
+from drivers.scheduler import Rank, Transaction
 
 
 class OrderFailed(Exception):
@@ -23,6 +25,18 @@ class OrderFailed(Exception):
 
 # Send one request and give the reply's payload (b"" for a write); raises OrderFailed.
 Ask = Callable[[Request], Awaitable[bytes]]
+
+
+def over(bus: Bus, device: str, within_s: float = 1.0) -> Ask:
+    """Give an Ask that sends orders to ``device`` over ``bus`` before all sensors, or not at all after ``within_s``."""
+
+    async def ask(request: Request) -> bytes:
+        outcome = await bus.submit(Transaction(device, request, Rank.ACTUATOR, within_s=within_s))
+        if isinstance(outcome, Fault):
+            raise OrderFailed(outcome.kind.removeprefix("bus."), outcome.detail)
+        return outcome.payload
+
+    return ask
 
 
 def refusal(level: float, lease_s: float, *, proportional: bool) -> Confirmation | None:
