@@ -110,6 +110,7 @@ class RtuMaster:
         self._fresh = True
         self._damaged = False
         self._copies = 0
+        self._echo_at = -1
         self._latest_s = 0.0
         self._unpaced = False
         self._echo_lost = 0
@@ -153,7 +154,7 @@ class RtuMaster:
         frame = frame_of(request.unit, request.pdu)
         self._request, self._frame, self._fresh = request, frame, fresh
         self._length = request.reply_length + 3
-        self._damaged, self._copies, self.missing = False, 0, 0
+        self._damaged, self._copies, self._echo_at, self.missing = False, 0, -1, 0
         self._buffer.clear()
         self.sent_s = now + len(frame) * self.character_s
         if request.writes:
@@ -177,6 +178,7 @@ class RtuMaster:
             del buffer[:-MAX_BUFFER]
             return self._strays(bytes(buffer), now, clear=True)
         if len(buffer) > MAX_BUFFER:
+            self._echo_at -= len(buffer) - MAX_BUFFER
             del buffer[: len(buffer) - MAX_BUFFER]
             self._damaged = True
         return self._search(request, now)
@@ -260,17 +262,14 @@ class RtuMaster:
         """A write's good answer equals the write: decide whether this copy is the line's own echo."""
         if not request.reply_may_equal_request or self._buffer[at : at + self._length] != self._frame:
             return False
-        if self._copies:
+        if self._copies or at != self._echo_at >= 0:
+            self._copies = 1
             return False
         early = now < self.sent_s + 0.5 * self._length * self.character_s
-        if self.echo is False and (self._unpaced or not early):
+        if self._echo_at < 0 and self.echo is False and (self._unpaced or not early):
             return False
-        self._copies = 1
-        again = self._buffer.find(self._frame, at + self._length)
-        if again < 0:
-            self._copies = 0
-            return True
-        return False
+        self._echo_at = at  # remembered: seen again later, it is no longer early, but still the echo
+        return True
 
     def _accept(self, request: Request, at: int, now: float) -> list[Event]:
         length = self._length
@@ -279,7 +278,7 @@ class RtuMaster:
         latency_s = now - self.sent_s - length * self.character_s
         if request.function in COUNTED:
             self._learn_echo(before)
-            self._unpaced = self._unpaced or latency_s < -0.5 * length * self.character_s
+            self._unpaced = self._unpaced or (self._fresh and latency_s < -0.5 * length * self.character_s)
         elif self._copies:
             self.echo = True
         events = self._strays(before, now, clear=False) if before else []
@@ -355,8 +354,6 @@ class RtuMaster:
         for item in self._owed.get(unit, ()):
             fits = len(frame) == item.request.reply_length + 3 and not item.request.mismatch(frame[1:-2])
             if fits and not item.answered:
-                item.until_s = min(item.until_s, now + self.repeat_guard_s)
-                item.answered = True
                 latency_s = now - item.sent_s - len(frame) * self.character_s
                 return Stray("late", unit, now, max(0.0, latency_s))
         return Stray("foreign", unit, now)
