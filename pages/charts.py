@@ -123,12 +123,13 @@ def _path(run: Sequence[Column], scale: _Scale) -> str:
     The stroke is entered from the end that is nearer, so a steady climb stays a smooth line and a spike stays whole.
     """
     points: list[tuple[float, float]] = []
+    rises = len(run) < 2 or run[0].low + run[0].high <= run[1].low + run[1].high
     for column in run:
         low, high = scale.y(column.low), scale.y(column.high)
         if low - high < _FLAT:
             points.append((scale.x(column.x), (low + high) / 2))
             continue
-        from_low = not points or abs(low - points[-1][1]) <= abs(high - points[-1][1])
+        from_low = abs(low - points[-1][1]) <= abs(high - points[-1][1]) if points else rises
         first, last = (low, high) if from_low else (high, low)
         points.append((scale.x(column.x - 0.4), first))
         points.append((scale.x(column.x + 0.4), last))

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``vuon console``: the farm's web page as a process of its own. It may die; the valves must not.
+
+The rule it keeps: it listens on 127.0.0.1 unless ``--lan`` is given, says its address once it answers, and ends
+within two seconds when asked to, however many pages are open.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+import uvicorn
+
+from edge.agent_client import AgentClient
+from edge.cli_user import USERS_FILE, state_option, welcome_address
+from edge.config import FarmConfig, load
+from edge.console.app import LOCAL_NAMES, application
+from edge.console.board import Board
+from edge.console.day_book import DayBook
+from edge.console.day_memory import DayMemory
+from edge.console.desk import Clocks, Desk
+from edge.console.reason_words import reason_words
+from edge.machine import Machine
+from edge.toml_reader import SettingsRefused
+from edge.users import UserError, Users
+from telemetry.history import LogReader
+
+SOCKET_FILE: Final = "agent.sock"
+LOG_FILE: Final = "farm.log"
+STOP_WITHIN_S: Final = 2
+BEAT_S: Final = 5.0
+CONNECTIONS_MAX: Final = 100
+EXIT_CONFIG: Final = 3
+EXIT_TRY_AGAIN: Final = 75
+
+
+def farm_desk(config: FarmConfig, state: Path, users: Users) -> Desk:
+    """Put a farm's console together: agent by its socket, record by its log, people by their file."""
+    agent = AgentClient(state / SOCKET_FILE)
+    memory = DayMemory()
+    return Desk(
+        config=config,
+        agent=agent,
+        board=Board(agent, time.monotonic),
+        memory=memory,
+        book=DayBook(lambda: LogReader(state / LOG_FILE), memory),
+        users=users,
+        reasons=reason_words(),
+        clocks=Clocks(time.time, time.monotonic),
+    )
+
+
+def listener(port: int, *, lan: bool) -> socket.socket:
+    """Open the socket: this machine only, or with ``lan`` everybody who can reach it."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("0.0.0.0" if lan else "127.0.0.1", port))  # noqa: S104 - only where --lan asks for it
+    return listening
+
+
+def host_names(*, lan: bool) -> frozenset[str]:
+    """Give the names that a browser may call this machine by; addresses are always right."""
+    name = socket.gethostname().lower()
+    return LOCAL_NAMES | ({name, f"{name}.local"} if lan else frozenset())
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End in order on SIGTERM and SIGINT, with exit code 0; the usual way would raise the signal again."""
+        loop = asyncio.get_running_loop()
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(wanted, self.handle_exit, wanted, None)
+        yield
+        for wanted in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(wanted)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the sockets, then tell."""
+        await super().startup(sockets)
+        self._ready()
+
+
+async def serve(
+    desk: Desk, listening: socket.socket, *, lan: bool, machine: Machine, ready: Callable[[], None]
+) -> None:
+    """Run until SIGTERM or SIGINT; ``ready`` is called when pages are answered."""
+    config = uvicorn.Config(
+        application(desk, host_names=host_names(lan=lan)),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="on",
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+    )
+    watching = asyncio.create_task(_beat(machine), name="watchdog")
+    try:
+        await _Server(config, ready).serve(sockets=[listening])
+    finally:
+        watching.cancel()
+
+
+async def _beat(machine: Machine) -> None:
+    """Tell the service manager that the event loop turns."""
+    while True:
+        machine.notify("WATCHDOG=1")
+        await asyncio.sleep(BEAT_S)
+
+
+@click.command()
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("farm.toml"),
+    show_default=True,
+    help="The farm's settings.",
+)
+@state_option
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="Listen here; 0 takes a free port.")
+@click.option("--lan", is_flag=True, help="Answer the local network too, not only this machine.")
+@click.option("--json", "as_json", is_flag=True, help="Print the address as JSON once pages are answered.")
+def console(config_path: Path, state: Path, port: int | None, lan: bool, as_json: bool) -> None:
+    """Show the farm in a browser: live values, what each output does and why, and one safe manual action.
+
+    \b
+    Example:  vuon console --config farm.toml --lan
+    Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 3 settings refused, 75 port in use: try again.
+    """  # noqa: D301 - click's own mark for "do not wrap"
+    try:
+        config = load(config_path)
+    except OSError as error:
+        click.echo(f"{config_path}: {error.strerror}; give the farm's settings with --config", err=True)
+        sys.exit(EXIT_CONFIG)
+    except SettingsRefused as error:
+        click.echo(str(error), err=True)
+        sys.exit(EXIT_CONFIG)
+    lan = lan or config.console.lan
+    try:
+        users = Users(state / USERS_FILE)
+        listening = listener(config.console.port if port is None else port, lan=lan)
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        click.echo(f"port {port}: {error.strerror}; stop what uses it or give another --port", err=True)
+        sys.exit(EXIT_TRY_AGAIN)
+    machine = Machine(os.environ.get("NOTIFY_SOCKET", ""))
+
+    def ready() -> None:
+        machine.notify("READY=1")
+        _announce(users, listening.getsockname()[1], lan=lan, as_json=as_json)
+
+    asyncio.run(serve(farm_desk(config, state, users), listening, lan=lan, machine=machine, ready=ready))
+
+
+def _announce(users: Users, port: int, *, lan: bool, as_json: bool) -> None:
+    """Say the address; on a terminal also the first administrator's link while there is nobody."""
+    address = f"http://127.0.0.1:{port}/"
+    if as_json:
+        click.echo(json.dumps({"version": 1, "address": address, "lan": lan}))
+    else:
+        click.echo(address)
+        if lan:
+            click.echo(f"http://{socket.gethostname().lower()}.local:{port}/")
+        if not users.people():
+            if sys.stdout.isatty():
+                click.echo(f"first administrator, within 15 minutes: "
+                           f"{welcome_address(users.first_token(time.time()), port)}")  # fmt: skip
+            else:
+                click.echo("nobody may come in yet: run `vuon user first`", err=True)
+    sys.stdout.flush()

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``vuon user``: who may come in. The first person gets a link here, on the machine itself.
+
+The rule it keeps: a password is asked for without being shown and never stands on a command line; a link is printed
+once and works once, within 15 minutes.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from edge.users import ROLES, UserError, Users
+
+USERS_FILE: Final = "users.json"
+DEFAULT_PORT: Final = 8080
+
+
+def state_folder() -> Path:
+    """Give the folder of the farm's state: systemd's, else the one of this user."""
+    given = os.environ.get("STATE_DIRECTORY", "")
+    return Path(given) if given else Path.home() / ".local" / "state" / "vuon"
+
+
+def welcome_address(token: str, port: int = DEFAULT_PORT, host: str = "127.0.0.1") -> str:
+    """Give the address that a one-time token opens."""
+    return f"http://{host}:{port}/welcome?token={token}"
+
+
+state_option = click.option(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=state_folder,
+    show_default="$STATE_DIRECTORY or ~/.local/state/vuon",
+    help="The farm's state folder, the one that `vuon run` uses.",
+)
+port_option = click.option("--port", default=DEFAULT_PORT, show_default=True, help="The console's port, for the link.")
+
+
+def _told(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell a person what was not allowed, and end with 1."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            raise click.ClickException(str(error)) from error
+
+    return run
+
+
+@click.group()
+def user() -> None:
+    """Say who may come in, and with which role.
+
+    \b
+    Roles, each may do what the ones before it may: viewer, operator, technician, admin.
+    Example:  vuon user first          a one-time link for the first administrator
+              vuon user add minh --role operator
+              vuon user link minh      a one-time link for minh
+    """  # noqa: D301 - click's own mark for "do not wrap"
+
+
+@user.command()
+@state_option
+@port_option
+@_told
+def first(state: Path, port: int) -> None:
+    """Print a one-time link for the first administrator (15 minutes)."""
+    click.echo(welcome_address(Users(state / USERS_FILE).first_token(time.time()), port))
+
+
+@user.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice(list(ROLES)), default="viewer", show_default=True)
+@click.option("--password", "ask", is_flag=True, help="Ask for a password now; without it use `vuon user link`.")
+@state_option
+@_told
+def add(name: str, role: str, ask: bool, state: Path) -> None:
+    """Add a person."""
+    Users(state / USERS_FILE).add(name, ROLES[role], _asked() if ask else "")
+    click.echo(f"{name}: {role}", err=True)
+
+
+@user.command()
+@click.argument("name")
+@state_option
+@port_option
+@_told
+def link(name: str, state: Path, port: int) -> None:
+    """Print a one-time link that lets NAME in (15 minutes)."""
+    click.echo(welcome_address(Users(state / USERS_FILE).token_for(name, time.time()), port))
+
+
+@user.command()
+@click.argument("name")
+@state_option
+@_told
+def password(name: str, state: Path) -> None:
+    """Give NAME a new password; ends their open sessions."""
+    users = Users(state / USERS_FILE)
+    if users.find(name) is None:
+        raise UserError("There is nobody of this name.")
+    users.set_password(name, _asked())
+
+
+@user.command()
+@click.argument("name")
+@click.argument("new_role", metavar="ROLE", type=click.Choice(list(ROLES)))
+@state_option
+@_told
+def role(name: str, new_role: str, state: Path) -> None:
+    """Give NAME another role."""
+    Users(state / USERS_FILE).set_role(name, ROLES[new_role])
+
+
+@user.command()
+@click.argument("name")
+@state_option
+@_told
+def remove(name: str, state: Path) -> None:
+    """Remove NAME and end their sessions."""
+    Users(state / USERS_FILE).remove(name)
+
+
+@user.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@state_option
+@_told
+def list_people(as_json: bool, state: Path) -> None:
+    """List everyone, with role and whether there is a password."""
+    people = Users(state / USERS_FILE).people()
+    if as_json:
+        rows = [{"name": one.name, "role": one.role, "password": bool(one.password)} for one in people]
+        click.echo(json.dumps({"version": 1, "people": rows}))
+        return
+    for one in people:
+        click.echo(f"{one.name:<32} {one.role:<11} {'password' if one.password else 'one-time links only'}")
+
+
+def _asked() -> str:
+    """Ask for a password twice, without showing it; from a pipe, take its first line."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
