@@ -41,11 +41,15 @@ class AckNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AskNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Hub to edge: send these dictionaries, these batches once more, or the profile."""
+    """Hub to edge: send these dictionaries, these batches once more, or the profile.
+
+    ``fresh`` says that the hub has just come up: whatever is on its way may be gone.
+    """
 
     dictionaries: list[int] = []
     replay: list[Spans] = []
     profile: bool = False
+    fresh: bool = False
 
 
 _Note = TypeVar("_Note", AckNote, AskNote, FarmProfile)

@@ -190,9 +190,11 @@ class Uplink:
         self.wake()
 
     async def _take_ask(self, session: Session, note: AskNote) -> None:
+        if note.fresh:
+            self._announced.clear()
         for number in note.dictionaries[:64]:
             await self._announce(session, number)
-        if note.dictionaries:
+        if note.dictionaries or note.fresh:
             self._outbox.link_lost()  # what could not be opened there is to be sent again at once
         self._outbox.asked(note.replay)
         if note.profile and self._profile:

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hub as a program: which broker, which store, how many workers, as ``hub.toml`` says.
+
+The rule it keeps: backends are chosen here and nowhere else in the cooperative's package.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+from pathlib import Path
+
+from cooperative.config import HubConfig, StoreConfig, read_secret
+from cooperative.memory import Memory
+from cooperative.worker import HubWorker
+from telemetry.mqtt import MqttBroker
+from telemetry.ports import Store
+from telemetry.records import FarmProfile
+from telemetry.stores.embedded import EmbeddedStore
+
+_log = logging.getLogger(__name__)
+
+
+def open_store(config: StoreConfig, state: Path) -> Store:
+    """Open the store that the configuration names; also for reports, beside a running hub."""
+    if config.kind == "embedded":
+        return EmbeddedStore(state / "store.db")
+    token = read_secret(config.token_file)
+    if config.kind == "influx":
+        from telemetry.stores.influx import InfluxStore  # heavy: only where it is used
+
+        return InfluxStore(config.url, config.bucket, org=config.org, token=token, query_url=config.query_url)
+    from telemetry.stores.victoria import VictoriaStore
+
+    return VictoriaStore(config.url, EmbeddedStore(state / "journal.db"))
+
+
+def profiles(config: HubConfig) -> dict[str, FarmProfile]:
+    """Give what each farm has told of itself; also beside a running hub."""
+    memory = Memory(_memory_path(config, 0))
+    try:
+        return memory.profiles()
+    finally:
+        memory.close()
+
+
+async def run_hub(config: HubConfig, worker: int = 0) -> None:
+    """Run one worker of the hub until cancelled."""
+    state = Path(config.state)
+    memory = Memory(_memory_path(config, worker))
+    store = open_store(config.store, state)
+    broker = MqttBroker(
+        config.broker.url,
+        config.broker.username,
+        read_secret(config.broker.password_file),
+        config.broker.ca_file,
+        config.broker.cert_file,
+        config.broker.key_file,
+    )
+    share = "ingest" if config.workers > 1 else ""
+    try:
+        await HubWorker(f"{config.name}-{worker}", config.members, broker, store, memory, share=share).run()
+    finally:
+        await store.close()
+        memory.close()
+
+
+def run_workers(config: HubConfig) -> None:
+    """Run as many workers as the configuration says, each in its process; one that dies is started again."""
+    context = multiprocessing.get_context("spawn")
+    arguments = [(config, at) for at in range(config.workers)]
+    processes = [context.Process(target=_worker_process, args=each, daemon=True) for each in arguments]
+    for process in processes:
+        process.start()
+    try:
+        while True:
+            for at, process in enumerate(processes):
+                process.join(1.0 / len(processes))
+                if not process.is_alive():
+                    _log.error("worker %d ended with %s; it is started again", at, process.exitcode)
+                    processes[at] = context.Process(target=_worker_process, args=arguments[at], daemon=True)
+                    processes[at].start()
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+
+
+def _worker_process(config: HubConfig, worker: int) -> None:
+    asyncio.run(run_hub(config, worker))
+
+
+def _memory_path(config: HubConfig, worker: int) -> Path:
+    return Path(config.state) / f"worker-{worker}.db"
