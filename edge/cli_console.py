@@ -50,7 +50,7 @@ def farm_desk(config: FarmConfig, state: Path, users: Users) -> Desk:
     return Desk(
         config=config,
         agent=agent,
-        board=Board(agent, time.monotonic),
+        board=Board(agent, time.monotonic, memory.remember),
         memory=memory,
         book=DayBook(lambda: LogReader(state / LOG_FILE), memory),
         users=users,

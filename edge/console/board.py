@@ -52,8 +52,9 @@ class TooManyFollowers(Exception):
 class Board:
     """Follows the agent (``run``) and lets tabs follow it (``follow``)."""
 
-    def __init__(self, agent: Agent, now_s: Callable[[], float]) -> None:
+    def __init__(self, agent: Agent, now_s: Callable[[], float], remember: Callable[[LiveState], None]) -> None:
         self._agent = agent
+        self._remember = remember
         self._now_s = now_s
         self._shot = Shot(None, now_s(), away=True, number=0)
         self._changed = asyncio.Event()
@@ -84,6 +85,7 @@ class Board:
             try:
                 async with aclosing(self._agent.watch()) as states:  # type: ignore[type-var]
                     async for state in states:
+                        self._remember(state)
                         self._show(state, self._now_s(), away=False)
             except (AgentAway, BadCall) as error:
                 if not self._shot.away:

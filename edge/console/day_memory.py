@@ -8,6 +8,7 @@ extremes; a value with an unusable quality is not drawn. Filled once from the lo
 import math
 from typing import Final
 
+from edge.live import LiveState
 from pages.charts import Series
 from telemetry.records import UNUSABLE
 
@@ -56,6 +57,12 @@ class DayMemory:
                 return
             ring = self._rings[series] = _Ring()
         ring.add(wall_ms, value)
+
+    def remember(self, state: LiveState) -> None:
+        """Take every value of a live state; while the clock is not right nothing has a place on a day's line."""
+        if state.clock_ok:
+            for tile in state.tiles:
+                self.add(tile.series, state.wall_ms - round(tile.age_s * 1000), tile.value, tile.quality)
 
     def series(self, name: str, from_ms: int, to_ms: int, period_ms: int) -> Series:
         """Give what is remembered of ``name`` between two moments, ready to draw."""

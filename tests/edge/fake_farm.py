@@ -9,8 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import msgspec
-
 from controllers.settings import ControlSettings, DayPart, HouseSettings, LineSettings, OutputSettings, ZoneSettings
 from edge.agent_client import AgentAway
 from edge.config import Farm, FarmConfig
@@ -257,12 +255,8 @@ def farm_under_test(folder: Path) -> FarmUnderTest:
     for role in Role:
         users.add(role.word, role)
     desk = Desk(
-        settings(), agent, Board(agent, lambda: mono_s[0]), memory, DayBook(FakeReader, memory), users, REASONS,
+        settings(), agent, Board(agent, lambda: mono_s[0], memory.remember), memory,
+        DayBook(FakeReader, memory), users, REASONS,
         Clocks(lambda: wall_s[0], lambda: mono_s[0]),
     )  # fmt: skip
     return FarmUnderTest(desk, agent, wall_s, mono_s)
-
-
-def without_number(state: LiveState) -> LiveState:
-    """Give a state as another boot would tell it."""
-    return msgspec.structs.replace(state, epoch=state.epoch + 1)

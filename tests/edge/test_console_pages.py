@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages say: values that may be believed, values that may not, reasons, waterings, charts, two languages."""
+
+import gzip
+from html.parser import HTMLParser
+from math import nan
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from edge.console.app import application
+from edge.console.board import Shot
+from edge.console.day_book import DayBook
+from edge.console.views import FarmView, TileView
+from edge.live import Alarm
+from telemetry.records import Quality
+from tests.edge.fake_farm import NOW_MS, FakeReader, FarmUnderTest, farm_under_test
+
+SERIES = "pepper/air_temperature"
+
+
+@pytest.fixture
+def farm(tmp_path: Path) -> FarmUnderTest:
+    return farm_under_test(tmp_path)
+
+
+def view(farm: FarmUnderTest, *, away: bool = False, later_s: float = 0.0) -> FarmView:
+    shot = Shot(farm.agent.state(), farm.mono_s[0] - later_s, away, 1)
+    return farm.desk.farm(shot, "vi")
+
+
+def tile(seen: FarmView, series: str = SERIES) -> TileView:
+    return next(one for place in seen.places() for one in place.tiles if one.series == series)
+
+
+@pytest.mark.parametrize(
+    ("value", "age_s", "quality", "state", "note"),
+    [
+        (23.0, 2.0, 0, "good", "đạt"),
+        (27.06, 2.0, 0, "high", "cao hơn 27,0"),
+        (17.9, 2.0, 0, "low", "thấp hơn 18,0"),
+        (23.0, 30.5, 0, "old", "số liệu cũ"),
+        (23.0, 2.0, Quality.STALE, "old", "số liệu cũ"),
+        (23.0, 2.0, Quality.STUCK, "bad", "số đo đứng yên"),
+        (23.0, 2.0, Quality.RANGE | Quality.STALE, "bad", "số liệu cũ"),
+        (nan, 2.0, Quality.COMM, "bad", "đầu dò không trả lời"),
+        (nan, 2.0, 0, "bad", "chưa có số đo"),
+        (23.0, 2.0, Quality.UNCALIBRATED, "good", "đạt"),
+    ],
+)
+def test_a_tile_tells_whether_its_value_may_be_believed(
+    farm: FarmUnderTest, value: float, age_s: float, quality: int, state: str, note: str
+) -> None:
+    farm.agent.values[SERIES], farm.agent.ages[SERIES], farm.agent.qualities[SERIES] = value, age_s, quality
+    seen = tile(view(farm))
+    assert (seen.state, seen.note) == (state, note)
+
+
+def test_a_value_grows_old_while_the_agent_is_away(farm: FarmUnderTest) -> None:
+    assert tile(view(farm, away=True, later_s=20.0)).state == "good"
+    late = view(farm, away=True, later_s=29.0)
+    assert tile(late).state == "old"
+    assert late.clock == "10:05:12"
+    assert late.connection == "away"
+
+
+def test_the_gauge_puts_the_value_into_its_band(farm: FarmUnderTest) -> None:
+    for value, mark in ((18.0, 25.0), (27.0, 75.0), (22.5, 50.0), (99.0, 97.0), (-40.0, 3.0)):
+        farm.agent.values[SERIES] = value
+        gauge = tile(view(farm)).gauge
+        assert gauge is not None
+        assert (gauge.mark_x, gauge.low, gauge.high) == (mark, "18,0", "27,0")
+    assert tile(view(farm), "pepper/co2").gauge is None
+
+
+def test_an_output_says_what_it_does_and_why(farm: FarmUnderTest) -> None:
+    vent = view(farm).output("vent-pepper")
+    assert vent is not None
+    assert (vent.title, vent.state, vent.active) == ("Cửa mái", "40\u00a0%", True)
+    assert vent.why.text == "Air is 27,4 °C, above 27,0 °C: open."
+    fan = view(farm).output("fan-melon")
+    assert fan is not None
+    assert (fan.title, fan.state, fan.why.text) == ("Quạt", "Tắt", "idle.nothing")
+
+
+def test_every_house_zone_and_other_place_has_its_page_and_charts(farm: FarmUnderTest) -> None:
+    seen = view(farm)
+    assert [place.id for place in seen.places()] == ["pepper", "pepper-1", "pepper-2", "melon", "melon-1", "station"]
+    state = farm.agent.state()
+    for place in seen.places():
+        charts = farm.desk.pages("vi").charts(place, state, seen.now_ms)
+        assert len(charts) == len(place.tiles)
+
+
+def test_problems_come_the_gravest_first_and_name_their_place(farm: FarmUnderTest) -> None:
+    farm.agent.alarms = (
+        Alarm("sensor.silent", "melon-1/soil_moisture", "warning", 340.0),
+        Alarm("refused.tank", "valve-pepper-1", "critical", 20.0),
+    )
+    first, second = view(farm).problems
+    assert (first.severity_word, first.where) == ("Nghiêm trọng", "Khu 1 – Ớt · Van tưới")
+    assert (second.where, second.since) == ("Khu 3 – Dưa lưới · Độ ẩm đất", "5 phút trước")
+    assert second.said.check == "Check its cable and power."
+
+
+def test_a_place_has_one_lamp(farm: FarmUnderTest) -> None:
+    def lamp() -> str:
+        place = view(farm).place("pepper-1")
+        assert place is not None
+        return place.lamp
+
+    farm.agent.values["pepper-1/soil_moisture"] = 30.0
+    assert lamp() == "good"
+    farm.agent.ages["pepper-1/soil_ec"] = 99.0
+    assert lamp() == "old"
+    farm.agent.values["pepper-1/soil_moisture"] = 20.0
+    assert lamp() == "off"
+    farm.agent.qualities["pepper-1/soil_temperature"] = Quality.COMM
+    assert lamp() == "bad"
+    farm.agent.held["valve-pepper-1"] = (farm.agent.now_ms + 60_000, "lan")
+    assert lamp() == "water"
+
+
+def test_before_any_state_the_page_shows_the_record_as_old(farm: FarmUnderTest) -> None:
+    farm.desk.book.latest[SERIES] = (farm.agent.now_ms - 3_600_000, 21.0, 0)
+    seen = farm.desk.farm(farm.desk.board.shot, "vi")
+    assert seen.connection == "never"
+    assert tile(seen).state == "old"
+    assert tile(seen).age == "1 giờ trước"
+
+
+class Outline(HTMLParser):
+    """Collects ids, labels and headings."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.inline: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id" and value:
+                self.ids.append(value)
+            if name == "style" or name.startswith("on"):
+                self.inline.append(f"{tag} {name}={value}")
+        if tag == "style":
+            self.inline.append(tag)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_the_first_load_is_small_and_has_nothing_inline(farm: FarmUnderTest, language: str) -> None:
+    DayBook(FakeReader, farm.desk.memory)._fill(NOW_MS)
+    with TestClient(application(farm.desk), base_url="http://127.0.0.1") as client:
+        client.cookies.set("vuon_session", farm.session("operator"))
+        client.cookies.set("vuon_language", language)
+        page = next(text for _ in range(200) if "t-pepper-air-temperature" in (text := client.get("/").text))
+        outline = Outline(page)
+        assert outline.inline == []
+        assert len(outline.ids) == len(set(outline.ids))
+        assert ("Nhiệt độ" in page) == (language == "vi")
+        files = ("console.css", "live.js", "confirm.js", "leaf.svg")
+        sizes = [len(gzip.compress(client.get(f"/static/{name}").content, 6)) for name in files]
+        whole = len(gzip.compress(page.encode(), 6)) + sum(sizes)
+        assert whole <= 30_000, (whole, sizes)
+        assert len(files) + 2 <= 6  # the page itself and the stream
