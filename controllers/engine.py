@@ -15,9 +15,10 @@ import numpy as np
 from controllers.facts import Facts
 from controllers.kernels import codes
 from controllers.kernels import columns as c
+from controllers.kernels import tick as k
+from controllers.kernels.packed import pack_floats, pack_ints
 from controllers.kernels.safety import LONGEST_TICK_MS
 from controllers.kernels.sense import clean
-from controllers.kernels.tick import run_tick
 from controllers.layout import Layout, lay_out
 from controllers.reasons import REASONS, name_of
 from controllers.safety import Safety
@@ -25,7 +26,7 @@ from controllers.schedule import Calendar, Job, LocalTime
 from controllers.settings import ControlSettings, minute_of_day
 from controllers.state import SNAPSHOT_MS, EngineState, Tables, fresh, restore, snapshot
 from controllers.strategies import PlanInput, Planner
-from controllers.ticks import Floats, Override, Sense, TickInput, TickResult
+from controllers.ticks import Floats, Ints, Override, Sense, TickInput, TickResult
 from telemetry.records import UNUSABLE, Decision, Event, Input, Quality
 
 ORIGIN_RANK: Final = {"remote": 0, "manual": 1, "local": 2}  # the hand at the plant wins
@@ -35,6 +36,7 @@ DROPPED: Final = {
     "too soon": codes.RUN_TOO_SOON,
 }
 REFUSED: Final = int(UNUSABLE)
+REPEAT_S: Final = 900.0
 STEP_MS: Final = 2_000  # the wall clock may drift so far between two ticks before it counts as a step (H12)
 
 
@@ -64,15 +66,26 @@ class Engine:
     """The thinking of one farm. ``series`` and ``outputs`` name the rows of what goes in and comes out."""
 
     def __init__(
-        self, settings: ControlSettings, mono_ms: int = 0, planners: Mapping[str, Planner] | None = None
+        self,
+        settings: ControlSettings,
+        mono_ms: int = 0,
+        planners: Mapping[str, Planner] | None = None,
+        repeat_s: float = REPEAT_S,
     ) -> None:
-        """Build from settings without problems; ``planners`` think for the zones named (strategy ``planned``)."""
+        """Build from settings without problems, at the start of a boot.
+
+        ``planners`` think for the zones named (strategy ``planned``); unchanged decisions are stored again every
+        ``repeat_s``.
+        """
         self._settings = settings
         self._planners = dict(planners or {})
         seen = tuple(name for planner in self._planners.values() for name in planner.series)
         self._layout: Layout = lay_out(settings, seen)
         jobs, self._job_litres = _jobs(settings)
         self._calendar = Calendar(jobs, settings.limits.schedule_grace_s)
+        self._stale_ms = settings.limits.stale_s * 1000.0
+        self._grace_ms = settings.limits.schedule_grace_s * 1000.0
+        self._repeat_ms = repeat_s * 1000.0
         self._zone_of_output = {int(self._layout.zp[z, c.Z_VALVE]): zone for z, zone in enumerate(settings.zones)}
         self._begin(fresh(self._layout, mono_ms))
 
@@ -89,18 +102,18 @@ class Engine:
         self._band_of: int | None = -1
         self._parts = _day_parts(self._settings)
         self._shade = np.array([house.shade_above_w_m2 for house in self._settings.houses], dtype=np.float64)
-        self._busy: Floats = np.zeros(len(lay.lines))
         self._want: Floats = np.zeros(n)
         self._code: Floats = np.zeros(n)
-        self._kept: Floats = np.full((n, 3), math.nan)
-        self._stored_ms: Floats = np.full(n, -math.inf)
         self._marks: Floats = np.zeros(n)
-        self._facts = Facts(lay, tables, self._safety.lx, self._safety.hx, self._hc, self._zx, self._band)
         self._overrides: dict[int, Override] = {}
         self._people_last = False
         self._plans: dict[int, tuple[float, float]] = {}  # zone row -> litres, when planned
         self._clock: tuple[bool, int] | None = None  # trusted, wall minus mono
         self._saved_ms = int(tables.f[c.F_LAST])
+        self._last_ms = float(tables.f[c.F_LAST])
+        self._due_any = False
+        self._buffers = self._pack()
+        self._facts = Facts(lay, tables, self._safety.lx, self._safety.hx, self._hc, self._zx, self._band)
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -133,74 +146,60 @@ class Engine:
             self._plan(given)
         if given.overrides or given.maintenance or self._people_last:
             self._people(given)
-        hazards, changed = self._think(given)
+        hazards, changed, watering = self._think(given)
         self._facts.at(float(given.mono_ms), given.sense, self._override_facts)
         if hazards:
             events += self._safety.events(given.mono_ms, self._facts)
         decisions: tuple[Decision, ...] = ()
         if changed:
             decisions = tuple(self._decision(o, given.mono_ms) for o in np.flatnonzero(self._marks).tolist())
-        due = given.mono_ms - self._saved_ms >= SNAPSHOT_MS and bool(self._tables.zs[:, c.R_RUNNING].any())
+        due = watering and given.mono_ms - self._saved_ms >= SNAPSHOT_MS
         save = due or changed > 0 or bool(events)
         if save:
             self._saved_ms = given.mono_ms
         return TickResult(self._want.copy(), self._safety.allowed.copy(), decisions, tuple(events), save)
 
-    def _think(self, given: TickInput) -> tuple[int, int]:
-        """Call the kernel; give how many hazards changed and how many decisions are to be stored."""
-        lay, t, safe, limits = self._layout, self._tables, self._safety, self._settings.limits
+    def _think(self, given: TickInput) -> tuple[int, int, bool]:
+        """Call the kernel; give its counts of hazards changed and decisions to store, and whether a zone waters."""
         now = float(given.mono_ms)
-        return run_tick(
+        dt = min(max(now - self._last_ms, 0.0), LONGEST_TICK_MS)
+        self._last_ms = now
+        memory, shape, indices, index_shape = self._buffers
+        return k.run_tick(
             now,
-            min(max(now - float(t.f[c.F_LAST]), 0.0), LONGEST_TICK_MS),
+            dt,
             float(given.day),
             float(given.minute),
             1.0 if given.clock_ok else 0.0,
             1.0 if given.stop_all else 0.0,
             REFUSED,
-            limits.stale_s * 1000.0,
-            limits.schedule_grace_s * 1000.0,
-            lay.index_mains,
+            self._stale_ms,
+            self._grace_ms,
+            self._repeat_ms,
+            self._layout.index_mains,
             *given.sense,
-            self._x,
-            lay.index_line,
-            lay.index_hazard,
-            lay.index_humidity,
-            lay.index_outside,
-            lay.index_moisture,
-            lay.g,
-            t.f,
-            lay.op,
-            t.os,
-            lay.lp,
-            t.ls,
-            safe.lx,
-            lay.hp,
-            t.hs,
-            safe.hx,
-            self._hc,
-            self._band,
-            self._shade,
-            lay.zp,
-            t.zs,
-            self._zx,
-            self._due_l,
-            self._busy,
-            lay.first,
-            lay.members,
-            safe.override,
-            safe.ask,
-            safe.maintained,
-            safe.no_feedback if given.feedback is None else given.feedback,
-            self._want,
-            self._code,
-            safe.allowed,
-            safe.limit,
-            safe.hazards,
-            self._kept,
-            self._stored_ms,
-            self._marks,
+            self._safety.no_feedback if given.feedback is None else given.feedback,
+            memory,
+            shape,
+            indices,
+            index_shape,
         )
+
+    def _pack(self) -> tuple[Floats, Ints, Ints, Ints]:
+        """Move all tables into the kernel's two buffers, in its order; the engine keeps views of them."""
+        lay, t, safe = self._layout, self._tables, self._safety
+        arrays = [self._x, lay.g, t.f, lay.op, t.os, lay.lp, t.ls, safe.lx, lay.hp, t.hs, safe.hx, self._hc, self._band]
+        arrays += [self._shade, lay.zp, t.zs, self._zx, self._due_l, np.zeros(len(lay.lines)), safe.override, safe.ask]
+        arrays += [safe.maintained, self._want, self._code, safe.allowed, safe.limit, safe.hazards]
+        arrays += [np.full((len(lay.outputs), 3), math.nan), np.full(len(lay.outputs), -math.inf), self._marks]
+        memory, shape, views = pack_floats(arrays)
+        t.f, t.os, t.ls, t.hs, t.zs = (views[i] for i in (k.M_F, k.M_OS, k.M_LS, k.M_HS, k.M_ZS))
+        safe.lx, safe.hx, safe.override, safe.ask = (views[i] for i in (k.M_LX, k.M_HX, k.M_OVERRIDE, k.M_ASK))
+        safe.maintained, safe.allowed, safe.limit = (views[i] for i in (k.M_MAINTAINED, k.M_ALLOWED, k.M_LIMIT))
+        safe.hazards, self._hc, self._band, self._zx = (views[i] for i in (k.M_HAZARDS, k.M_HC, k.M_BAND, k.M_ZX))
+        self._due_l, self._want, self._code, self._marks = (views[i] for i in (k.M_DUE, k.M_WANT, k.M_CODE, k.M_MARKS))
+        indices = [lay.index_line, lay.index_hazard, lay.index_humidity, lay.index_outside, lay.index_moisture]
+        return memory, shape, *pack_ints([*indices, lay.first, lay.members])
 
     def _set_bands(self, given: TickInput) -> None:
         """Write the climate wanted now; without a trusted clock the widest of all day parts."""
@@ -217,11 +216,14 @@ class Engine:
 
     def _schedule(self, given: TickInput) -> list[Event]:
         """Put the scheduled runs that are due into the zones' inputs; tell those that were dropped."""
-        self._due_l[:] = math.nan
+        if self._due_any:
+            self._due_l[:] = math.nan
+            self._due_any = False
         agenda = self._calendar.agenda(LocalTime(given.day, given.minute), given.mono_ms, clock_ok=given.clock_ok)
         for due in agenda.due:
             z, litres = self._job_litres[due.job.id]
             self._due_l[z] = litres
+            self._due_any = True
         return [
             Event(
                 "schedule.dropped",
@@ -263,8 +265,7 @@ class Engine:
     def _believed(self, given: Sense, series: tuple[str, ...]) -> Floats:
         rows = [self._layout.series.index(name) for name in series]
         x = np.empty(len(rows) + 1)
-        stale_ms = self._settings.limits.stale_s * 1000.0
-        clean(given.values[rows], given.quality[rows], given.age_ms[rows], REFUSED, stale_ms, x)
+        clean(given.values[rows], given.quality[rows], given.age_ms[rows], REFUSED, self._stale_ms, x)
         return x[:-1]
 
     def _people(self, given: TickInput) -> None:

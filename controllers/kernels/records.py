@@ -14,12 +14,18 @@ from controllers.kernels.jit import njit
 Floats = npt.NDArray[np.float64]
 
 LEVEL_STEP: Final = 0.05  # a proportional output's level counts as changed from so much on
-REPEAT_MS: Final = 900_000.0
 
 
 @njit
 def find_changes(
-    now: float, allowed: Floats, code: Floats, limit: Floats, kept: Floats, stored_ms: Floats, marks: Floats
+    now: float,
+    repeat_ms: float,
+    allowed: Floats,
+    code: Floats,
+    limit: Floats,
+    kept: Floats,
+    stored_ms: Floats,
+    marks: Floats,
 ) -> int:
     """Set ``marks`` to 1 for each output to store and remember it in ``kept`` [code, limit, level]; return how many."""
     count = 0
@@ -27,7 +33,7 @@ def find_changes(
         moved = abs(allowed[o] - kept[o, 2]) >= LEVEL_STEP or (allowed[o] > 0.0) != (kept[o, 2] > 0.0)
         changed = code[o] != kept[o, 0] or limit[o] != kept[o, 1] or moved
         marks[o] = 0.0
-        if changed or now - stored_ms[o] >= REPEAT_MS:
+        if changed or now - stored_ms[o] >= repeat_ms:
             marks[o] = 1.0
             count += 1
             kept[o, 0] = code[o]

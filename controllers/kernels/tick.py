@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One tick of a whole farm in one compiled call: believe, climate, water, people, safety, and what to store.
 
-The rule it keeps: the order below is the order of authority; safety comes after everybody who asks. It is one call
-because calling compiled code costs more than running it. All tables: ``controllers.kernels.columns``; the meaning of
-each step is told in its own module.
+The rule it keeps: the order below is the order of authority; safety comes after everybody who asks. All tables lie
+in two buffers (``controllers.kernels.packed``) in the order of the M_* and N_* numbers; their columns stand in
+``controllers.kernels.columns`` and the meaning of each step in its own module.
 """
 
 import math
@@ -12,10 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from controllers.kernels import codes, house_rules, irrigation, records, safety, sense
+from controllers.kernels import columns as c
 from controllers.kernels.jit import njit
+from controllers.kernels.packed import index_table, index_vector, table, vector
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+# tables of numbers
+(
+    M_X, M_G, M_F, M_OP, M_OS, M_LP, M_LS, M_LX, M_HP, M_HS, M_HX, M_HC, M_BAND, M_SHADE, M_ZP, M_ZS, M_ZX, M_DUE,
+    M_BUSY, M_OVERRIDE, M_ASK, M_MAINTAINED, M_WANT, M_CODE, M_ALLOWED, M_LIMIT, M_HAZARDS, M_KEPT, M_STORED, M_MARKS,
+) = range(30)  # fmt: skip
+# tables of indices
+N_LINE, N_HAZARD, N_HUMIDITY, N_OUTSIDE, N_MOISTURE, N_FIRST, N_MEMBERS = range(7)
 
 
 @njit
@@ -28,95 +38,110 @@ def apply_overrides(override: Floats, want: Floats, code_of: Floats) -> None:
 
 
 @njit
-def run_tick(
-    now: float,
-    dt: float,
-    day: float,
-    minute: float,
-    clock_ok: float,
-    stop: float,
-    refused: int,
-    stale_ms: float,
-    grace_ms: float,
-    mains_index: int,
-    values: Floats,
-    quality: Ints,
-    age_ms: Ints,
-    x: Floats,
-    index_line: Ints,
-    index_hazard: Ints,
-    index_humidity: Ints,
-    index_outside: Ints,
-    index_moisture: Ints,
-    g: Floats,
-    f: Floats,
-    op: Floats,
-    os: Floats,
-    lp: Floats,
-    ls: Floats,
-    lx: Floats,
-    hp: Floats,
-    hs: Floats,
-    hx: Floats,
-    hc: Floats,
-    band: Floats,
-    shade: Floats,
-    zp: Floats,
-    zs: Floats,
-    zx: Floats,
-    due_l: Floats,
-    busy: Floats,
-    first: Ints,
-    members: Ints,
-    override: Floats,
-    ask: Floats,
-    maintained: Floats,
-    feedback: Floats,
-    want: Floats,
-    code_of: Floats,
-    allowed: Floats,
-    limit: Floats,
-    hazards: Floats,
-    kept: Floats,
-    stored_ms: Floats,
-    marks: Floats,
-) -> tuple[int, int]:
-    """Run one tick; give how many hazards changed and how many decisions are to be stored."""
+def believe(values: Floats, quality: Ints, age_ms: Ints, now: float, refused: int, stale_ms: float,
+            m: Floats, shape: Ints, n: Ints, n_shape: Ints) -> None:  # fmt: skip
+    """Fill the input tables of lines, houses and zones from the believed samples."""
+    x, hx, hc = vector(m, shape, M_X), table(m, shape, M_HX), table(m, shape, M_HC)
     sense.clean(values, quality, age_ms, refused, stale_ms, x)
-    sense.fill_lines(x, age_ms, now, index_line, lx)
-    sense.fill_houses(x, age_ms, now, index_hazard, index_humidity, index_outside, hx, hc)
-    sense.fill_zones(x, index_moisture, zp, hc, due_l, zx)
+    sense.fill_lines(x, age_ms, now, index_table(n, n_shape, N_LINE), table(m, shape, M_LX))
+    sense.fill_houses(
+        x,
+        age_ms,
+        now,
+        index_table(n, n_shape, N_HAZARD),
+        index_table(n, n_shape, N_HUMIDITY),
+        index_table(n, n_shape, N_OUTSIDE),
+        hx,
+        hc,
+    )
+    moisture, zp = index_table(n, n_shape, N_MOISTURE), table(m, shape, M_ZP)
+    sense.fill_zones(x, moisture, zp, hc, vector(m, shape, M_DUE), table(m, shape, M_ZX))
+
+
+@njit
+def think(now: float, dt: float, minute: float, clock_ok: float, grace_ms: float,
+          m: Floats, shape: Ints, n: Ints, n_shape: Ints) -> bool:  # fmt: skip
+    """Write what is wanted of every output and why; give whether a zone is being watered."""
+    op, os, want, code_of = (
+        table(m, shape, M_OP),
+        table(m, shape, M_OS),
+        vector(m, shape, M_WANT),
+        vector(m, shape, M_CODE),
+    )
+    hc, band, shade = table(m, shape, M_HC), table(m, shape, M_BAND), vector(m, shape, M_SHADE)
     house_rules.decide_houses(hc, band, shade, op, os, want, code_of)
+    lp, ls, lx = table(m, shape, M_LP), table(m, shape, M_LS), table(m, shape, M_LX)
+    zp, zs, zx = table(m, shape, M_ZP), table(m, shape, M_ZS), table(m, shape, M_ZX)
     hour = minute if clock_ok > 0.0 else -1.0
+    busy = vector(m, shape, M_BUSY)
     irrigation.decide(now, dt, hour, clock_ok, grace_ms, zp, zs, zx, os, lp, ls, busy, want, code_of)
+    override = vector(m, shape, M_OVERRIDE)
     apply_overrides(override, want, code_of)
+    first, members = index_vector(n, n_shape, N_FIRST), index_vector(n, n_shape, N_MEMBERS)
     irrigation.serve_lines(lp, lx, op, os, first, members, want, code_of)
     apply_overrides(override, want, code_of)
-    mains = x[mains_index] if mains_index >= 0 else math.inf
+    watering = False
+    for z in range(zs.shape[0]):
+        watering = watering or zs[z, c.R_RUNNING] > 0.0
+    return watering
+
+
+@njit
+def guard(now: float, day: float, minute: float, mains: float, stop: float, feedback: Floats,
+          m: Floats, shape: Ints, n: Ints, n_shape: Ints) -> int:  # fmt: skip
+    """Judge what is wanted; write what is allowed and the limits that bound; give how many hazards changed."""
+    f, os, ls, hs = vector(m, shape, M_F), table(m, shape, M_OS), table(m, shape, M_LS), table(m, shape, M_HS)
+    limit = vector(m, shape, M_LIMIT)
     safety.run(
         now,
-        day if clock_ok > 0.0 else math.nan,
+        day,
         minute,
         mains,
         stop,
-        g,
+        vector(m, shape, M_G),
         f,
-        op,
+        table(m, shape, M_OP),
         os,
-        lp,
+        table(m, shape, M_LP),
         ls,
-        lx,
-        hp,
+        table(m, shape, M_LX),
+        table(m, shape, M_HP),
         hs,
-        hx,
-        first,
-        members,
-        want,
-        ask,
-        maintained,
+        table(m, shape, M_HX),
+        index_vector(n, n_shape, N_FIRST),
+        index_vector(n, n_shape, N_MEMBERS),
+        vector(m, shape, M_WANT),
+        vector(m, shape, M_ASK),
+        vector(m, shape, M_MAINTAINED),
         feedback,
-        allowed,
+        vector(m, shape, M_ALLOWED),
         limit,
     )
-    changed = safety.collect(f, os, ls, hs, limit, stop, hazards)
-    return changed, records.find_changes(now, allowed, code_of, limit, kept, stored_ms, marks)
+    return safety.collect(f, os, ls, hs, limit, stop, vector(m, shape, M_HAZARDS))
+
+
+@njit
+def run_tick(now: float, dt: float, day: float, minute: float, clock_ok: float, stop: float, refused: int,
+             stale_ms: float, grace_ms: float, repeat_ms: float, mains_index: int, values: Floats, quality: Ints,
+             age_ms: Ints, feedback: Floats, m: Floats, shape: Ints, n: Ints, n_shape: Ints,
+             ) -> tuple[int, int, bool]:  # fmt: skip
+    """Run one tick; give how many hazards changed, how many decisions to store, and whether a zone is watered.
+
+    Times in ms, monotonic; ``day`` and ``minute`` local, used only while ``clock_ok``; ``refused`` quality bits.
+    """
+    believe(values, quality, age_ms, now, refused, stale_ms, m, shape, n, n_shape)
+    watering = think(now, dt, minute, clock_ok, grace_ms, m, shape, n, n_shape)
+    mains = vector(m, shape, M_X)[mains_index] if mains_index >= 0 else math.inf
+    trusted_day = day if clock_ok > 0.0 else math.nan
+    changed = guard(now, trusted_day, minute, mains, stop, feedback, m, shape, n, n_shape)
+    store = records.find_changes(
+        now,
+        repeat_ms,
+        vector(m, shape, M_ALLOWED),
+        vector(m, shape, M_CODE),
+        vector(m, shape, M_LIMIT),
+        table(m, shape, M_KEPT),
+        vector(m, shape, M_STORED),
+        vector(m, shape, M_MARKS),
+    )
+    return changed, store, watering
