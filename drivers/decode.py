@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
+from typing import Final
 
 from drivers.catalogue_schema import WORDS, Block, Entry, Order, Value
 from drivers.units import to_canonical
@@ -123,6 +124,32 @@ def bits_to_number(words: Sequence[int], kind: str, order: Order) -> float:
     if kind == "bit":
         return float(words[0] != 0)
     return float(int.from_bytes(data, "big"))
+
+
+_INTEGERS: Final = {
+    "u16": (0, 0xFFFF),
+    "i16": (-0x8000, 0x7FFF),
+    "u32": (0, 0xFFFFFFFF),
+    "i32": (-0x80000000, 0x7FFFFFFF),
+}
+TYPE_LIMITS: Final = {**_INTEGERS, "u8_high": (0, 0xFF), "u8_low": (0, 0xFF), "u64": (0, 2**64 - 1), "bit": (0, 1)}
+
+
+def number_to_words(number: float, kind: str, order: Order) -> list[int]:
+    """Give the words of ``number`` as ``kind`` in ``order``; whole numbers are rounded and kept within the type."""
+    count = WORDS[kind]
+    if kind == "f32":
+        data = struct.pack(">f", number)
+    else:
+        low, high = TYPE_LIMITS[kind]
+        whole = min(max(round(number), low), high)
+        if kind == "u8_high":
+            whole <<= 8
+        data = (whole & (1 << (16 * count)) - 1).to_bytes(2 * count, "big")
+    words = [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
+    # Each order is its own inverse: applying it again brings A B C D to the order of the wire.
+    swapped = ordered_bytes(words, order)
+    return [int.from_bytes(swapped[i : i + 2], "big") for i in range(0, len(swapped), 2)]
 
 
 def _take(registers: Registers, function: int, start: int, count: int) -> list[int] | None:

@@ -5,35 +5,15 @@ The rule it keeps: it is the inverse of ``drivers.decode`` for every type, order
 can be read back through the real decoder; it rounds and limits like the instrument's own registers do.
 """
 
-import struct
 from collections.abc import Callable
 from math import isfinite
 
-from drivers.catalogue_schema import WORDS, Entry, Order, Value
-from drivers.decode import ordered_bytes, value_function, value_unit
+from drivers.catalogue_schema import Entry, Value
+from drivers.decode import TYPE_LIMITS, number_to_words, value_function, value_unit
 from drivers.units import from_canonical
 
 # Bits of the scale register where the entry takes the number of decimals from one.
 SIMULATED_DECIMALS = 1
-_INTEGERS = {"u16": (0, 0xFFFF), "i16": (-0x8000, 0x7FFF), "u32": (0, 0xFFFFFFFF), "i32": (-0x80000000, 0x7FFFFFFF)}
-_LIMITS = {**_INTEGERS, "u8_high": (0, 0xFF), "u8_low": (0, 0xFF), "u64": (0, 2**64 - 1), "bit": (0, 1)}
-
-
-def number_to_words(number: float, kind: str, order: Order) -> list[int]:
-    """Give the words of ``number`` as ``kind`` in ``order``; whole numbers are rounded and kept within the type."""
-    count = WORDS[kind]
-    if kind == "f32":
-        data = struct.pack(">f", number)
-    else:
-        low, high = _LIMITS[kind]
-        whole = min(max(round(number), low), high)
-        if kind == "u8_high":
-            whole <<= 8
-        data = (whole & (1 << (16 * count)) - 1).to_bytes(2 * count, "big")
-    words = [int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2)]
-    # Each order is its own inverse: applying it again brings A B C D to the order of the wire.
-    swapped = ordered_bytes(words, order)
-    return [int.from_bytes(swapped[i : i + 2], "big") for i in range(0, len(swapped), 2)]
 
 
 def sentinel_number(value: Value) -> float:
@@ -42,7 +22,7 @@ def sentinel_number(value: Value) -> float:
         return value.sentinels[0]
     if value.type == "f32":
         return float("nan")
-    return float(_LIMITS[value.type][1])
+    return float(TYPE_LIMITS[value.type][1])
 
 
 def raw_to_bits(raw: float, value: Value) -> float:

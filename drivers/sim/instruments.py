@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite
 
-from drivers.catalogue_schema import Entry, Setting, Write
-from drivers.decode import value_function
+from drivers.catalogue_schema import WORDS, Entry, Setting, Write
+from drivers.decode import bits_to_number, number_to_words, value_function
 from drivers.sim.encode import encode
 from drivers.sim.outputs import Coils, Motor, Stem
 from drivers.sim.signals import Element, ElementFault, Signals
@@ -77,7 +77,8 @@ class SimulatedInstrument:
                 self._memory.setdefault(identity.at + i, identity.equals[i] if i < len(identity.equals) else word)
         for setting, now in ((entry.address_setting, self.address), (entry.baud_setting, self._baud_code())):
             if setting is not None and not setting.why_not and setting.read_function == 3:
-                self._memory[setting.at] = now
+                for i, word in enumerate(number_to_words(float(now), setting.type, "ABCD")):
+                    self._memory[setting.at + i] = word
         for write in (*entry.startup, *_setting_writes(entry.address_setting), *_setting_writes(entry.baud_setting)):
             for i in range(max(len(write.words), 1)):
                 self._memory.setdefault(write.at + i, 0)
@@ -258,10 +259,12 @@ class SimulatedInstrument:
     def _apply(self, at: int, word: int) -> None:
         entry = self.entry
         address, baud = entry.address_setting, entry.baud_setting
-        if address is not None and at == address.at and not address.why_not:
-            self._pending_address = word
+        if address is not None and not address.why_not and at == address.at + WORDS[address.type] - 1:
+            words = [self._memory[address.at + i] for i in range(WORDS[address.type])]
+            wanted = bits_to_number(words, address.type, "ABCD")
+            self._pending_address = int(wanted) if 1 <= wanted <= 255 else self.address
             if address.applies == "at once":
-                self.address, self._pending_address = word, None
+                self.address, self._pending_address = self._pending_address, None
         if baud is not None and at == baud.at and not baud.why_not:
             codes = {code: int(name) for name, code in baud.codes.items()}
             self._pending_baud = codes.get(word, self.baud)

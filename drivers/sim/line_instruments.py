@@ -11,9 +11,8 @@ from math import isfinite
 
 from drivers.catalogue_schema import Entry, Text, Value
 from drivers.crc import inverted_sum, sdi12_crc
-from drivers.decode import value_unit
+from drivers.decode import number_to_words, value_unit
 from drivers.registry import driver_of
-from drivers.sim.encode import number_to_words
 from drivers.sim.signals import Element, ElementFault, Signals
 from drivers.units import from_canonical
 
