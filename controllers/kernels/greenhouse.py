@@ -60,19 +60,22 @@ class Fluxes(NamedTuple):
 
 @njit
 def co2_mg_m3(ppm: float, temperature_c: float, pressure_kpa: float) -> float:
-    """Return CO2 in mg/m³ from ppm by volume."""
+    """Return CO2 [mg/m³] from ppm by volume at T [°C] and P [kPa]. Source: ideal gas, 44.0 g/mol."""
     return ppm * CO2_MG_M3_PER_PPM_KPA_K * pressure_kpa / (temperature_c + KELVIN)
 
 
 @njit
 def co2_ppm(mg_m3: float, temperature_c: float, pressure_kpa: float) -> float:
-    """Return CO2 in ppm by volume from mg/m³."""
+    """Return CO2 [ppm by volume] from mg/m³ at T [°C] and P [kPa]. Source: ideal gas, 44.0 g/mol."""
     return mg_m3 * (temperature_c + KELVIN) / (CO2_MG_M3_PER_PPM_KPA_K * pressure_kpa)
 
 
 @njit
 def sky_temperature_c(air_c: float, humidity_pct: float, cloud: float) -> float:
-    """Return the sky's radiating temperature: Brutsaert (1975) for a clear sky, cloud closing 0.84 of the window."""
+    """Return the sky's radiating temperature [°C]; cloud 0..1 closes 0.84 of the window.
+
+    Source: Brutsaert (1975), doi:10.1029/WR011i005p00742, for the clear sky.
+    """
     kelvin = air_c + KELVIN
     e_hpa = 10.0 * saturation_pressure_kpa(air_c) * humidity_pct / 100.0
     clear: float = min(1.24 * math.pow(max(e_hpa, 0.1) / kelvin, 1.0 / 7.0), 1.0)
@@ -81,14 +84,17 @@ def sky_temperature_c(air_c: float, humidity_pct: float, cloud: float) -> float:
 
 @njit
 def radiative_w_m2_k(one_c: float, other_c: float) -> float:
-    """Return 4 sigma T³ [W/(m² K)], the linear coefficient of far-infrared exchange about the mean of two bodies."""
+    """Return 4 sigma T³ [W/(m² K)] for far-infrared exchange of two bodies. Source: Stefan-Boltzmann."""
     mean = 0.5 * (one_c + other_c) + KELVIN
     return 4.0 * STEFAN_BOLTZMANN * mean * mean * mean
 
 
 @njit
 def air_exchange_m_s(house: int, wind_m_s: float, outside_c: float, fan: float, hs: Array, hp: Array) -> float:
-    """Return the air exchange [m³/(m² s)]: leaks, vents by wind and warmth (Boulard and Baille 1995), fans."""
+    """Return the air exchange [m³/(m² s)] by leaks, vents (wind and warmth) and fans.
+
+    Source: Boulard and Baille (1995), doi:10.1006/jaer.1995.1016.
+    """
     warmth = abs(hs[house, c.S_AIR_C] - outside_c) / (outside_c + KELVIN)
     drive = math.sqrt(
         9.81 * hp[house, c.P_VENT_STACK_M] * warmth / 2.0 + hp[house, c.P_VENT_WIND] * wind_m_s * wind_m_s
@@ -100,7 +106,10 @@ def air_exchange_m_s(house: int, wind_m_s: float, outside_c: float, fan: float, 
 
 @njit
 def stomata_s_m(house: int, light_w_m2_leaf: float, vpd: float, stress: float, canopy_c: float, hp: Array) -> float:
-    """Return the stomatal resistance [s/m]: Stanghellini's (1987) light response, times dryness, heat and stress."""
+    """Return the stomatal resistance [s/m]: light response times dryness [kPa], heat [°C] and water stress [0..1].
+
+    Source: Stanghellini (1987), Wageningen thesis, for light; the other factors: docs/greenhouse-model.md.
+    """
     light = (light_w_m2_leaf + 4.3) / (light_w_m2_leaf + 0.54)
     dry = 1.0 + hp[house, c.P_STOMATA_VPD_PER_KPA] * max(vpd, 0.0)
     away = min(abs(canopy_c - hp[house, c.P_LEAF_BEST_C]), 20.0)
@@ -332,7 +341,7 @@ def step_arrays(dt_s: float, hs: Array, hp: Array, ha: Array, zs: Array, zp: Arr
     """Advance all houses by ``dt_s`` [s], 0 < dt_s <= 3600; ``hs`` and ``zs`` change in place, fluxes are set.
 
     ``weather`` has a row (columns of ``kernels.weather``) for each house. Returns OK, or BAD_INPUT with nothing
-    changed when time or weather is no number or dt_s out of range.
+    changed when time or weather is no number or dt_s out of range. Source: docs/greenhouse-model.md.
     """
     if not 0.0 < dt_s <= MAX_STEP_S:
         return BAD_INPUT

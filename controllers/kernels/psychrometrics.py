@@ -33,7 +33,7 @@ def vapour_pressure_kpa(temperature_c: float, humidity_pct: float) -> float:
 
 @njit
 def vpd_kpa(temperature_c: float, humidity_pct: float) -> float:
-    """Return the air's vapour pressure deficit e°(T) (1 - RH/100) [kPa], never below 0."""
+    """Return the air's vapour pressure deficit e°(T) (1 - RH/100) [kPa], never below 0. Source: FAO-56 eq. 10, 11."""
     deficit = saturation_pressure_kpa(temperature_c) * (1.0 - humidity_pct / 100.0)
     if deficit < 0.0:
         return 0.0
@@ -42,25 +42,25 @@ def vpd_kpa(temperature_c: float, humidity_pct: float) -> float:
 
 @njit
 def vapour_density_kg_m3(vapour_pressure: float, temperature_c: float) -> float:
-    """Return the vapour's density e / (R_v T) [kg/m³] from e [kPa]. Ideal gas, R_v = 461.5 J/(kg K)."""
+    """Return the vapour's density e / (R_v T) [kg/m³] from e [kPa]. Source: ideal gas, R_v = 461.5 J/(kg K)."""
     return 1000.0 * vapour_pressure / (R_VAPOUR_J_KG_K * (temperature_c + KELVIN))
 
 
 @njit
 def saturation_density_kg_m3(temperature_c: float) -> float:
-    """Return the vapour density of saturated air [kg/m³]."""
+    """Return the vapour density [kg/m³] of saturated air. Source: FAO-56 equation 11, ideal gas."""
     return vapour_density_kg_m3(saturation_pressure_kpa(temperature_c), temperature_c)
 
 
 @njit
 def relative_humidity_pct(vapour_density: float, temperature_c: float) -> float:
-    """Return RH [%] of air at T [°C] that holds ``vapour_density`` [kg/m³]; above 100 only if supersaturated."""
+    """Return RH [%] of air at T [°C] holding ``vapour_density`` [kg/m³]. Source: as above."""
     return 100.0 * vapour_density / saturation_density_kg_m3(temperature_c)
 
 
 @njit
 def dew_point_c(vapour_pressure: float) -> float:
-    """Return the dew point [°C] of vapour pressure e > 0 [kPa]; NaN for e <= 0. The inverse of FAO-56 equation 11."""
+    """Return the dew point [°C] of vapour pressure e > 0 [kPa]; else NaN. Source: FAO-56 equation 11."""
     if not vapour_pressure > 0.0:
         return math.nan
     log_ratio = math.log(vapour_pressure / 0.6108)
@@ -81,7 +81,7 @@ def psychrometric_constant_kpa_k(pressure: float) -> float:
 
 @njit
 def air_density_kg_m3(temperature_c: float, pressure: float) -> float:
-    """Return the density of air P / (R_d T) [kg/m³] for P [kPa] (vapour's share of some 1 % left out)."""
+    """Return the density of air P / (R_d T) [kg/m³] for P [kPa] (vapour's 1 % left out). Source: ideal gas."""
     return 1000.0 * pressure / (R_DRY_AIR_J_KG_K * (temperature_c + KELVIN))
 
 

@@ -23,7 +23,7 @@ FLOAT_VALVE_SHUTS = 0.98
 
 @njit
 def fraction(command: float) -> float:
-    """Return a command inside 0..1; NaN and everything below 0 is 0."""
+    """Return a command inside [0, 1]; NaN and everything below 0 is 0. Source: own rule."""
     if not command > 0.0:
         return 0.0
     if command > 1.0:
@@ -33,7 +33,7 @@ def fraction(command: float) -> float:
 
 @njit
 def travelled(position: float, target: float, travel_s: float, dt_s: float) -> float:
-    """Return where a motor that needs ``travel_s`` for its whole way stands after ``dt_s``."""
+    """Return where [0..1] a motor that needs ``travel_s`` [s] for its way stands after ``dt_s``. Source: own rule."""
     if travel_s <= 0.0:
         return target
     reach = dt_s / travel_s
@@ -46,14 +46,14 @@ def travelled(position: float, target: float, travel_s: float, dt_s: float) -> f
 
 @njit
 def available_share(water: float, parameters: Array, zone: int) -> float:
-    """Return the share 0..1 of the available water (field capacity to wilting point) that a layer holds."""
+    """Return the share [0..1] of the available water that a layer of ``water`` [m³/m³] holds. Source: FAO-56 eq. 82."""
     span = parameters[zone, c.Q_FIELD_CAPACITY] - parameters[zone, c.Q_WILTING]
     return fraction((water - parameters[zone, c.Q_WILTING]) / span)
 
 
 @njit
 def water_stress(zone: int, state: Array, parameters: Array) -> float:
-    """Return Ks 0..1: 1 until the depletion fraction p is used, then linear to the wilting point. FAO-56 eq. 84."""
+    """Return Ks [0..1]: 1 until depletion p, then linear to the wilting point. Source: FAO-56 equation 84."""
     top = parameters[zone, c.Q_ROOT_TOP_SHARE]
     held = top * available_share(state[zone, c.Z_TOP], parameters, zone)
     held += (1.0 - top) * available_share(state[zone, c.Z_LOW], parameters, zone)
@@ -62,7 +62,10 @@ def water_stress(zone: int, state: Array, parameters: Array) -> float:
 
 @njit
 def salt_factor(zone: int, state: Array, parameters: Array) -> float:
-    """Return the share of growth left at the layer's salt: Maas-Hoffman with ECe taken as half the pore water's EC."""
+    """Return the share of growth [0..1] left at the layers' salt, ECe taken as half the pore water's EC.
+
+    Source: Maas and Hoffman (1977), in FAO-56 equation 88.
+    """
     pore = 0.5 * (
         pore_ec(state[zone, c.Z_SALT_TOP], state[zone, c.Z_TOP])
         + pore_ec(state[zone, c.Z_SALT_LOW], state[zone, c.Z_LOW])
@@ -75,7 +78,7 @@ def salt_factor(zone: int, state: Array, parameters: Array) -> float:
 
 @njit
 def pore_ec(salt: float, water: float) -> float:
-    """Return the EC of the water in a layer [mS/cm] from its salt [mS/cm · m³/m³] and water [m³/m³]."""
+    """Return the EC of a layer's water [mS/cm] from its salt [mS/cm · m³/m³] and water [m³/m³]. Source: definition."""
     if water <= 1e-6:
         return 0.0
     return salt / water
@@ -102,7 +105,10 @@ def bulk_ec(pore_ms_cm: float, water: float, temperature_c: float) -> float:
 @njit
 def supply(house: int, dt_s: float, hs: Array, hp: Array, ha: Array, zs: Array, zp: Array, za: Array,
            hf: Array, zf: Array) -> None:  # fmt: skip
-    """Move water from the source through tank, pump and valves into the zones' pipes and soil surface for ``dt_s``."""
+    """Move water from the source through tank, pump and valves into pipes and onto the soil for ``dt_s`` [s].
+
+    Source: docs/greenhouse-model.md, water supply.
+    """
     if ha[house, c.A_SUPPLY] > 0.0:
         full = hp[house, c.P_TANK_L]
         asked = fraction(ha[house, c.A_FILL])
@@ -164,7 +170,10 @@ def _pipe(zone: int, share: float, dt_s: float, zs: Array, zp: Array, za: Array,
 @njit
 def soak(zone: int, dt_s: float, water_l: float, water_ec: float, transpired_l: float, evaporated_l: float,
          zs: Array, zp: Array, zf: Array) -> None:  # fmt: skip
-    """Give a zone ``water_l`` of strength ``water_ec``, take what evaporated and transpired, drain what is too much."""
+    """Give a zone ``water_l`` of strength ``water_ec``, take what evaporated and transpired [L], drain the rest.
+
+    Source: docs/greenhouse-model.md, root zone; drainage above field capacity only.
+    """
     bulk_l = zp[zone, c.Q_AREA_M2] * zp[zone, c.Q_WETTED_SHARE] * 1000.0
     top_l, low_l = bulk_l * zp[zone, c.Q_TOP_M], bulk_l * zp[zone, c.Q_LOW_M]
     zs[zone, c.Z_TOP] += water_l / top_l

@@ -52,7 +52,7 @@ def solar_time_h(clock_h: float, longitude_deg: float, utc_offset_h: float, day_
 
 @njit
 def sine_of_elevation(latitude_rad: float, day_of_year: float, solar_h: float) -> float:
-    """Return the sine of the sun's height above the horizon [-], negative by night."""
+    """Return the sine of the sun's height [-], negative by night. Source: FAO-56, within equation 21."""
     delta = declination_rad(day_of_year)
     hour_angle = math.pi / 12.0 * (solar_h - 12.0)
     return math.sin(latitude_rad) * math.sin(delta) + math.cos(latitude_rad) * math.cos(delta) * math.cos(hour_angle)
@@ -60,7 +60,7 @@ def sine_of_elevation(latitude_rad: float, day_of_year: float, solar_h: float) -
 
 @njit
 def extraterrestrial_w_m2(latitude_rad: float, day_of_year: float, solar_h: float) -> float:
-    """Return the radiation on a level plane above the air at this moment [W/m²], 0 by night."""
+    """Return the radiation above the air now, on the level, [W/m²], 0 by night. Source: FAO-56 eq. 21 for a moment."""
     sine = sine_of_elevation(latitude_rad, day_of_year, solar_h)
     if sine <= 0.0:
         return 0.0
