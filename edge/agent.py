@@ -31,6 +31,7 @@ from telemetry.records import AnyRecord, Event, Reading, Sample, Tick
 
 SAFE_STOP_S: Final = 5.0
 LOOK_S: Final = 0.05
+FIRST_LOOK_S: Final = 5.0
 FLUSH_RETRY_S: Final = 1.0
 
 
@@ -112,6 +113,10 @@ class Agent:
     def record(self, records: Sequence[AnyRecord]) -> None:
         """Put records into the log's next group."""
         self.log.append(records)
+        for record in records:
+            if isinstance(record, Event):
+                self.alarms.follow(record)
+                self.world.tell(record)
         if self.log.due(self.boot.mono_ms()):
             self._full.set()
 
@@ -255,6 +260,11 @@ class Agent:
             await self.flush()
 
     async def _tick_for_ever(self) -> None:
+        # All outputs are off; to decide before the instruments spoke for the first time would only raise false alarms.
+        for _ in range(round(FIRST_LOOK_S / LOOK_S)):
+            if len(self.board.samples) >= len(self.board.plans):
+                break
+            await asyncio.sleep(LOOK_S)
         await every(self.config.control.tick_s, self.tick, self.deadlines, self.world.clock.mono_s)
 
     async def _make_safe(self) -> None:

@@ -4,8 +4,11 @@
 The rule it keeps: an alarm is raised once and cleared once; both are events in the log. It decides nothing.
 """
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Final
 
 from edge.live import Alarm
@@ -15,14 +18,19 @@ RAISED: Final = "alarm.raised"
 CLEARED: Final = "alarm.cleared"
 # What a sample's flags mean for a person, the gravest first.
 OF_QUALITY: Final = (
-    (Quality.STALE, "sensor.silent"),
-    (Quality.SENTINEL, "sensor.fault_code"),
-    (Quality.RANGE, "sensor.out_of_range"),
-    (Quality.STUCK, "sensor.stuck"),
-    (Quality.EXTRAPOLATED, "sensor.outside_calibration"),
-    (Quality.OVERDUE, "sensor.calibration_overdue"),
+    (int(Quality.STALE), "sensor.silent"),
+    (int(Quality.SENTINEL), "sensor.fault_code"),
+    (int(Quality.RANGE), "sensor.out_of_range"),
+    (int(Quality.STUCK), "sensor.stuck"),
+    (int(Quality.EXTRAPOLATED), "sensor.outside_calibration"),
+    (int(Quality.OVERDUE), "sensor.calibration_overdue"),
 )
+# Events that stand for a fault until their counterpart comes; a hazard's own name is its field ``code``.
+RAISING: Final = {"hazard.raised": "hazard", "output.silent": "output.silent"}
+CLEARING: Final = {"hazard.cleared": "hazard", "output.answers": "output.silent"}
 SENSOR_KINDS: Final = tuple(kind for _, kind in OF_QUALITY)
+
+_JUDGED: Final = int(functools.reduce(operator.or_, (bit for bit, _ in OF_QUALITY)))
 
 Fields = dict[str, str | float | int | bool]
 
@@ -40,6 +48,7 @@ class AlarmBoard:
     def __init__(self, record: Callable[[Sequence[AnyRecord]], None]) -> None:
         self._record = record
         self._standing: dict[tuple[str, str], _Standing] = {}
+        self._sensors: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._standing)
@@ -63,12 +72,29 @@ class AlarmBoard:
             lasted_s = (mono_ms - standing.since_ms) / 1000.0
             self._record((Event(CLEARED, subject, mono_ms, fields={"alarm": kind, "lasted_s": lasted_s}),))
 
+    def follow(self, event: Event) -> None:
+        """Take over what an event says of a standing fault; the event itself is already in the log."""
+        kind = RAISING.get(event.kind)
+        if kind is not None:
+            key = (str(event.fields.get("code", kind)), event.subject)
+            self._standing.setdefault(key, _Standing(event.severity, event.mono_ms, event.fields))
+        kind = CLEARING.get(event.kind)
+        if kind is not None:
+            self._standing.pop((str(event.fields.get("code", kind)), event.subject), None)
+
     def judge(self, sample: Sample) -> None:
         """Raise or clear what a sample's flags say about its sensor."""
+        if not sample.quality & _JUDGED and sample.series not in self._sensors:
+            return
         present = next((kind for bit, kind in OF_QUALITY if sample.quality & bit), "")
+        if present:
+            self._sensors.add(sample.series)
+        else:
+            self._sensors.discard(sample.series)
         if present and not self.stands(present, sample.series):
             severity = "warning" if present.startswith("sensor.calib") else "alarm"
-            self.put(present, sample.series, severity, sample.mono_ms, {"raw": sample.raw, "value": sample.value})
+            fields: Fields = {} if isnan(sample.value) else {"raw": sample.raw, "value": sample.value}
+            self.put(present, sample.series, severity, sample.mono_ms, fields)
         for kind in SENSOR_KINDS:
             if kind != present and self.stands(kind, sample.series):
                 self.clear(kind, sample.series, sample.mono_ms)

@@ -35,12 +35,12 @@ from edge.derived import Deficits
 from edge.field import STEP_S, Field
 from edge.pipeline import SeriesPlan, still_s
 from edge.poller import FaultRelay, ModbusSource, PolledDevice
+from edge.release import VERSION
 from edge.world import BootClock, World
 from telemetry.log import PROFILES, Log
 from telemetry.quantities import quantity
 from telemetry.records import Event, series_id
 
-VERSION: Final = "0.1.0"
 LOG_FILE: Final = "farm.log"
 
 # The standard deviation of what a cheap instrument shows, in canonical units.
@@ -207,6 +207,7 @@ def assemble(
     wall_ms, clock_ok = boot.wall()
     engine = Engine(config.control, began_ms)
     first = [engine.restore(memory, began_ms, wall_ms, clock_ok=clock_ok)] if memory is not None else []
+    load_kernels(config.control)
     sources, banks = sources_and_banks(config, known, openers, boot)
 
     def save() -> Callable[[], None]:
@@ -229,6 +230,15 @@ def assemble(
     )
     book = ShelfBook(Shelf(world.state / "calibrations"), boot.wall)
     return Agent(config, world, boot, log, book, parts)
+
+
+def load_kernels(control: ControlSettings) -> None:
+    """Tick a second engine once, so that every kernel is loaded before the first deadline counts."""
+    from controllers.engine import Engine
+    from controllers.ticks import TickInput
+
+    spare = Engine(control)
+    spare.tick(TickInput(1, 1000, 0, False, 0, 0, spare.sense({})))
 
 
 def start_event(config: FarmConfig, mono_ms: int, wall_ms: int, clock_ok: bool, *, compiled: bool) -> Event:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from telemetry.records import Event
 from telemetry.rows import Disk, RealDisk
 
 # include/uapi/linux/timex.h: adjtimex returns TIME_ERROR while the kernel's clock is not synchronised.
@@ -141,7 +142,8 @@ class World:
     """One world to run an agent in. ``state`` is the only folder it writes to, through ``disk``.
 
     ``network`` is None where the agent must do without (virtual time): no socket, no uplink, no watchdog.
-    ``seed`` feeds everything random, so a run repeats; None takes real chance.
+    ``seed`` feeds everything random, so a run repeats; None takes real chance. ``tell`` is told every event that a
+    technician at the console of the machine should see.
     """
 
     clock: Clock
@@ -149,3 +151,4 @@ class World:
     network: Network | None
     disk: Disk = field(default_factory=RealDisk)
     seed: int | None = None
+    tell: Callable[[Event], None] = lambda _event: None

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``vuon``: finds the sub-command and loads nothing else.
+
+The rule it keeps: one file per sub-command (``edge/cli_NAME.py`` with a click command called ``NAME``), imported
+only when it is asked for, so that ``vuon --help`` and ``vuon status`` start at once on a small board.
+"""
+
+import importlib
+from typing import Final
+
+import click
+
+from edge.exits import speech
+from pages.words import N_
+
+# Name, and the line that ``vuon --help`` shows.
+COMMANDS: Final[dict[str, str]] = {
+    "demo": N_("Show a whole farm on this machine, without any hardware"),
+    "run": N_("Run the agent: measure, decide, act, remember"),
+    "console": N_("Serve the web page of the farm"),
+    "check": N_("Check farm.toml and name every mistake with its line"),
+    "status": N_("Say how the farm is now"),
+    "why": N_("Say why an output does what it does"),
+    "calibrate": N_("Calibrate a probe, step by step"),
+    "export": N_("Give the farm's data as CSV"),
+    "simulate": N_("Run a model house for days in seconds"),
+    "replay": N_("Run a stored day again and compare the decisions"),
+    "user": N_("Add people, change roles and passwords"),
+    "version": N_("Say which version this is, and what it found here"),
+}
+
+
+class Commands(click.Group):
+    """Loads a sub-command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Give the names in the order of a farm's life."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one sub-command; None for a name that does not exist."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        found = getattr(importlib.import_module(f"edge.cli_{cmd_name}"), cmd_name)
+        return found if isinstance(found, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the sub-commands without importing them."""
+        del ctx
+        say = speech()
+        with formatter.section(say.text("Commands")):
+            formatter.write_dl([(name, say.text(line)) for name, line in COMMANDS.items()])
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 farm.toml is wrong, 4 device not found, "
+    "5 refused by an interlock or a role, 75 try again.",
+)
+def main() -> None:
+    """Vườn, a controller for greenhouses and irrigation.
+
+    \b
+    Example:
+      vuon demo                                  try everything, no hardware needed
+      vuon check farm.toml && vuon run --config farm.toml
+    """  # noqa: D301 click wants the \b

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether the serial ports that farm.toml names are on this machine.
+
+The rule it keeps: it only looks; a port behind a network is believed until it is opened.
+"""
+
+from pathlib import Path
+
+from edge.config import FarmConfig
+from edge.toml_reader import Problem, line_index
+from pages.words import N_
+
+MISSING = N_("there is no port {port} on this machine; list what is there with: ls -l /dev/serial/by-id")
+
+
+def missing_ports(config: FarmConfig, file: Path) -> list[Problem]:
+    """List the buses whose port is not here."""
+    lines = line_index(file.read_text(encoding="utf-8"))
+    return [
+        Problem(f"bus[{i}].port", lines.get(f"bus[{i}].port", 1), MISSING, {"port": bus.port})
+        for i, bus in enumerate(config.buses)
+        if bus.port.startswith("/") and not Path(bus.port).exists()
+    ]

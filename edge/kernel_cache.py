@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Has the kernels compiled by a child process before the agent starts, so that the agent only loads them.
+
+The rule it keeps: whatever happens to the compiler, the agent starts; without compiled kernels it runs the same
+mathematics in plain Python and says so.
+"""
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from controllers.kernels.jit import cache_dir
+
+# A Pi 4 compiles all kernels in some two minutes, once for each version.
+COMPILE_MAX_S: Final = 600.0
+
+
+def fill() -> tuple[bool, str]:
+    """Fill the cache. Gives whether kernels are compiled, and otherwise why not.
+
+    Where it fails, this process is told (VUON_NO_JIT) not to try for itself. A cache that was filled by the same
+    sources, libraries and processor is taken as it is.
+    """
+    if os.environ.get("VUON_NO_JIT") or os.environ.get("NUMBA_DISABLE_JIT"):
+        return False, "by request"
+    mark, made_by = cache_dir() / "filled", _makers()
+    try:
+        if mark.read_text(encoding="utf-8") == made_by:
+            return True, ""
+    except OSError:
+        pass  # not filled yet
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "controllers.kernels.warm"],
+            capture_output=True,
+            timeout=COMPILE_MAX_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return _without(str(error))
+    try:
+        report = json.loads(done.stdout.decode().strip().rpartition("\n")[2])
+    except ValueError:
+        return _without(done.stderr.decode(errors="replace").strip().rpartition("\n")[2] or f"exit {done.returncode}")
+    if not report["enabled"]:
+        return _without(f"{report['why']} {report['detail']}".strip())
+    with contextlib.suppress(OSError):  # then the next start looks again
+        mark.write_text(made_by, encoding="utf-8")
+    return True, ""
+
+
+def _makers() -> str:
+    """Name everything that a compiled kernel depends on beside its source, which is in the folder's name."""
+    libraries = " ".join(f"{name} {_version(name)}" for name in ("numba", "llvmlite", "numpy"))
+    return f"{sys.version} {platform.machine()} {_processor()} {libraries}"
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _processor() -> str:
+    try:
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as file:
+            return next((line.partition(":")[2].strip() for line in file if line.startswith("model name")), "")
+    except OSError:
+        return ""
+
+
+def _without(why: str) -> tuple[bool, str]:
+    os.environ["VUON_NO_JIT"] = "1"
+    return False, why
