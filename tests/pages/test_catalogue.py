@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every text that people read has its Vietnamese, with the same fields; nothing is fuzzy; scripts carry no words."""
+
+import re
+import string
+
+import pytest
+
+from pages.words import words
+from scripts.words import catalogue, everything, in_python, in_template, missing, words_in_javascript
+
+
+def fields_of(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_nothing_is_missing_or_fuzzy_in_vietnamese() -> None:
+    lacking = missing(everything(), catalogue())
+    assert not lacking, "run scripts/words.py update and translate:\n" + "\n".join(lacking)
+
+
+def test_a_translation_has_the_fields_of_its_message() -> None:
+    wrong = {
+        message.msgid: string_
+        for message in catalogue()
+        for string_ in message.strings
+        if message.msgid and fields_of(string_) != fields_of(message.msgid) | fields_of(message.plural)
+    }
+    assert wrong == {}
+
+
+def test_no_message_stands_twice() -> None:
+    msgids = [message.msgid for message in catalogue()]
+    assert len(msgids) == len(set(msgids))
+
+
+def test_the_glossary_is_kept() -> None:
+    # "hiệu chỉnh" changes a reading and "hiệu chuẩn" compares it: no message of ours means the first.
+    for message in catalogue():
+        if re.search(r"\bcalibrat", message.msgid, re.IGNORECASE):
+            assert "hiệu chuẩn" in message.strings[0].lower(), message.msgid
+
+
+def test_scripts_of_the_browser_carry_no_words() -> None:
+    assert words_in_javascript() == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('x = N_("a")', {"a": ""}),
+        ('words.say("b {n}", {})', {"b {n}": ""}),
+        ('w.count("{n} day", "{n} days", 2)', {"{n} day": "{n} days"}),
+        ('page.wrong(path, "c {key}", key=1)', {"c {key}": ""}),
+        ('print("not for people")', {}),
+        ('file.text("msgid")', {"msgid": ""}),
+        ("x = N_(name)", {}),
+    ],
+)
+def test_marked_texts_are_found(source: str, found: dict[str, str]) -> None:
+    assert in_python(source) == found
+
+
+def test_texts_in_templates_are_found() -> None:
+    assert in_template("{{ _('a') }}{% if x %}{{ say('b {n}', n=1) }}{% endif %}{{ _(said) }}") == {
+        "a": "",
+        "b {n}": "",
+    }
+
+
+def test_every_message_can_be_said_in_both_languages() -> None:
+    fields = {name: 1.0 for msgid in everything() for name in fields_of(msgid)}
+    for msgid in everything():
+        for language in ("vi", "en"):
+            said = words(language).say(msgid, fields)
+            assert "{" not in said.replace("{{", ""), msgid
