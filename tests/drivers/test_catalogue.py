@@ -128,3 +128,9 @@ def test_a_clone_is_found_by_its_own_name() -> None:
     assert [e.type for e in CATALOGUE.search("sen0640")] == ["renke-rs-tbq"]
     assert "sn-3002-thc-s" in [e.type for e in CATALOGUE.search("cwt soil thc")]
     assert CATALOGUE.search("flying carpet") == []
+
+
+def test_the_page_of_devices_is_what_the_catalogue_says() -> None:
+    from scripts.device_table import PAGE, page
+
+    assert PAGE.read_text(encoding="utf-8") == page(CATALOGUE), "run: python -m scripts.device_table"
