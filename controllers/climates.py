@@ -4,7 +4,7 @@
 Rule kept: what was measured and published is told apart from what is an estimate. Mean, daily maximum and minimum
 temperature, relative humidity, rain and sunshine are means 1981-2010 of the stations of the Viet Nam Institute of
 Meteorology, Hydrology and Climate Change, computed from the monthly series in the data set ``imhen`` 0.1.3 (MIT;
-Choisy and Contamin; Thai et al. 2015, doi:10.1016/j.epidem.2015.06.002). Rain days of Đà Lạt are from the description
+Choisy and Contamin; Thai et al. 2015, Epidemics 13: 65-73). Rain days of Đà Lạt are from the description
 of its climate in docs/greenhouse-model.md; those of Tây Ninh are those of Hồ Chí Minh City (WMO), 90 km away. Wind is
 an estimate: prevailing monsoon, speeds of sheltered farm land.
 """

@@ -93,7 +93,7 @@ def radiative_w_m2_k(one_c: float, other_c: float) -> float:
 def air_exchange_m_s(house: int, wind_m_s: float, outside_c: float, fan: float, hs: Array, hp: Array) -> float:
     """Return the air exchange [m³/(m² s)] by leaks, vents (wind and warmth) and fans.
 
-    Source: Boulard and Baille (1995), doi:10.1006/jaer.1995.1016.
+    Source: Boulard and Baille (1995), J. Agric. Eng. Res. 61: 37-48.
     """
     warmth = abs(hs[house, c.S_AIR_C] - outside_c) / (outside_c + KELVIN)
     drive = math.sqrt(
