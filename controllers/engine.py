@@ -62,6 +62,12 @@ def _day_parts(settings: ControlSettings) -> list[tuple[list[int], Floats]]:
     return found
 
 
+def _beyond(value: float, low: float, high: float) -> float:
+    if value > high:
+        return value - high
+    return min(value - low, 0.0) if not math.isnan(value) else math.nan
+
+
 class Engine:
     """The thinking of one farm. ``series`` and ``outputs`` name the rows of what goes in and comes out."""
 
@@ -343,6 +349,14 @@ class Engine:
             inputs=tuple(inputs),
             limit=name_of(limit),
             vetoed=limit != codes.NONE,
+        )
+
+    def band_errors(self, house: int) -> tuple[float, float]:
+        """Give how far a house's air is from its band now [K, kPa]: above it positive, below negative, nan unknown."""
+        air, band = self._hc[house], self._band[house]
+        return (
+            _beyond(float(air[c.C_T]), float(band[c.B_T_LOW]), float(band[c.B_T_HIGH])),
+            _beyond(float(air[c.C_VPD]), float(band[c.B_VPD_LOW]), float(band[c.B_VPD_HIGH])),
         )
 
     def hazards(self) -> list[tuple[str, str]]:

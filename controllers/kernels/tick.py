@@ -14,7 +14,7 @@ import numpy.typing as npt
 from controllers.kernels import codes, house_rules, irrigation, records, safety, sense
 from controllers.kernels import columns as c
 from controllers.kernels.jit import njit
-from controllers.kernels.packed import index_table, index_vector, table, vector
+from controllers.kernels.packed import index_table, index_vector, pack_floats, pack_ints, table, vector
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -145,3 +145,23 @@ def run_tick(now: float, dt: float, day: float, minute: float, clock_ok: float, 
         vector(m, shape, M_MARKS),
     )
     return changed, store, watering
+
+
+def warm_up() -> None:
+    """Compile or load the tick, and the belief that planners use, with tables of a farm that has nothing."""
+    widths = (
+        0, 0, 0, c.O_WIDTH, c.S_WIDTH, c.L_WIDTH, c.T_WIDTH, c.X_WIDTH, c.H_WIDTH, c.U_WIDTH, c.Y_WIDTH, c.C_WIDTH,
+        c.B_WIDTH, 0, c.Z_WIDTH, c.R_WIDTH, c.I_WIDTH, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0,
+    )  # fmt: skip
+    sizes = {M_X: 1, M_G: c.G_WIDTH, M_F: c.F_WIDTH, M_HAZARDS: 2}
+    tables = [np.zeros((0, width)) if width else np.zeros(sizes.get(i, 0)) for i, width in enumerate(widths)]
+    memory, shape, _ = pack_floats(tables)
+    index_widths = (c.X_WIDTH, c.Y_WIDTH, 3, 5, 4)
+    indices = [np.zeros((0, width), dtype=np.int64) for width in index_widths]
+    flat, flat_shape = pack_ints([*indices, np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int64)])
+    none = np.zeros(0)
+    whole = np.zeros(0, dtype=np.int64)
+    run_tick(
+        0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0, 1.0, 1.0, 1.0, -1, none, whole, whole, none, memory, shape, flat, flat_shape
+    )  # fmt: skip
+    sense.clean(none, whole, whole, 0, 1.0, np.zeros(1))
