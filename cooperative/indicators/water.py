@@ -60,9 +60,9 @@ def water_applied(farms: Sequence[Sources]) -> Indicator:
     parts: list[Part] = []
     used: list[str] = []
     for sources in farms:
-        for plot in sources.farm.plots:
-            parts.append(_volume_part(sources, plot))
-            used += [sources.fingerprint([plot.meter])] if plot.meter else []
+        for plots in by_meter(sources.farm.plots):
+            parts.append(_volume_part(sources, plots))
+            used += [sources.fingerprint([plots[0].meter])] if plots[0].meter else []
     counted = [part for part in parts if part.value is not None]
     volume_m3 = sum(part.numerator for part in counted)
     area_ha = sum(part.denominator for part in counted)
@@ -99,11 +99,21 @@ def water_applied(farms: Sequence[Sources]) -> Indicator:
     )
 
 
-def _volume_part(sources: Sources, plot: Plot) -> Part:
-    area_ha = plot.area_m2 / M2_PER_HA
+def by_meter(plots: Sequence[Plot]) -> list[list[Plot]]:
+    """Put plots that share a meter together, so that its water is counted once; a plot without one stands alone."""
+    groups: dict[str, list[Plot]] = {}
+    for plot in plots:
+        groups.setdefault(plot.meter or f"\0{plot.place}", []).append(plot)
+    return list(groups.values())
+
+
+def _volume_part(sources: Sources, plots: Sequence[Plot]) -> Part:
+    plot = plots[0]
+    area_ha = sum(one.area_m2 for one in plots) / M2_PER_HA
+    subject = ", ".join(one.title or one.place for one in plots)
     if not plot.meter:
         note = Note(N_("No water meter on this plot"))
-        return Part(sources.farm.title, plot.title, None, "m³", 0.0, area_ha, 0.0, "", (), (note,))
+        return Part(sources.farm.title, subject, None, "m³", 0.0, area_ha, 0.0, "", (), (note,))
     read = metered(sources, plot.meter)
     notes: list[Note] = []
     if read.resets:
@@ -115,7 +125,7 @@ def _volume_part(sources: Sources, plot: Plot) -> Part:
     value = read.volume_m3 if read.grade else None
     return Part(
         sources.farm.title,
-        plot.title,
+        subject,
         value,
         "m³",
         read.volume_m3 if value is not None else 0.0,

@@ -154,6 +154,14 @@ def test_a_meter_that_runs_backwards_is_stepped_over_and_said() -> None:
     assert made["I04"].parts[0].notes[0].fields == {"count": 1}
 
 
+def test_plots_on_one_meter_share_its_water() -> None:
+    plots = tuple(Plot(f"bed-{n}", f"Luống {n}", 500.0, "pepper", "drip", meter="bed-1/water_volume") for n in (1, 2))
+    made = {item.id: item for item in report(day_of_telemetry(), farm(plots=plots)).indicators}
+    assert made["I04"].value == pytest.approx(2.4)
+    assert [part.subject for part in made["I04"].parts] == ["Luống 1, Luống 2"]
+    assert made["I02"].value == pytest.approx(0.1)
+
+
 def test_no_telemetry_gives_no_numbers_but_a_report() -> None:
     made = {item.id: item for item in report({}).indicators}
     assert made["I02"].value is None
