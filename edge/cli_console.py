@@ -21,7 +21,7 @@ import click
 import uvicorn
 
 from edge.agent_client import AgentClient
-from edge.cli_user import USERS_FILE, state_option, welcome_address
+from edge.cli_user import state_option, welcome_address
 from edge.config import FarmConfig, load
 from edge.console.app import LOCAL_NAMES, application
 from edge.console.board import Board
@@ -29,18 +29,17 @@ from edge.console.day_book import DayBook
 from edge.console.day_memory import DayMemory
 from edge.console.desk import Clocks, Desk
 from edge.console.reason_words import reason_words
+from edge.exits import BAD_CONFIG, SOCKET_FILE, TRY_AGAIN, USERS_FILE, config_file, speech, state_folder
 from edge.machine import Machine
 from edge.toml_reader import SettingsRefused
 from edge.users import UserError, Users
+from pages.words import N_
 from telemetry.history import LogReader
 
-SOCKET_FILE: Final = "agent.sock"
 LOG_FILE: Final = "farm.log"
 STOP_WITHIN_S: Final = 2
 BEAT_S: Final = 5.0
 CONNECTIONS_MAX: Final = 100
-EXIT_CONFIG: Final = 3
-EXIT_TRY_AGAIN: Final = 75
 
 
 def farm_desk(config: FarmConfig, state: Path, users: Users) -> Desk:
@@ -129,60 +128,62 @@ async def _beat(machine: Machine) -> None:
     "--config",
     "config_path",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("farm.toml"),
-    show_default=True,
-    help="The farm's settings.",
+    help="farm.toml (default: ./farm.toml, else /etc/vuon/farm.toml).",
 )
 @state_option
 @click.option("--port", type=click.IntRange(0, 65535), default=None, help="Listen here; 0 takes a free port.")
 @click.option("--lan", is_flag=True, help="Answer the local network too, not only this machine.")
 @click.option("--json", "as_json", is_flag=True, help="Print the address as JSON once pages are answered.")
-def console(config_path: Path, state: Path, port: int | None, lan: bool, as_json: bool) -> None:
+def console(config_path: Path | None, state: Path | None, port: int | None, lan: bool, as_json: bool) -> None:
     """Show the farm in a browser: live values, what each output does and why, and one safe manual action.
 
     \b
     Example:  vuon console --config farm.toml --lan
     Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 3 settings refused, 75 port in use: try again.
     """  # noqa: D301 - click's own mark for "do not wrap"
+    file, folder, say = config_file(config_path), state_folder(state), speech()
     try:
-        config = load(config_path)
+        config = load(file)
     except OSError as error:
-        click.echo(f"{config_path}: {error.strerror}; give the farm's settings with --config", err=True)
-        sys.exit(EXIT_CONFIG)
+        click.echo(say.say(N_("{file} cannot be read: {seen}"), {"file": str(file), "seen": str(error)}), err=True)
+        sys.exit(BAD_CONFIG)
     except SettingsRefused as error:
         click.echo(str(error), err=True)
-        sys.exit(EXIT_CONFIG)
+        sys.exit(BAD_CONFIG)
     lan = lan or config.console.lan
     try:
-        users = Users(state / USERS_FILE)
+        users = Users(folder / USERS_FILE)
         listening = listener(config.console.port if port is None else port, lan=lan)
     except UserError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(say.text(str(error))) from error
     except OSError as error:
-        click.echo(f"port {port}: {error.strerror}; stop what uses it or give another --port", err=True)
-        sys.exit(EXIT_TRY_AGAIN)
+        message = N_("Port {port} cannot be had: {seen}. Stop what uses it or give another --port.")
+        wanted = config.console.port if port is None else port
+        click.echo(say.say(message, {"port": str(wanted), "seen": str(error.strerror)}), err=True)
+        sys.exit(TRY_AGAIN)
     machine = Machine(os.environ.get("NOTIFY_SOCKET", ""))
 
     def ready() -> None:
         machine.notify("READY=1")
         _announce(users, listening.getsockname()[1], lan=lan, as_json=as_json)
 
-    asyncio.run(serve(farm_desk(config, state, users), listening, lan=lan, machine=machine, ready=ready))
+    asyncio.run(serve(farm_desk(config, folder, users), listening, lan=lan, machine=machine, ready=ready))
 
 
 def _announce(users: Users, port: int, *, lan: bool, as_json: bool) -> None:
     """Say the address; on a terminal also the first administrator's link while there is nobody."""
     address = f"http://127.0.0.1:{port}/"
+    say = speech()
     if as_json:
         click.echo(json.dumps({"version": 1, "address": address, "lan": lan}))
     else:
-        click.echo(address)
+        click.echo(say.say(N_("Open {address}"), {"address": address}))
         if lan:
-            click.echo(f"http://{socket.gethostname().lower()}.local:{port}/")
-        if not users.people():
-            if sys.stdout.isatty():
-                click.echo(f"first administrator, within 15 minutes: "
-                           f"{welcome_address(users.first_token(time.time()), port)}")  # fmt: skip
-            else:
-                click.echo("nobody may come in yet: run `vuon user first`", err=True)
+            name = f"http://{socket.gethostname().lower()}.local:{port}/"
+            click.echo(say.say(N_("In the local network: {address}"), {"address": name}))
+        if not users.people() and sys.stdout.isatty():
+            link = welcome_address(users.first_token(time.time()), port)
+            click.echo(say.say(N_("First login, once, within 15 minutes: {link}"), {"link": link}))
+        elif not users.people():
+            click.echo(say.text(N_("Nobody may come in yet: run `vuon user first`.")), err=True)
     sys.stdout.flush()

@@ -6,7 +6,6 @@ once and works once, within 15 minutes.
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -16,16 +15,10 @@ from typing import Any, Final
 
 import click
 
+from edge.exits import USERS_FILE, speech, state_folder
 from edge.users import ROLES, UserError, Users
 
-USERS_FILE: Final = "users.json"
 DEFAULT_PORT: Final = 8080
-
-
-def state_folder() -> Path:
-    """Give the folder of the farm's state: systemd's, else the one of this user."""
-    given = os.environ.get("STATE_DIRECTORY", "")
-    return Path(given) if given else Path.home() / ".local" / "state" / "vuon"
 
 
 def welcome_address(token: str, port: int = DEFAULT_PORT, host: str = "127.0.0.1") -> str:
@@ -36,9 +29,7 @@ def welcome_address(token: str, port: int = DEFAULT_PORT, host: str = "127.0.0.1
 state_option = click.option(
     "--state",
     type=click.Path(path_type=Path, file_okay=False),
-    default=state_folder,
-    show_default="$STATE_DIRECTORY or ~/.local/state/vuon",
-    help="The farm's state folder, the one that `vuon run` uses.",
+    help="The folder that `vuon run` keeps its data in.",
 )
 port_option = click.option("--port", default=DEFAULT_PORT, show_default=True, help="The console's port, for the link.")
 
@@ -51,9 +42,13 @@ def _told(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except UserError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(speech().text(str(error))) from error
 
     return run
+
+
+def _users(state: Path | None) -> Users:
+    return Users(state_folder(state) / USERS_FILE)
 
 
 @click.group()
@@ -72,9 +67,9 @@ def user() -> None:
 @state_option
 @port_option
 @_told
-def first(state: Path, port: int) -> None:
+def first(state: Path | None, port: int) -> None:
     """Print a one-time link for the first administrator (15 minutes)."""
-    click.echo(welcome_address(Users(state / USERS_FILE).first_token(time.time()), port))
+    click.echo(welcome_address(_users(state).first_token(time.time()), port))
 
 
 @user.command()
@@ -83,9 +78,9 @@ def first(state: Path, port: int) -> None:
 @click.option("--password", "ask", is_flag=True, help="Ask for a password now; without it use `vuon user link`.")
 @state_option
 @_told
-def add(name: str, role: str, ask: bool, state: Path) -> None:
+def add(name: str, role: str, ask: bool, state: Path | None) -> None:
     """Add a person."""
-    Users(state / USERS_FILE).add(name, ROLES[role], _asked() if ask else "")
+    _users(state).add(name, ROLES[role], _asked() if ask else "")
     click.echo(f"{name}: {role}", err=True)
 
 
@@ -94,18 +89,18 @@ def add(name: str, role: str, ask: bool, state: Path) -> None:
 @state_option
 @port_option
 @_told
-def link(name: str, state: Path, port: int) -> None:
+def link(name: str, state: Path | None, port: int) -> None:
     """Print a one-time link that lets NAME in (15 minutes)."""
-    click.echo(welcome_address(Users(state / USERS_FILE).token_for(name, time.time()), port))
+    click.echo(welcome_address(_users(state).token_for(name, time.time()), port))
 
 
 @user.command()
 @click.argument("name")
 @state_option
 @_told
-def password(name: str, state: Path) -> None:
+def password(name: str, state: Path | None) -> None:
     """Give NAME a new password; ends their open sessions."""
-    users = Users(state / USERS_FILE)
+    users = _users(state)
     if users.find(name) is None:
         raise UserError("There is nobody of this name.")
     users.set_password(name, _asked())
@@ -116,27 +111,27 @@ def password(name: str, state: Path) -> None:
 @click.argument("new_role", metavar="ROLE", type=click.Choice(list(ROLES)))
 @state_option
 @_told
-def role(name: str, new_role: str, state: Path) -> None:
+def role(name: str, new_role: str, state: Path | None) -> None:
     """Give NAME another role."""
-    Users(state / USERS_FILE).set_role(name, ROLES[new_role])
+    _users(state).set_role(name, ROLES[new_role])
 
 
 @user.command()
 @click.argument("name")
 @state_option
 @_told
-def remove(name: str, state: Path) -> None:
+def remove(name: str, state: Path | None) -> None:
     """Remove NAME and end their sessions."""
-    Users(state / USERS_FILE).remove(name)
+    _users(state).remove(name)
 
 
 @user.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @state_option
 @_told
-def list_people(as_json: bool, state: Path) -> None:
+def list_people(as_json: bool, state: Path | None) -> None:
     """List everyone, with role and whether there is a password."""
-    people = Users(state / USERS_FILE).people()
+    people = _users(state).people()
     if as_json:
         rows = [{"name": one.name, "role": one.role, "password": bool(one.password)} for one in people]
         click.echo(json.dumps({"version": 1, "people": rows}))

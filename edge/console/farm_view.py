@@ -55,6 +55,10 @@ class FarmPages:
         self._zone_of_valve = {zone.valve: zone for zone in config.control.zones}
         self._titles = {house.id: house.title or house.id for house in config.control.houses}
         self._titles |= {zone.id: zone.title or zone.id for zone in config.control.zones}
+        self._titles |= {station.id: station.title or station.id for station in config.stations}
+        for line in config.control.lines:
+            served = dict.fromkeys(self._titles[zone.house] for zone in config.control.zones if zone.line == line.id)
+            self._titles[line.id] = " – ".join([words.text(N_("Water line")), *served])
         self._zone = config.farm.timezone
 
     def farm(self, state: LiveState, age_s: float, *, away: bool, connection: str = "") -> FarmView:
