@@ -43,7 +43,7 @@ class Facts:
 
     def input(self, name: str, output: int) -> Input:
         """Give one fact of one output with the quality of its sensors."""
-        value = self._readers[name](output)
+        value = float(self._readers[name](output))  # a NumPy number would not go into the log
         return Input(name, round(value, 4) if math.isfinite(value) else value, self._quality(name, output))
 
     def _zone(self, table: str, column: int, scale: float = 1.0) -> Callable[[int], float]:
