@@ -194,7 +194,10 @@ class RtuMaster:
         seen = bytes(self._buffer)
         events = self._strays(seen, now, clear=False)
         kind, detail = self._diagnose(request, seen, events)
-        if kind != "crc" or self._owed.get(request.unit):
+        spoiled = (
+            kind == "crc" and len(seen) == self._length and seen[0] == request.unit and seen[1] == request.function
+        )
+        if not spoiled or self._owed.get(request.unit):  # just its own answer, damaged, cannot come once more
             self._owe(request, now, answered=False)
         if kind == "echo":
             self._lose_echo()

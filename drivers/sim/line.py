@@ -168,7 +168,7 @@ class SimLine:
         pieces: list[tuple[float, bytes]] = []
         for item in arrivals:
             size = len(item.data)
-            count = min(size, int((now - item.start_s) / item.spacing_s + 1e-6))
+            count = min(size, int((now - item.start_s + 1e-8) / item.spacing_s))
             if count <= item.taken:
                 continue
             if not item.polite:
