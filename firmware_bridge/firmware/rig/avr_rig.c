@@ -7,7 +7,8 @@
  *   avr-rig --hex IMAGE [--boot HEX] [--eeprom FILE] [--flash FILE] (--virtual | --pty [--elastic])
  *
  * Control lines as for the linux board (counter, adc, input, line, send, run, go, reset, power, hang, wedge, quit),
- * and: cut [tear] (power off), brownout, freeze, thaw, flip ADDRESS BIT, peek ADDRESS, paint, untouched ADDRESS.
+ * and: cut [tear] (power off), brownout, freeze, thaw, flip ADDRESS BIT, peek ADDRESS, paint, untouched
+ * ADDRESS, forget (blank EEPROM).
  * --elastic lets time pass at full speed while bytes are on the line, so that flashing takes no longer than it must.
  */
 #define _GNU_SOURCE
@@ -111,15 +112,31 @@ static void on_port(avr_irq_t *irq, uint32_t value, void *param)
 
 /* The level is also kept as the wire's own, which simavr asks for whenever the chip touches its port: else a
  * pull-up or a reset would win over the wire. */
+static avr_ioport_external_t wires[3] = {{.name = 'B'}, {.name = 'C'}, {.name = 'D'}};
+
 static void set_pin(char port, int pin, bool high)
 {
-    static avr_ioport_external_t wires[3] = {{.name = 'B'}, {.name = 'C'}, {.name = 'D'}};
     avr_ioport_external_t *wire = &wires[port - 'B'];
     const unsigned bit = 1u << pin;
     wire->mask |= (unsigned char)bit;
     wire->value = (unsigned char)(high ? wire->value | bit : wire->value & ~bit);
     (void)avr_ioctl(avr, AVR_IOCTL_IOPORT_SET_EXTERNAL(port), wire);
     avr_raise_irq(avr_io_getirq(avr, AVR_IOCTL_IOPORT_GETIRQ(port), IOPORT_IRQ_PIN0 + pin), high ? 1 : 0);
+}
+
+/* A reset clears the pin registers, and simavr passes on only levels that change: tell every level anew. */
+static void tell_wires(void)
+{
+    for (char port = 'B'; port <= 'D'; port++) {
+        for (int pin = 0; pin < 8; pin++) {
+            const avr_ioport_external_t *wire = &wires[port - 'B'];
+            if ((wire->mask >> pin & 1u) != 0) {
+                const bool high = (wire->value >> pin & 1u) != 0;
+                set_pin(port, pin, !high);
+                set_pin(port, pin, high);
+            }
+        }
+    }
 }
 
 struct edge {
@@ -284,6 +301,7 @@ static void after_reset(void)
 {
     reset_seen = false;
     restore_wedged();
+    tell_wires();
     printf("{\"e\":\"reset\",\"us\":%" PRIu64 ",\"cause\":%u}\n", now_us(), avr->data[MCUSR_AT]);
     look_at_pins();
 }
@@ -294,6 +312,18 @@ static void reset(uint8_t flags)
     avr_reset(avr);
     avr->data[MCUSR_AT] = flags;
     after_reset();
+}
+
+static void forget(void)
+{
+    static uint8_t blank[1024];
+    memset(blank, 0xFF, sizeof blank);
+    avr_eeprom_desc_t desc = {blank, 0, sizeof blank};
+    (void)avr_ioctl(avr, AVR_IOCTL_EEPROM_SET, &desc);
+    plan_count = 0;
+    pulses_until_us = 0;
+    to_avr.tail = to_avr.head;
+    from_avr.tail = from_avr.head;
 }
 
 static void fill_ram(bool paint)
@@ -357,19 +387,6 @@ static void cut(bool tear)
     save();
 }
 
-/* The main loop stands still at the next instruction; deaf: interrupts too. The patch is undone by any reset. */
-static void wedge(bool deaf)
-{
-    wedged_at = avr->pc;
-    memcpy(wedged_code, &avr->flash[wedged_at], sizeof wedged_code);
-    avr->flash[wedged_at] = RJMP_SELF & 0xFFu;
-    avr->flash[wedged_at + 1u] = RJMP_SELF >> 8;
-    avr->sreg[S_I] = deaf ? 0 : 1;
-    if (avr->state == cpu_Sleeping) {
-        avr->state = cpu_Running;
-    }
-}
-
 /* ---- time ---- */
 
 static avr_cycle_count_t at_target(avr_t *at, avr_cycle_count_t when, void *param)
@@ -415,6 +432,22 @@ static void advance_cycles(uint64_t until)
             }
         }
         avr_cycle_timer_cancel(avr, at_target, NULL);
+    }
+}
+
+/* The main loop stands still at the next instruction; deaf: interrupts too. The patch is undone by any reset. */
+static void wedge(bool deaf)
+{
+    for (unsigned i = 0; i < 100u && avr->state != cpu_Sleeping; i++) {
+        advance_cycles(avr->cycle + 20u * MHZ); /* not in the middle of an interrupt: it is the main loop that hangs */
+    }
+    wedged_at = avr->pc;
+    memcpy(wedged_code, &avr->flash[wedged_at], sizeof wedged_code);
+    avr->flash[wedged_at] = RJMP_SELF & 0xFFu;
+    avr->flash[wedged_at + 1u] = RJMP_SELF >> 8;
+    avr->sreg[S_I] = deaf ? 0 : 1;
+    if (avr->state == cpu_Sleeping) {
+        avr->state = cpu_Running;
     }
 }
 
@@ -493,6 +526,8 @@ static bool do_plain(const char *word, const char *first, bool *quit)
         frozen = true;
     } else if (strcmp(word, "thaw") == 0) {
         frozen = false;
+    } else if (strcmp(word, "forget") == 0) {
+        forget();
     } else if (strcmp(word, "quit") == 0) {
         *quit = true;
     } else {

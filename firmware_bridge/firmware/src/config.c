@@ -17,7 +17,7 @@
 #include "store.h"
 
 #define READY 0xC3u
-#define WATCH_BYTES 16u  /* bytes of the RAM copy checked in one poll */
+#define WATCH_BYTES 4u  /* bytes of the RAM copy checked in one poll */
 
 struct config config;
 
@@ -63,7 +63,7 @@ bool config_ready(void)
     return state == READY;
 }
 
-/* A flipped bit in a limit must not live: found within a few milliseconds, ended by a reset that reloads it. */
+/* A flipped bit in a limit must not live: found within a tenth of a second, ended by a reset that reloads it. */
 void config_poll(void)
 {
     if (state != READY) {

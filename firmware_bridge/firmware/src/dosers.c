@@ -79,6 +79,11 @@ void dosers_tick(void)
             continue;
         }
         const uint16_t count = counters_low(doser->counter);
+        if (!config_ready()) {
+            state->count = count; /* water that ran before this configuration says nothing about now */
+            state->dry_ms = UINT16_MAX;
+            continue;
+        }
         if (count != state->count) {
             state->count = count;
             state->dry_ms = 0;
@@ -108,7 +113,7 @@ uint8_t dosers_block(uint8_t output)
             if (states[i].state != DOSE_RUNNING) {
                 return BLOCK_NO_DOSE;
             }
-            return states[i].dry_ms > config.doser[i].flow_window_ms ? BLOCK_NO_WATER_FLOW : BLOCK_NONE;
+            return states[i].dry_ms >= config.doser[i].flow_window_ms ? BLOCK_NO_WATER_FLOW : BLOCK_NONE;
         }
     }
     return BLOCK_UNCONFIGURED;

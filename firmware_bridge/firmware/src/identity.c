@@ -81,7 +81,7 @@ void identity_on_claim(const struct call *call)
             link_refuse(call->message, REFUSE_FENCED, record.epoch);
             return;
         }
-        outputs_drop_all(); /* nothing the former master opened stays open under the new one */
+        outputs_release(UINT16_MAX); /* nothing the former master opened stays open under the new one */
         record.epoch = epoch;
         if (!store_ring_save(&ring, &record)) {
             link_refuse(call->message, REFUSE_STORE_FAILED, 0);

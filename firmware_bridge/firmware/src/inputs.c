@@ -23,39 +23,33 @@ void inputs_init(void)
     }
 }
 
-static bool level_is_active(uint8_t input, uint8_t levels)
-{
-    const bool high = bit_is_set(levels, input);
-    if (input == BOARD_ESTOP_INPUT) {
-        return high;
-    }
-    return high == ((config.input[input].flags & INPUT_ACTIVE_HIGH) != 0);
-}
-
 void inputs_tick(void)
 {
-    const uint8_t levels = board_inputs_read();
+    uint8_t levels = board_inputs_read();
+    uint8_t now_active = active;
+    uint8_t bit = 1;
     for (uint8_t i = 0; i < BOARD_INPUTS; i++) {
-        const uint8_t bit = (uint8_t)(1u << i);
-        if (level_is_active(i, levels) == ((active & bit) != 0)) {
+        const bool high = (levels & 1u) != 0;
+        const bool wanted_high = i == BOARD_ESTOP_INPUT || (config.input[i].flags & INPUT_ACTIVE_HIGH) != 0;
+        if ((high == wanted_high) == ((now_active & bit) != 0)) {
             differs_ms[i] = 0;
-            continue;
+        } else {
+            const uint8_t wait_ms = i == BOARD_ESTOP_INPUT ? ESTOP_DEBOUNCE_MS : config.input[i].debounce_ms;
+            differs_ms[i]++;
+            if (differs_ms[i] >= wait_ms) {
+                differs_ms[i] = 0;
+                now_active ^= bit;
+            }
         }
-        const uint8_t wait_ms = i == BOARD_ESTOP_INPUT ? ESTOP_DEBOUNCE_MS : config.input[i].debounce_ms;
-        differs_ms[i]++;
-        if (differs_ms[i] >= wait_ms) {
-            differs_ms[i] = 0;
-            active ^= bit;
-        }
-    }
-    if (inputs_estop()) {
-        shutdown_latch(SHUTDOWN_ESTOP);
-    }
-    for (uint8_t i = 0; i < BOARD_INPUTS; i++) {
-        const uint8_t bit = (uint8_t)(1u << i);
-        if ((active & bit) != 0 && (config.input[i].flags & INPUT_LATCHES) != 0) {
+        if ((now_active & bit) != 0 && (config.input[i].flags & INPUT_LATCHES) != 0) {
             latched |= bit;
         }
+        levels >>= 1;
+        bit = (uint8_t)(bit << 1);
+    }
+    active = now_active;
+    if (inputs_estop()) {
+        shutdown_latch(SHUTDOWN_ESTOP);
     }
 }
 
@@ -71,12 +65,13 @@ bool inputs_estop(void)
 
 uint16_t inputs_blocked(void)
 {
-    const uint8_t bits = (uint8_t)(active | latched);
+    uint8_t bits = (uint8_t)(active | latched);
     uint16_t blocked = 0;
-    for (uint8_t i = 0; i < BOARD_INPUTS; i++) {
-        if (bit_is_set(bits, i)) {
+    for (uint8_t i = 0; bits != 0 && i < BOARD_INPUTS; i++) {
+        if ((bits & 1u) != 0) {
             blocked |= config.input[i].blocks;
         }
+        bits >>= 1;
     }
     return blocked;
 }

@@ -25,6 +25,7 @@ struct output_state {
     uint16_t lease_check;  /* the inverse of lease_left_ms */
     uint32_t since_ms;     /* time on, or time off; stands still at FOREVER_MS */
     uint8_t block;
+    bool on;
     bool spent;            /* reached its maximum on time; a new lease must be asked for after this one ended */
 };
 
@@ -44,6 +45,7 @@ void outputs_init(void)
         set_lease(&states[i], 0);
         states[i].since_ms = 0; /* how long it was off before the reset is not known: the off time starts now */
         states[i].block = BLOCK_NO_LEASE;
+        states[i].on = false;
         states[i].spent = false;
     }
     board_outputs_write(0);
@@ -51,7 +53,7 @@ void outputs_init(void)
 
 bool outputs_is_on(uint8_t output)
 {
-    return bit_is_set(on_mask, output);
+    return states[output].on;
 }
 
 uint32_t outputs_on_ms(uint8_t output)
@@ -94,31 +96,31 @@ static bool group_busy(uint8_t output, bool was_on)
 }
 
 /* The first reason that keeps this output off; the order is the order in which a technician should look. */
-static uint8_t block_of(uint8_t output, uint16_t forbidden)
+static uint8_t block_of(uint8_t output, bool forbidden)
 {
     volatile struct output_state *state = &states[output];
     const struct output_config *limits = &config.output[output];
-    const bool was_on = outputs_is_on(output);
-    if (state->lease_left_ms == 0) {
+    const uint16_t lease_ms = state->lease_left_ms;
+    if (lease_ms == 0) {
         state->spent = false;
         return BLOCK_NO_LEASE;
     }
-    if (state->lease_left_ms > LEASE_LIMIT_MS) {
+    if (lease_ms > LEASE_LIMIT_MS) {
         return BLOCK_NO_LEASE;
     }
-    if (bit_is_set(forbidden, output)) {
+    if (forbidden) {
         return BLOCK_INPUT;
     }
-    if (was_on && state->since_ms >= limits->max_on_ms) {
+    if (state->on && state->since_ms >= limits->max_on_ms) {
         state->spent = true;
     }
     if (state->spent) {
         return BLOCK_MAX_ON;
     }
-    if (!was_on && state->since_ms < limits->min_off_ms) {
+    if (!state->on && state->since_ms < limits->min_off_ms) {
         return BLOCK_MIN_OFF;
     }
-    if (group_busy(output, was_on)) {
+    if (group_busy(output, state->on)) {
         return BLOCK_EXCLUSIVE;
     }
     if (limits->kind == OUTPUT_PUMP) {
@@ -140,43 +142,55 @@ static void count_lease(volatile struct output_state *state)
     }
 }
 
-static void decide(uint8_t output, uint8_t block)
+/* Settles one output for this millisecond; true when it is on. */
+static bool decide(uint8_t output, bool forbidden)
 {
     volatile struct output_state *state = &states[output];
-    const bool was_on = outputs_is_on(output);
-    state->block = block;
-    if (was_on != (block == BLOCK_NONE)) {
-        state->since_ms = 0;
-        on_mask ^= (uint16_t)(1u << output);
-    } else if (state->since_ms != FOREVER_MS) {
-        state->since_ms++;
+    uint8_t block = BLOCK_SHUTDOWN;
+    if (!shutdown_active()) {
+        block = config_ready() ? block_of(output, forbidden) : (uint8_t)BLOCK_UNCONFIGURED;
     }
+    const bool on = block == BLOCK_NONE;
+    state->block = block;
+    const uint32_t since_ms = state->since_ms;
+    if (state->on != on) {
+        state->on = on;
+        state->since_ms = 0;
+    } else if (since_ms != FOREVER_MS) {
+        state->since_ms = since_ms + 1u;
+    }
+    return on;
 }
 
+/* Valves before pumps before dosers: a pump sees in this very tick that its last valve is about to close. */
 void outputs_tick(void)
 {
-    const bool stopped = shutdown_active();
-    const bool ready = config_ready();
     const uint16_t forbidden = inputs_blocked();
+    uint16_t on = 0;
+    uint8_t last_kind = OUTPUT_VALVE;
+    uint16_t bit = 1;
     for (uint8_t i = 0; i < BOARD_OUTPUTS; i++) {
+        const uint8_t kind = config.output[i].kind;
         count_lease(&states[i]);
+        if (kind > last_kind) {
+            last_kind = kind;
+        }
+        if (kind == OUTPUT_VALVE && decide(i, (forbidden & bit) != 0)) {
+            on |= bit;
+        }
+        bit = (uint16_t)(bit << 1);
     }
-    /* Valves before pumps before dosers: a pump sees in this very tick that its last valve is about to close. */
-    for (uint8_t kind = OUTPUT_UNUSED; kind <= OUTPUT_DOSER; kind++) {
+    for (uint8_t kind = OUTPUT_PUMP; kind <= last_kind && kind <= OUTPUT_DOSER; kind++) {
+        bit = 1;
         for (uint8_t i = 0; i < BOARD_OUTPUTS; i++) {
-            if (config.output[i].kind != kind) {
-                continue;
+            if (config.output[i].kind == kind && decide(i, (forbidden & bit) != 0)) {
+                on |= bit;
             }
-            if (stopped) {
-                decide(i, BLOCK_SHUTDOWN);
-            } else if (!ready || kind == OUTPUT_UNUSED) {
-                decide(i, BLOCK_UNCONFIGURED);
-            } else {
-                decide(i, block_of(i, forbidden));
-            }
+            bit = (uint16_t)(bit << 1);
         }
     }
-    board_outputs_write(on_mask);
+    on_mask = on;
+    board_outputs_write(on);
 }
 
 uint16_t outputs_on(void)
@@ -214,6 +228,31 @@ void outputs_drop_all(void)
     }
 }
 
+/* A renewal never shortens: a valve cut short under a running pump would close before it. Release does that. */
+static void extend_lease(uint8_t output, uint16_t lease_ms)
+{
+    const uint8_t saved = board_lock();
+    if (lease_ms > states[output].lease_left_ms) {
+        set_lease(&states[output], lease_ms);
+    }
+    board_unlock(saved);
+}
+
+void outputs_release(uint16_t outputs)
+{
+    for (uint8_t i = 0; i < BOARD_OUTPUTS; i++) {
+        if (!bit_is_set(outputs, i)) {
+            continue;
+        }
+        const uint8_t saved = board_lock();
+        const uint16_t lead_ms = pumps_close_lead_ms(i);
+        if (states[i].lease_left_ms > lead_ms) {
+            set_lease(&states[i], lead_ms); /* the pump sees the short lease and stops before the valve closes */
+        }
+        board_unlock(saved);
+    }
+}
+
 bool outputs_call_allowed(const struct call *call, uint32_t epoch, uint32_t expires_ms)
 {
     const uint32_t left_ms = expires_ms - core_now_ms();
@@ -247,8 +286,8 @@ void outputs_on_lease(const struct call *call)
         const uint8_t kind = i < BOARD_OUTPUTS ? config.output[i].kind : (uint8_t)OUTPUT_UNUSED;
         if ((kind != OUTPUT_VALVE && kind != OUTPUT_PUMP) || lease_ms > config.output[i].lease_max_ms) {
             refused |= bit; /* a doser is asked for a volume, not for time */
-        } else if (lease_ms != 0) {
-            outputs_set_lease(i, lease_ms);
+        } else {
+            extend_lease(i, lease_ms);
         }
     }
     const uint32_t args[] = {(uint32_t)asked & ~(uint32_t)refused, refused};
@@ -257,22 +296,11 @@ void outputs_on_lease(const struct call *call)
 
 void outputs_on_release(const struct call *call)
 {
-    const uint16_t asked = (uint16_t)call->arg[0];
     if (!identity_is_master(call->arg[1])) {
         link_refuse(call->message, REFUSE_FENCED, identity_epoch());
         return;
     }
-    for (uint8_t i = 0; i < BOARD_OUTPUTS; i++) {
-        if (!bit_is_set(asked, i)) {
-            continue;
-        }
-        const uint8_t saved = board_lock();
-        const uint16_t lead_ms = pumps_close_lead_ms(i);
-        if (states[i].lease_left_ms > lead_ms) {
-            set_lease(&states[i], lead_ms); /* the pump sees the short lease and stops before the valve closes */
-        }
-        board_unlock(saved);
-    }
+    outputs_release((uint16_t)call->arg[0]);
     link_done(call);
 }
 

@@ -19,7 +19,8 @@ uint16_t outputs_stays_ms(uint8_t output);   /* for the tick: on for sure at mos
 uint16_t outputs_lease_ms(uint8_t output);
 
 void outputs_set_lease(uint8_t output, uint16_t lease_ms);
-void outputs_drop_all(void);
+void outputs_release(uint16_t outputs);   /* in order: pumps first, then the valves they pumped through */
+void outputs_drop_all(void);              /* at once */
 
 /* True when a call that energises something may go on; else it has been refused. */
 bool outputs_call_allowed(const struct call *call, uint32_t epoch, uint32_t expires_ms);

@@ -81,11 +81,13 @@ void pumps_tick(void)
 
 static bool has_open_valve(const struct pump_config *pump)
 {
-    for (uint8_t valve = 0; valve < BOARD_OUTPUTS; valve++) {
-        if (bit_is_set(pump->valves, valve) && outputs_is_on(valve) &&
-            outputs_on_ms(valve) >= pump->open_lead_ms && outputs_stays_ms(valve) > pump->close_lead_ms) {
+    uint16_t valves = pump->valves;
+    for (uint8_t valve = 0; valve < BOARD_OUTPUTS && valves != 0; valve++) {
+        if ((valves & 1u) != 0 && outputs_is_on(valve) && outputs_on_ms(valve) >= pump->open_lead_ms &&
+            outputs_stays_ms(valve) > pump->close_lead_ms) {
             return true;
         }
+        valves >>= 1;
     }
     return false;
 }

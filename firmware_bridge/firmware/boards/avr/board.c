@@ -123,8 +123,10 @@ void board_outputs_write(uint16_t on)
     const uint8_t d = (uint8_t)((on << 4) & OUTPUTS_D);
     const uint8_t b = (uint8_t)((on >> 3) & OUTPUTS_B);
     const uint8_t saved = board_lock();
-    PORTD = (uint8_t)((PORTD & (uint8_t)~OUTPUTS_D) | d);
-    PORTB = (uint8_t)((PORTB & (uint8_t)~OUTPUTS_B) | b);
+    const uint8_t port_d = (uint8_t)((PORTD & (uint8_t)~OUTPUTS_D) | d);
+    const uint8_t port_b = (uint8_t)((PORTB & (uint8_t)~OUTPUTS_B) | b);
+    PORTD = port_d; /* both ports within a quarter of a microsecond */
+    PORTB = port_b;
     DDRD |= OUTPUTS_D;
     DDRB |= OUTPUTS_B;
     board_unlock(saved);

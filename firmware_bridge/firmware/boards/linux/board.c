@@ -61,6 +61,7 @@ void sim_create(const struct sim_watch *watch, int eeprom_file)
 
 void sim_boot(uint8_t cause)
 {
+    sim.watch->reset(sim.now_us, cause);
     board_outputs_write(0);
     sim.cause = cause;
     sim.restart = false;
@@ -73,7 +74,6 @@ void sim_boot(uint8_t cause)
     sim.booted_at_us = sim.now_us;
     sim.tick_at_us = sim.now_us + TICK_US;
     sim.fed_at_us = sim.now_us;
-    sim.watch->reset(sim.now_us, cause);
     core_init();
 }
 
