@@ -117,15 +117,21 @@ def control_settings(model: HouseModel) -> ControlSettings:
 
 
 class Remembered:
-    """A weather that remembers the row that was asked for last, so that the engine's eyes need not ask again."""
+    """A weather looked up every five minutes, whose last row the engine's eyes may see too."""
+
+    LOOKS_AN_HOUR: Final = 12.0
 
     def __init__(self, outside: Outside) -> None:
         self._outside = outside
-        self.row = outside.at(0.0)
+        self._look = -1
+        self.row: Floats = np.zeros(0)
 
     def at(self, hour: float) -> Floats:
-        """Give the row of a moment."""
-        self.row = self._outside.at(hour)
+        """Give the row of the five minutes in which ``hour`` lies."""
+        look = int(hour * self.LOOKS_AN_HOUR)
+        if look != self._look:
+            self._look = look
+            self.row = self._outside.at(look / self.LOOKS_AN_HOUR)
         return self.row
 
 
@@ -142,26 +148,28 @@ class Eyes:
         for number in range(1, len(model.zones) + 1):
             places += [f"{name}-{number}/soil_moisture", f"{name}-{number}/soil_moisture.1"]
         at = {place: i for i, place in enumerate(places)}
-        self._order = np.array([at[one] for one in series], dtype=np.int64)
+        self._order = [at[one] for one in series]
+        self.top = math.nan  # water content of the first zone's top layer
 
     def look(self, mains: bool) -> Floats:
         """Give the values now, in the order of the series; the array is used again at the next look."""
         house = self._twin.state.house[0].tolist()
         row = self._weather.row.tolist()
-        zones = self._twin.state.zone
+        zones = self._twin.state.zone.tolist()
         air_c = house[c.S_AIR_C]
         seen = [
             air_c,
             min(relative_humidity_pct(house[c.S_VAPOUR_KG_M3], air_c), 100.0),
-            float(zones[:, c.Z_FLOW_L_MIN].sum()),
+            sum(zone[c.Z_FLOW_L_MIN] for zone in zones),
             house[c.S_PRESSURE_KPA],
             house[c.S_TANK_L] * self._tank_m,
             230.0 if mains else 0.0,
         ]
         seen += [row[column] for _, column in _OUTSIDE]
-        for zone in zones.tolist():
+        for zone in zones:
             seen += [100.0 * zone[c.Z_TOP], 100.0 * zone[c.Z_LOW]]
-        self.values[:] = np.array(seen)[self._order]
+        self.values[:] = [seen[i] for i in self._order]
+        self.top = zones[0][c.Z_TOP]
         return self.values
 
 
@@ -227,7 +235,8 @@ class Simulation:
         self.reasons: dict[str, int] = {}
         self.limits: dict[str, int] = {}
         self.hazards: dict[str, int] = {}
-        self._sums = np.zeros(5)
+        self._in_band = self._vpd_in_band = 0
+        self._moisture = self._heat_j = self._drained_l = 0.0
         self._fruit_start = float(self.twin.state.house[0, c.S_FRUIT_G_M2])
 
     def step(self, bend: Callable[[TickInput], TickInput] | None = None) -> tuple[TickInput, TickResult]:
@@ -271,11 +280,12 @@ class Simulation:
                 code = str(event.fields["code"])
                 self.hazards[code] = self.hazards.get(code, 0) + 1
         temperature, vpd = self.engine.band_errors(0)
-        self._sums[0] += temperature == 0.0
-        self._sums[1] += vpd == 0.0
-        self._sums[2] += float(self.twin.state.zone[:, c.Z_TOP].mean())
-        self._sums[3] += self.twin.fluxes.house[0, c.F_HEATER]
-        self._sums[4] += self.twin.fluxes.zone[:, c.G_DRAINED_L].sum()
+        self._in_band += temperature == 0.0
+        self._vpd_in_band += vpd == 0.0
+        self._moisture += self._eyes.top
+        self._heat_j += self.twin.fluxes.house.item(c.F_HEATER)
+        for zone in range(len(self.model.zones)):
+            self._drained_l += self.twin.fluxes.zone.item(zone, c.G_DRAINED_L)
 
     def run(self, days: float, bend: Callable[[TickInput], TickInput] | None = None) -> Report:
         """Live through so many days and report."""
@@ -296,13 +306,13 @@ class Simulation:
             steps=self.steps,
             yield_proxy_kg_m2=round(fruit / self.model.parameters.fruit_dry_share / 1000.0, 4),
             water_l_m2=round(float(state.zone[:, c.Z_METER_L].sum()) / area, 3),
-            drained_l_m2=round(float(self._sums[4]) / area, 3),
+            drained_l_m2=round(self._drained_l / area, 3),
             energy_kwh_m2=round(float(state.house[0, c.S_ENERGY_KWH]) / area, 4),
-            heat_kwh_m2=round(float(self._sums[3]) / 3.6e6, 4),
-            temperature_in_band_pct=round(100.0 * float(self._sums[0]) / steps, 2),
-            vpd_in_band_pct=round(100.0 * float(self._sums[1]) / steps, 2),
-            temperature_hours_in_band=round(float(self._sums[0]) * STEP_S / 3600.0, 2),
-            moisture_mean_pct=round(100.0 * float(self._sums[2]) / steps, 2),
+            heat_kwh_m2=round(self._heat_j / 3.6e6, 4),
+            temperature_in_band_pct=round(100.0 * self._in_band / steps, 2),
+            vpd_in_band_pct=round(100.0 * self._vpd_in_band / steps, 2),
+            temperature_hours_in_band=round(self._in_band * STEP_S / 3600.0, 2),
+            moisture_mean_pct=round(100.0 * self._moisture / steps, 2),
             waterings=sum(self.reasons.values()),
             reasons=dict(sorted(self.reasons.items())),
             limits=dict(sorted(self.limits.items())),
