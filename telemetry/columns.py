@@ -250,6 +250,19 @@ def _decode_decimals(cursor: Cursor, groups: Groups, n: int) -> Floats:
     return out
 
 
+def decimal_places(values: Floats) -> int | None:
+    """Give the fewest decimals (at most K_MAX) with which every one of these finite values is exact; None if none."""
+    bits = values.view(np.int64)
+    left = np.ones(len(values), np.bool_)
+    for k in range(K_MAX + 1):
+        _, fits = _scale(values[left], bits[left], np.full(int(left.sum()), k))
+        if fits.all():
+            # a value that is exact with fewer decimals is so with more, unless it grew too large
+            return k if _scale(values, bits, np.full(len(values), k))[1].all() else None
+        left[np.flatnonzero(left)[fits]] = False
+    return None
+
+
 def _bases(mantissa: Ints, exact: NDArray[np.bool_], groups: Groups, shape: Shape) -> Ints:
     """Give the base of each series as a whole number at its decimals; a series without one takes its first value."""
     scaled = np.rint(shape.base * _POW10[np.maximum(shape.decimals, 0)])

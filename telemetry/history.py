@@ -7,17 +7,21 @@ left out, counted and named in ``damage``; it never becomes a value.
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from telemetry.archive import Archive
+from telemetry.chunks import Rollup, Stretch, roll_up
 from telemetry.codec import Others, Samples
 from telemetry.columns import Floats, Ints
 from telemetry.envelope import Batch, EnvelopeError, Header, Opener
-from telemetry.records import Ack, AnyRecord, Command, Decision, Event, Sample
-from telemetry.rows import Disk, RealDisk, find_dictionary, open_for_reading
+from telemetry.records import UNUSABLE, Ack, AnyRecord, Command, Decision, Event, Sample
+from telemetry.rows import Disk, RealDisk, find_dictionary, open_for_reading, sealed_row
+from telemetry.sealing import LEVELS, combine
 
 # Decoded groups kept in memory: six hours of 10 s groups, about 20 MB for 50 series.
 TAIL_GROUPS: Final = 2_200
@@ -74,7 +78,8 @@ class LogReader:
         self._groups: OrderedDict[int, _Group] = OrderedDict()
         self._seen_row = 0
         self._latest: dict[str, Seen] = {}
-        self.damage: dict[int, str] = {}
+        self.damage: dict[int | str, str] = {}
+        self._archive = Archive(self._connection, source, self._damaged)
 
     def close(self) -> None:
         """Close the file."""
@@ -83,7 +88,7 @@ class LogReader:
     def series(self) -> list[str]:
         """Name the series that have been seen, in alphabetical order."""
         self._follow()
-        return sorted(self._latest)
+        return sorted(self._latest.keys() | set(self._archive.names()))
 
     def latest(self) -> dict[str, Seen]:
         """Give the newest sample of each series."""
@@ -95,10 +100,29 @@ class LogReader:
 
         Thinning keeps the lowest and the highest point of each bucket, so that no peak is lost on a chart.
         """
-        points = _join([_stretch(group, series) for group in self._overlapping(from_wall_ms, to_wall_ms)])
+        with self._snapshot() as sealed:
+            pieces = [_points(piece) for piece in self._archive.stretches(series, from_wall_ms, to_wall_ms)]
+            groups = self._overlapping(from_wall_ms, to_wall_ms, sealed)
+            points = _join([*pieces, *(_stretch(group, series) for group in groups)])
         keep = (points.wall_ms >= from_wall_ms) & (points.wall_ms < to_wall_ms)
         points = Points(points.wall_ms[keep], points.value[keep], points.quality[keep])
         return thin(points, max_points) if 0 < max_points < len(points.wall_ms) else points
+
+    def rollup(self, series: str, from_wall_ms: int, to_wall_ms: int, bucket_ms: int) -> Rollup:
+        """Give count, lowest, highest and sum of the good values of each minute, hour or day from (incl.) to (excl.).
+
+        ``bucket_ms`` is 60,000, 3,600,000 or 86,400,000; the bounds are taken down to whole buckets.
+        """
+        level = [bucket for bucket, _ in LEVELS].index(bucket_ms)
+        first, end = from_wall_ms // bucket_ms * bucket_ms, to_wall_ms // bucket_ms * bucket_ms
+        with self._snapshot() as sealed:
+            found = self._archive.rollup(series, level, first, end)
+            open_points = [_points(piece) for piece in self._archive.parts(series, first, end)]
+            groups = self._overlapping(first, end, sealed)
+            rest = _join([*open_points, *(_stretch(group, series) for group in groups)])
+        fresh = roll_up(_as_stretch(rest), bucket_ms, int(UNUSABLE))
+        whole = combine(found, fresh)
+        return whole.take(np.flatnonzero((whole.wall_ms >= first) & (whole.wall_ms < end)))
 
     def decisions(self, place_or_output: str, from_wall_ms: int, to_wall_ms: int) -> list[Stored]:
         """Give the stored decisions of a place or an output ("" = all), oldest first."""
@@ -127,11 +151,12 @@ class LogReader:
 
     def others(self, from_wall_ms: int, to_wall_ms: int) -> list[Stored]:
         """Give all decisions, commands, acks and events of a time, oldest first."""
-        found: list[Stored] = []
-        rows = self._connection.execute(
-            "SELECT row, data FROM batch WHERE source=? AND last_ms>=? AND first_ms<? ORDER BY row",
-            (self._source, from_wall_ms, to_wall_ms),
-        ).fetchall()
+        with self._snapshot() as sealed:
+            found = [Stored(*told) for told in self._archive.journal(from_wall_ms, to_wall_ms)]
+            rows = self._connection.execute(
+                "SELECT row, data FROM batch WHERE row>? AND source=? AND last_ms>=? AND first_ms<? ORDER BY row",
+                (sealed, self._source, from_wall_ms, to_wall_ms),
+            ).fetchall()
         for row, batch in self._open(rows):
             try:
                 others = batch.others()
@@ -161,7 +186,7 @@ class LogReader:
                 yield batch.header, batch.records()
             row = chunk[-1][0]
 
-    def check(self) -> dict[int, str]:
+    def check(self) -> dict[int | str, str]:
         """Open every batch and give what is damaged: row and reason."""
         row = 0
         while rows := self._connection.execute(
@@ -173,6 +198,7 @@ class LogReader:
                 except EnvelopeError as error:
                     self._damaged(number, str(error))
             row = rows[-1][0]
+        self._archive.check()
         return dict(self.damage)
 
     def _follow(self) -> None:
@@ -189,12 +215,21 @@ class LogReader:
                     self._latest[name] = Seen(_sample(samples, at), int(group.wall_ms[at]))
         self._seen_row = rows[0][0]
 
-    def _overlapping(self, from_wall_ms: int, to_wall_ms: int) -> Iterator[_Group]:
+    @contextmanager
+    def _snapshot(self) -> Iterator[int]:
+        """Hold one state of the file for a reading of several tables; give the last sealed row."""
+        self._connection.execute("BEGIN")
+        try:
+            yield sealed_row(self._connection)
+        finally:
+            self._connection.execute("COMMIT")
+
+    def _overlapping(self, from_wall_ms: int, to_wall_ms: int, sealed: int) -> list[_Group]:
         rows = self._connection.execute(
-            "SELECT row FROM batch WHERE source=? AND last_ms>=? AND first_ms<? ORDER BY row",
-            (self._source, from_wall_ms, to_wall_ms),
+            "SELECT row FROM batch WHERE row>? AND source=? AND last_ms>=? AND first_ms<? ORDER BY row",
+            (sealed, self._source, from_wall_ms, to_wall_ms),
         ).fetchall()
-        yield from self._load([row for (row,) in rows])
+        return list(self._load([row for (row,) in rows]))
 
     def _load(self, rows: list[int]) -> Iterator[_Group]:
         """Give the groups of these rows that are sound, from memory or from the file."""
@@ -220,7 +255,7 @@ class LogReader:
             except EnvelopeError as error:
                 self._damaged(row, str(error))
 
-    def _damaged(self, row: int, reason: str) -> None:
+    def _damaged(self, row: int | str, reason: str) -> None:
         if len(self.damage) < DAMAGE_MAX:
             self.damage[row] = reason
 
@@ -250,6 +285,15 @@ def _stretch(group: _Group, series: str) -> Points | None:
         return None
     rows = np.flatnonzero(group.samples.series == number)
     return Points(group.wall_ms[rows], group.samples.value[rows], group.samples.quality[rows]) if len(rows) else None
+
+
+def _points(piece: Stretch) -> Points:
+    return Points(piece.wall_ms, piece.value, piece.quality)
+
+
+def _as_stretch(points: Points) -> Stretch:
+    none = np.zeros(len(points.wall_ms), np.int64)
+    return Stretch(points.wall_ms, none, points.value, points.value, points.quality, none, points.value, ("",))
 
 
 def _join(pieces: Iterable[Points | None]) -> Points:

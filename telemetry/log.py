@@ -288,7 +288,7 @@ class Log:
         data = b"".join(self._bodies)[-DICTIONARY_MAX:]
         number = dictionary_id(data)
         # Two copies: a dictionary that a flipped bit spoils would take thousands of groups with it.
-        self._connection.execute("INSERT OR IGNORE INTO dictionary VALUES(?, ?, ?)", (number, data, data))
+        self._connection.execute("INSERT OR IGNORE INTO dictionary VALUES(?, ?, ?, ?)", (number, data, data, self._row))
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES('dictionary', ?)", (number,))
         return data
 

@@ -36,6 +36,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE journal(row INTEGER PRIMARY KEY, source INTEGER NOT NULL, first_ms INTEGER NOT NULL,
         last_ms INTEGER NOT NULL, data BLOB NOT NULL);
     """,
+    """
+    CREATE TABLE part(row INTEGER PRIMARY KEY, series INTEGER NOT NULL, first_ms INTEGER NOT NULL,
+        last_ms INTEGER NOT NULL, data BLOB NOT NULL);
+    CREATE INDEX part_series ON part(series, first_ms);
+    ALTER TABLE dictionary ADD COLUMN row INTEGER NOT NULL DEFAULT 0
+    """,
 )
 
 
@@ -120,6 +126,12 @@ def find_dictionary(connection: sqlite3.Connection, number: int) -> bytes | None
         if isinstance(copy, bytes) and (zlib.crc32(copy) or 1) == number:
             return copy
     return None
+
+
+def sealed_row(connection: sqlite3.Connection) -> int:
+    """Give the last row whose samples and records also stand in parts, chunks and journal."""
+    row = connection.execute("SELECT value FROM meta WHERE key='sealed_row'").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _version(connection: sqlite3.Connection) -> int:

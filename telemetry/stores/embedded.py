@@ -49,7 +49,7 @@ class EmbeddedStore:
         """Keep a dictionary beside the batches that need it. StoreError if the disk refuses."""
         try:
             with self._lock:
-                self._connection.execute("INSERT OR IGNORE INTO dictionary VALUES(?, ?, ?)", (number, data, data))
+                self._connection.execute("INSERT OR IGNORE INTO dictionary VALUES(?, ?, ?, 0)", (number, data, data))
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: {error}") from error
 
