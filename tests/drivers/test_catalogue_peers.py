@@ -1,21 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Independent masters read our simulated instruments over a pseudo-terminal and understand the same numbers."""
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import minimalmodbus
 import pytest
 from pymodbus.client import ModbusSerialClient
 
 from drivers.catalogue import Catalogue
 from drivers.line_settings import LineSettings
-from drivers.sim.devices import DeviceTable
 from drivers.sim.instruments import SimulatedInstrument
-from drivers.sim.line import SimLine
-from drivers.sim.pty_line import PtyLine
+from tests.drivers.served import served
 
 CATALOGUE = Catalogue()
 FAST = LineSettings(115200)
@@ -35,41 +28,16 @@ WORLD = {
 XY, CO2, FLOW, METER = 1, 2, 3, 4
 
 
-@contextmanager
-def served() -> Iterator[str]:
-    """Run the instruments on a line of their own loop and thread; gives the port."""
+def slaves() -> list[SimulatedInstrument]:
     types = {XY: "xy-md02", CO2: "scd30", FLOW: "tuf-2000", METER: "pzem-004t-v3"}
-    slaves = [
+    return [
         SimulatedInstrument(CATALOGUE.entry(name), lambda key, _now: WORLD[key], address=unit, baud=FAST.baud)
         for unit, name in types.items()
     ]
-    table = DeviceTable(slaves, FAST)
-    line = SimLine(FAST, table, latency_s=0.001, byte_by_byte=False)
-    table.line = line
-    loop = asyncio.new_event_loop()
-    ready = threading.Event()
-    ptys: list[PtyLine] = []
-
-    def serve() -> None:
-        asyncio.set_event_loop(loop)
-        ptys.append(PtyLine(line, loop))
-        loop.call_soon(ready.set)
-        loop.run_forever()
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        assert ready.wait(5.0)
-        yield ptys[0].path
-    finally:
-        loop.call_soon_threadsafe(ptys[0].close)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(5.0)
-        loop.close()
 
 
 def test_pymodbus_reads_floats_integers_and_word_orders_as_we_mean_them() -> None:
-    with served() as port:
+    with served(slaves(), FAST) as port:
         client = ModbusSerialClient(port, baudrate=FAST.baud, timeout=1.0, retries=0)
         assert client.connect()
         try:
@@ -91,7 +59,7 @@ def test_pymodbus_reads_floats_integers_and_word_orders_as_we_mean_them() -> Non
 
 
 def test_minimalmodbus_reads_the_same_numbers() -> None:
-    with served() as port:
+    with served(slaves(), FAST) as port:
         meter = minimalmodbus.Instrument(port, METER, close_port_after_each_call=True)
         meter.serial.baudrate = FAST.baud
         meter.serial.timeout = 1.0

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``vuon bus``: find the devices on a line, tell what they are, give them addresses, listen in.
+
+The rule it keeps: scan, identify and monitor only read; readdress asks first and keeps the maker's rules. The agent
+must not use the port meanwhile; a port in use is refused with the name of the program that has it.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+import click
+
+from edge.exits import FAILED, NO_DEVICE, REFUSED, speech
+from pages.words import N_
+
+T = TypeVar("T")
+
+# What becomes of a readdress, in words. ``{detail}`` is the maker's reason or the number in question.
+REASONS: Final = {
+    "": N_("The device answers at its new address"),
+    "commission.power_cycle": N_("Now take the device's power off and on, then run: vuon bus scan"),
+    "commission.no_address_setting": N_("The catalogue does not know how this type's address is set; see its manual"),
+    "commission.address_by_hand": N_("This address is not set over the line: {detail}"),
+    "commission.address_out_of_range": N_("This type takes addresses {detail}"),
+    "commission.same_address": N_("The device has this address already"),
+    "commission.forbidden_write": N_("Refused, because something would be lost for good: {detail}"),
+    "commission.must_be_alone": N_(
+        "The maker sets the address of everyone on the line at once: leave only this device connected and add --alone"
+    ),
+    "commission.nobody_at_old": N_("Nobody answers at the old address"),
+    "commission.address_taken": N_("Someone answers at address {detail} already"),
+    "commission.write_refused": N_("The device did not take the change ({detail})"),
+    "commission.not_at_new": N_("Nobody answers at address {detail}; take the power off and on and scan again"),
+}
+
+
+def settings_of(baud: int, form: str) -> Any:
+    """Give line settings from ``--baud`` and ``--format``."""
+    from drivers.line_settings import LineSettings
+
+    return LineSettings(baud, form[1], int(form[2]), int(form[0]))  # type: ignore[arg-type]
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one errand on a line; a line that cannot be used ends the command with what to check."""
+    from drivers.ports import LineDown
+
+    try:
+        return asyncio.run(work)
+    except LineDown as down:
+        say = speech()
+        click.echo(f"{down.where}: {down.seen}; {say.text(down.hint)}", err=True)
+        raise SystemExit(NO_DEVICE) from None
+
+
+def line_options(command: Any) -> Any:
+    """Add --baud and --format."""
+    command = click.option("--baud", default=9600, show_default=True, help="Speed of the line.")(command)
+    forms = click.Choice(["8N1", "8E1", "8O1", "8N2"])
+    return click.option("--format", "form", type=forms, default="8N1", show_default=True)(command)
+
+
+@click.group()
+def bus() -> None:
+    """Find, name and address the devices on a serial line.
+
+    \b
+    Example:
+      vuon bus scan /dev/serial/by-id/usb-FTDI_...
+    """  # noqa: D301 click wants the \b
+
+
+def _addresses(text: str) -> list[int]:
+    wanted: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise click.BadParameter(f"{text!r}: write addresses like 1-32 or 1,5,9")
+        wanted.update(range(int(first), int(last or first) + 1))
+    if not wanted or min(wanted) < 1 or max(wanted) > 247:
+        raise click.BadParameter(f"{text!r}: addresses are 1 to 247")
+    return sorted(wanted)
+
+
+@bus.command()
+@click.argument("port")
+@click.option("--baud", type=int, help="Only this speed (8N1); without it, the eight factory settings.")
+@click.option("--addresses", default="1-247", show_default=True, help="Which to ask, as 1-32 or 1,5,9.")
+@click.option("--json", "as_json", is_flag=True, help="Print the devices as one JSON object.")
+def scan(port: str, baud: int | None, addresses: str, as_json: bool) -> None:
+    """Ask every address on PORT who is there. Only reads.
+
+    Exit codes: 0 someone answered, 4 nobody did or the port is not there.
+    """
+    from drivers.commissioning import FACTORY_SETTINGS, scan
+    from drivers.line_settings import LineSettings
+    from drivers.serial_port import opener
+
+    say = speech()
+    wanted = _addresses(addresses)
+    settings = FACTORY_SETTINGS if baud is None else (LineSettings(baud),)
+
+    def told(setting: LineSettings, address: int, found: int) -> None:
+        if address == wanted[0] and not as_json and sys.stderr.isatty():
+            click.echo(f"{setting} ({found})", err=True)
+
+    found = run(scan(lambda s: opener(port, s), settings=settings, addresses=wanted, told=told))
+    if as_json:
+        rows = [{"address": f.address, "settings": str(f.settings), "state": f.state} for f in found]
+        click.echo(json.dumps({"port": port, "devices": rows}))
+    for one in found if not as_json else ():
+        words = N_("a device") if one.state == "device" else N_("several devices on one address: connect one alone")
+        click.echo(f"{one.address:>3}  {one.settings}  {say.text(words)}")
+    if not found:
+        click.echo(say.text(N_("Nobody answers: check the power, A and B, and the termination")), err=True)
+    raise SystemExit(0 if found else NO_DEVICE)
+
+
+@bus.command()
+@click.argument("port")
+@click.argument("address", type=click.IntRange(1, 247))
+@line_options
+@click.option("--json", "as_json", is_flag=True, help="Print the candidates as one JSON object.")
+def identify(port: str, address: int, baud: int, form: str, as_json: bool) -> None:
+    """Say which types the device at ADDRESS on PORT may be, the likeliest first. Only reads."""
+    from drivers.catalogue import Catalogue
+    from drivers.commissioning import Candidate, identify
+    from drivers.probe import Probe
+    from drivers.serial_port import opener
+
+    async def look() -> list[Candidate]:
+        settings = settings_of(baud, form)
+        async with Probe(opener(port, settings), settings) as probe:
+            return await identify(probe, address, Catalogue().entries())
+
+    found = run(look())[:5]
+    say = speech()
+    if as_json:
+        rows = [{"type": c.entry.type, "values": {m.name: m.canonical for m in c.measured}} for c in found]
+        click.echo(json.dumps({"address": address, "candidates": rows}))
+    for one in found if not as_json else ():
+        shown = ", ".join(f"{m.name} {m.raw:g} {m.unit}" for m in one.measured)
+        click.echo(f"{one.entry.type}: {one.entry.title}\n    {shown}")
+    if not found:
+        click.echo(say.text(N_("No known type fits; describe it with: vuon sensor add")), err=True)
+    raise SystemExit(0 if found else FAILED)
+
+
+@bus.command()
+@click.argument("port")
+@click.argument("old", type=click.IntRange(1, 247))
+@click.argument("new", type=click.IntRange(1, 247))
+@click.option("--type", "type_name", required=True, help="The device's type, as vuon bus identify names it.")
+@click.option("--alone", is_flag=True, help="Only this device is connected to the line.")
+@click.option("--yes", is_flag=True, help="Do not ask before writing.")
+@line_options
+def readdress(port: str, old: int, new: int, type_name: str, alone: bool, yes: bool, baud: int, form: str) -> None:
+    """Give the device at OLD on PORT the address NEW, by its maker's rules.
+
+    Exit codes: 0 done (or waiting for the power), 1 failed, 5 refused.
+    """
+    from drivers.catalogue import Catalogue
+    from drivers.commissioning import Outcome, readdress
+    from drivers.probe import Probe
+    from drivers.serial_port import opener
+
+    say = speech()
+    try:
+        entry = Catalogue().entry(type_name)
+    except KeyError as error:
+        raise click.BadParameter(str(error.args[0])) from None
+    if not yes:
+        click.confirm(say.say(N_("Write address {new} into {title}?"), {"new": new, "title": entry.title}), abort=True)
+
+    async def work() -> Outcome:
+        settings = settings_of(baud, form)
+        async with Probe(opener(port, settings), settings) as probe:
+            return await readdress(probe, entry, old, new, alone=alone)
+
+    outcome = run(work())
+    click.echo(say.say(REASONS[outcome.reason], {"detail": outcome.detail}), err=outcome.state in {"refused", "failed"})
+    raise SystemExit({"refused": REFUSED, "failed": FAILED}.get(outcome.state, 0))
+
+
+@bus.command()
+@click.argument("port")
+@click.option("--device", "devices", multiple=True, help="What stands where, as 5=xy-md02; may be repeated.")
+@click.option("--seconds", type=float, help="Stop after so long; without it, with Ctrl-C.")
+@click.option("--golden", type=click.File("a", encoding="utf-8"), help="Append every answer as a golden frame.")
+@line_options
+def monitor(port: str, devices: tuple[str, ...], seconds: float | None, golden: Any, baud: int, form: str) -> None:
+    """Show every frame that passes on PORT, with its time and meaning. Only listens."""
+    from drivers.catalogue import Catalogue
+    from drivers.monitor import Monitor, Seen, golden_case
+    from drivers.serial_port import opener
+
+    settings = settings_of(baud, form)
+    catalogue = Catalogue()
+    known = {}
+    for text in devices:
+        address, _, type_name = text.partition("=")
+        try:
+            known[int(address)] = catalogue.entry(type_name)
+        except (KeyError, ValueError) as error:
+            raise click.BadParameter(f"{text!r}: {error.args[0]}") from None
+    watch = Monitor(settings, known)
+
+    def show(seen: Seen) -> None:
+        values = ", ".join(f"{name} {value:g}" for name, value in seen.values)
+        click.echo(f"{seen.at_s:12.4f} {seen.gap_s:+8.4f} {seen.kind:<9} {seen.frame.hex(' ')}  {values}")
+        if golden is not None and seen.kind == "reply" and seen.request:
+            golden.write("\n" + golden_case(seen))
+
+    async def listen() -> None:
+        loop = asyncio.get_running_loop()
+        stream = await opener(port, settings).open()
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    for seen in watch.feed(await stream.read(), loop.time()):
+                        show(seen)
+        except TimeoutError:
+            for seen in watch.idle(loop.time() + 1.0):
+                show(seen)
+        finally:
+            stream.close()
+
+    run(listen())
