@@ -9,7 +9,7 @@ import asyncio
 import math
 import selectors
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from drivers.bus_master import BusMaster
 from drivers.line_settings import LineSettings
@@ -25,6 +25,14 @@ IDLE_WAIT_S: Final = 60.0
 def fine_timer_loop() -> asyncio.AbstractEventLoop:
     """Give an event loop whose timers are exact to microseconds; epoll and poll round up to milliseconds."""
     return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+
+@runtime_checkable
+class PromptStream(ByteStream, Protocol):
+    """A stream that can be asked what is there already; it saves a poll most of its cost."""
+
+    def read_now(self) -> bytes:
+        """Give what came, or nothing; never wait; raise LineDown."""
 
 
 class Bus:
@@ -116,14 +124,18 @@ class Bus:
 
     async def _serve(self, stream: ByteStream, loop: asyncio.AbstractEventLoop) -> None:
         master = self._master
+        prompt = stream if isinstance(stream, PromptStream) else None
         while True:
+            if prompt is not None and (data := prompt.read_now()):
+                master.received(data, loop.time())
             step = master.step(loop.time())
             if step.send:
-                stream.discard_input()
+                if prompt is None:
+                    stream.discard_input()
                 await stream.write(step.send)
             if step.look_s > loop.time():
                 await _sleep_until(loop, step.look_s)
-                if step.look_s >= step.until_s and not step.send:
+                if prompt is not None or (step.look_s >= step.until_s and not step.send):
                     continue
             data = await self._listen(stream, step.until_s)
             if data:

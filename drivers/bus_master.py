@@ -21,6 +21,8 @@ ECHO_TEST: Final = b"\x00\x55\xaa\x00\xff"
 ECHO_WAIT_S: Final = 0.05
 BABBLE_S: Final = 1.0
 BUSY_AGAIN_S: Final = 0.2
+AIM_EARLIER: Final = 0.01  # characters; small against a poll, so that the bus is never idle for long
+AIM_LATER: Final = 0.05
 ADDRESS_FAULTS: Final = frozenset({2, 3})
 BUSY_CODES: Final = frozenset({5, 6})
 
@@ -145,7 +147,7 @@ class BusMaster:
         core = self.core
         if core.deadline_s is not None:
             if now < core.deadline_s:
-                look_s = now + core.missing * core.character_s if core.missing else now
+                look_s = now + max(0, core.missing - 1) * core.character_s  # sleep to its last byte, then listen
                 return Step(b"", look_s, core.deadline_s)
             for event in core.expire(now):
                 self._take(event, now)
@@ -319,14 +321,14 @@ class BusMaster:
         self._alive(device, now)
 
     def _aim(self, turn: Turn, latency_s: float) -> None:
-        """Look for the next answer so that one look finds it nearly whole; two at most see its end exactly."""
+        """Look for the next answer just when this device's should be whole, creeping earlier until it is not."""
         device, character_s = turn.device, self.core.character_s
-        if turn.looks <= 1 and not math.isnan(device.early_s):
-            device.early_s = max(0.0, device.early_s - character_s)
-        elif math.isnan(device.early_s):
-            device.early_s = max(0.0, latency_s - 2 * character_s)
+        if math.isnan(device.early_s):
+            device.early_s = latency_s
+        elif turn.looks <= 1:
+            device.early_s = max(0.0, device.early_s - AIM_EARLIER * character_s)
         else:
-            device.early_s += 0.25 * (max(0.0, latency_s - character_s) - device.early_s)
+            device.early_s += 0.5 * (latency_s - device.early_s) + AIM_LATER * character_s
 
     def _ambiguous(self, turn: Turn, now: float) -> None:
         for job in turn.jobs:

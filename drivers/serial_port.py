@@ -121,18 +121,22 @@ class SerialPort:
 
     async def read(self) -> bytes:
         """Wait for at least one byte and give all that came; at once if some are there already."""
-        while True:
-            self._check()
-            try:
-                data = os.read(self._fd, READ_MOST)
-            except BlockingIOError:
-                await self._ready(writing=False)
-                continue
-            except OSError as error:
-                raise self._gone(os.strerror(error.errno or 0)) from error
-            if not data:
-                raise self._gone("ready to read, but there is nothing")
-            return data
+        while not (data := self.read_now()):
+            await self._ready(writing=False)
+        return data
+
+    def read_now(self) -> bytes:
+        """Give what came, or nothing; never wait."""
+        self._check()
+        try:
+            data = os.read(self._fd, READ_MOST)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise self._gone(os.strerror(error.errno or 0)) from error
+        if not data:
+            raise self._gone("ready to read, but there is nothing")
+        return data
 
     async def write(self, data: bytes) -> None:
         """Hand all of ``data`` to the port."""

@@ -242,6 +242,12 @@ class LineStream:
             except TimeoutError:
                 continue
 
+    def read_now(self) -> bytes:
+        """Give what came, or nothing; never wait."""
+        if self._closed:
+            raise LineDown("simulated line", "it was closed", "Open it again")
+        return self.line.take(self._loop.time())
+
     async def write(self, data: bytes) -> None:
         """Send one frame."""
         if self._closed:

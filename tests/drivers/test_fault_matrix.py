@@ -7,7 +7,7 @@ from drivers.sim.faults import KINDS, Disturbance, echoed
 from drivers.sim.line import Emission, Exchange, plain
 from drivers.sim.trial import Trial, Verdict
 
-SHARE = 0.6
+SHARE = 0.8
 
 
 def _judged(faulty: int, seed: int, *, byte_by_byte: bool) -> Verdict:
