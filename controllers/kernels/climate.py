@@ -29,10 +29,15 @@ KINDS: Final = 5
 COOLING, HEATING, DRYING = range(3)
 LOOPS: Final = 3
 
-MOVE: Final = 0.06  # a vent moves only by so much, or to its end: motors wear
+MOVE: Final = 0.1  # a vent moves only by so much, or to its end: motors wear
 FAN_ABOVE_K: Final = 1.5
 FAN_HYSTERESIS_K: Final = 1.0
-FOG_HYSTERESIS_KPA: Final = 0.1
+FOG_ABOVE_KPA: Final = 0.1
+FOG_DOWN_TO_KPA: Final = -0.2
+DRIER_BY_KPA: Final = 0.05  # drying by air begins when outside holds so much less, and ends when it holds no less
+WARM_BY_K: Final = 0.5  # ... and when the house is so much over its low limit; it ends so much below
+HEAT_FROM: Final = 0.1  # a heater starts at so much of its power and runs down to HEAT_TO
+HEAT_TO: Final = 0.02
 HEAT_TO_DRY: Final = 0.4
 RAIN_VENT: Final = 0.1
 SHADE_BACK: Final = 0.8
@@ -57,12 +62,19 @@ def switched(value: float, on_above: float, off_below: float, was_on: bool) -> b
 
 
 @njit
-def outside_dries(house: int, air: Array) -> bool:
-    """Say if outside air holds less vapour [kPa] than inside; unknown outside counts as dry. Source: own rule."""
+def air_can_dry(house: int, air: Array, band: Array, venting: bool) -> bool:
+    """Say if outside air [kPa of vapour] can dry a house warm enough [°C] for it, with hysteresis by ``venting``.
+
+    An unknown outside counts as dry. Source: own rule.
+    """
+    spare_k = air[house, c.C_T] - band[house, c.B_T_LOW]
+    if not spare_k > (-WARM_BY_K if venting else WARM_BY_K):
+        return False
     outside_c, outside_pct = air[house, c.C_T_OUT], air[house, c.C_RH_OUT]
     if not (math.isfinite(outside_c) and math.isfinite(outside_pct)):
         return True
-    return vapour_pressure_kpa(outside_c, outside_pct) < vapour_pressure_kpa(air[house, c.C_T], air[house, c.C_RH])
+    inside = vapour_pressure_kpa(air[house, c.C_T], air[house, c.C_RH])
+    return inside - vapour_pressure_kpa(outside_c, outside_pct) > (0.0 if venting else DRIER_BY_KPA)
 
 
 @njit
@@ -93,7 +105,7 @@ def _switches(house: int, air: Array, band: Array, shade_above: Array, last: Arr
         level[house, FAN], code[house, FAN] = 1.0, codes.CLIMATE_COOLING
     over_kpa = air[house, c.C_VPD] - band[house, c.B_VPD_HIGH]
     warm = air[house, c.C_T] > band[house, c.B_T_LOW]
-    if warm and switched(over_kpa, FOG_HYSTERESIS_KPA, 0.0, last[house, FOGGER] > 0.0):
+    if warm and switched(over_kpa, FOG_ABOVE_KPA, FOG_DOWN_TO_KPA, last[house, FOGGER] > 0.0):
         level[house, FOGGER], code[house, FOGGER] = 1.0, codes.CLIMATE_FOGGING
     sun, limit = air[house, c.C_RADIATION], shade_above[house]
     if switched(sun, limit, SHADE_BACK * limit, last[house, SHADE] > 0.0):
@@ -128,13 +140,14 @@ def decide(dt_s: float, air: Array, band: Array, shade_above: Array, applied: Ar
                 out_level[h, kind] = max(0.0, last[h, kind])
         else:
             drying, heating = asked[DRYING * n + h], asked[HEATING * n + h]
-            by_air = outside_dries(h, air) and air[h, c.C_T] > band[h, c.B_T_LOW]
+            by_air = air_can_dry(h, air, band, last[h, VENT] > 0.0)
+            warming = last[h, HEATER] > 0.0
             out_level[h, VENT], out_code[h, VENT] = _vent(
                 h, asked[COOLING * n + h], drying if by_air else 0.0, air, last[h, VENT]
             )
-            if heating > 0.0:
+            if switched(heating, HEAT_FROM, HEAT_TO, warming):
                 out_level[h, HEATER], out_code[h, HEATER] = heating, codes.CLIMATE_HEATING
-            elif drying > 0.0 and not by_air and air[h, c.C_T] < band[h, c.B_T_HIGH]:
+            elif switched(drying, HEAT_FROM, HEAT_TO, warming) and not by_air and air[h, c.C_T] < band[h, c.B_T_HIGH]:
                 out_level[h, HEATER], out_code[h, HEATER] = min(drying, HEAT_TO_DRY), codes.CLIMATE_HEAT_TO_DRY
             _switches(h, air, band, shade_above, last, out_level, out_code)
         for kind in range(KINDS):

@@ -299,13 +299,32 @@ def test_probe_shows_bulk_ec_far_below_the_water_s_own() -> None:
 
 COMPARE = """
 import json
+import numpy as np
 from controllers.houses import HOUSES
+from controllers.kernels import climate, columns as c
+from controllers.kernels.psychrometrics import vpd_kpa
 from controllers.twin import Twin
 t = Twin({"a": HOUSES["da-lat-pepper"], "b": HOUSES["tay-ninh-melon"]}, seed=5, start_s=1741582800.0)
+gains, loops = climate.loops(2)
+last, level, code = (np.zeros((2, climate.KINDS)) for _ in range(3))
+band = np.array([[21.0, 27.0, 0.8, 1.2], [22.0, 32.0, 0.8, 1.6]])
+air, free = np.zeros((2, c.C_WIDTH)), np.full((2, climate.KINDS), np.nan)
 for minute in range(240):
-    t.advance(60.0, {("a", "vent"): minute % 7 / 6, ("b", "fogger"): minute % 3 / 2, ("a", "heater"): 0.3,
-                     ("a-1", "valve"): float(minute % 50 < 20), ("b-2", "valve"): float(minute % 60 < 40)})
-print(json.dumps([t.state.house.tolist(), t.state.zone.tolist(), t.fluxes.house.tolist(), t.fluxes.zone.tolist()]))
+    seen = t.signals()
+    for h, house in enumerate("ab"):
+        temperature, humidity = seen[house, "air_temperature"], seen[house, "air_humidity"]
+        air[h, [c.C_T, c.C_RH, c.C_VPD]] = temperature, humidity, vpd_kpa(temperature, humidity)
+        air[h, [c.C_T_OUT, c.C_RH_OUT]] = 20.0, 60.0
+        air[h, c.C_RADIATION] = seen[house + "-outside", "solar_radiation"]
+    climate.decide(60.0, air, band, np.full(2, 650.0), free, gains, loops, last, level, code)
+    orders = {("a", "heater"): 0.3, ("a-1", "valve"): float(minute % 50 < 20)}
+    orders["b-2", "valve"] = float(minute % 60 < 40)
+    for h, house in enumerate("ab"):
+        for k, kind in enumerate(("vent", "fan", "heater", "fogger", "shade")):
+            orders.setdefault((house, kind), float(level[h, k]))
+    t.advance(60.0, orders)
+print(json.dumps([t.state.house.tolist(), t.state.zone.tolist(), t.fluxes.house.tolist(), t.fluxes.zone.tolist(),
+                  level.tolist(), code.tolist(), loops.tolist()]))
 """
 
 
