@@ -27,7 +27,14 @@ MAX_LINES: Final = 24 * 366 * 100
 
 
 class WeatherFileError(Exception):
-    """The file breaks its format: says the file, the line, what was seen and what to check."""
+    """The file breaks its format: where, and as message id with fields what was seen and what to check."""
+
+    def __init__(self, where: str, text: str, **fields: str | int) -> None:
+        """Take ``where`` (file or file:line), the English message id ``text`` and its named fields."""
+        super().__init__(f"{where}: {text.format(**fields)}")
+        self.where = where
+        self.text = text
+        self.fields = fields
 
 
 class _Column(NamedTuple):
@@ -65,21 +72,25 @@ def parse_csv(lines: Iterable[str], name: str) -> HourlyWeather:
         if not cells:
             continue
         if len(rows) >= MAX_LINES:
-            raise WeatherFileError(f"{name}:{line}: more than {MAX_LINES} hours; split the file")
+            raise WeatherFileError(f"{name}:{line}", "more than {most} hours; split the file", most=MAX_LINES)
         if len(cells) != len(header):
-            raise WeatherFileError(f"{name}:{line}: {len(cells)} fields where the header has {len(header)}")
+            raise WeatherFileError(
+                f"{name}:{line}", "{seen} fields where the header has {wanted}", seen=len(cells), wanted=len(header)
+            )
         hour = _hour(cells[places["time"]], name, line)
         if not rows:
             first_hour = hour
         elif hour != first_hour + len(rows):
-            wanted = np.datetime64(first_hour + len(rows), "h")
             raise WeatherFileError(
-                f"{name}:{line}: time is {cells[places['time']]!r}, expected {wanted}:00: "
-                "each line must be one hour after the one before (a gap, a repeat, or summer time?)"
+                f"{name}:{line}",
+                "time is '{seen}', expected {wanted}: each line must be one hour after the one before "
+                "(a gap, a repeat, or summer time?)",
+                seen=cells[places["time"]],
+                wanted=f"{np.datetime64(first_hour + len(rows), 'h')}:00",
             )
         rows.append([_number(column, places, cells, name, line) for column in COLUMNS])
     if len(rows) < 2:
-        raise WeatherFileError(f"{name}: {len(rows)} hours of weather; at least 2 are needed")
+        raise WeatherFileError(name, "{seen} hours of weather; at least 2 are needed", seen=len(rows))
     return HourlyWeather(first_hour, np.array(rows))
 
 
@@ -102,7 +113,7 @@ def _records(reader: Iterator[list[str]], name: str) -> Iterator[tuple[int, list
         except StopIteration:
             return
         except (csv.Error, UnicodeDecodeError) as error:
-            raise WeatherFileError(f"{name}:{line}: not a CSV text in UTF-8: {error}") from error
+            raise WeatherFileError(f"{name}:{line}", "not a CSV text in UTF-8: {error}", error=str(error)) from error
         yield line, cells
 
 
@@ -110,28 +121,31 @@ def _places(header: list[str], name: str) -> dict[str, int]:
     known = ("time", *COLUMNS)
     unknown = [cell for cell in header if cell not in known]
     if unknown:
-        raise WeatherFileError(f"{name}:1: unknown column {unknown[0]!r}; known: {', '.join(known)}")
+        raise WeatherFileError(
+            f"{name}:1", "unknown column '{column}'; known: {known}", column=unknown[0], known=", ".join(known)
+        )
     twice = [cell for cell in header if header.count(cell) > 1]
     if twice:
-        raise WeatherFileError(f"{name}:1: column {twice[0]!r} is there twice")
+        raise WeatherFileError(f"{name}:1", "column '{column}' is there twice", column=twice[0])
     needed = ("time", *(column for column, limit in _LIMITS.items() if limit.default is None))
     missing = [column for column in needed if column not in header]
     if missing:
-        raise WeatherFileError(f"{name}:1: column {missing[0]!r} is missing")
+        raise WeatherFileError(f"{name}:1", "column '{column}' is missing", column=missing[0])
     return {column: index for index, column in enumerate(header)}
 
 
 def _hour(text: str, name: str, line: int) -> int:
+    where = f"{name}:{line}"
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise WeatherFileError(
-            f"{name}:{line}: time is {text!r}; write local standard time as 2025-03-01 14:00"
+            where, "time is '{seen}'; write local standard time as 2025-03-01 14:00", seen=text
         ) from None
     if moment.tzinfo is not None:
-        raise WeatherFileError(f"{name}:{line}: time {text!r} has a time zone; write local standard time without one")
+        raise WeatherFileError(where, "time '{seen}' has a time zone; write local standard time without one", seen=text)
     if moment.minute or moment.second or moment.microsecond:
-        raise WeatherFileError(f"{name}:{line}: time is {text!r}; each line stands for a full hour")
+        raise WeatherFileError(where, "time is '{seen}'; each line stands for a full hour", seen=text)
     return int(np.datetime64(moment, "h").astype(np.int64))
 
 
@@ -139,13 +153,20 @@ def _number(column: str, places: dict[str, int], cells: list[str], name: str, li
     limit = _LIMITS[column]
     if column not in places:
         return limit.default if limit.default is not None else np.nan
-    text = cells[places[column]].strip()
+    where, text = f"{name}:{line}", cells[places[column]].strip()
     try:
         value = float(text)
     except ValueError:
-        raise WeatherFileError(f"{name}:{line}: {column} is {text!r}, not a number (decimal point, no unit)") from None
+        raise WeatherFileError(
+            where, "{column} is '{seen}', not a number (decimal point, no unit)", column=column, seen=text
+        ) from None
     if not isfinite(value) or not limit.low <= value <= limit.high:
         raise WeatherFileError(
-            f"{name}:{line}: {column} is {text}, outside {limit.low:g} to {limit.high:g}: check the unit"
+            where,
+            "{column} is {seen}, outside {low} to {high}: check the unit",
+            column=column,
+            seen=text,
+            low=f"{limit.low:g}",
+            high=f"{limit.high:g}",
         )
     return value

@@ -54,6 +54,10 @@ def test_each_fault_is_named_with_its_line(line: int, text: str, said: str) -> N
     with pytest.raises(WeatherFileError) as caught:
         parse_csv(lines, "f.csv")
     assert str(caught.value).startswith(said)
+    # what a translator needs is there apart
+    error = caught.value
+    assert str(error) == f"{error.where}: {error.text.format(**error.fields)}"
+    assert text == "" or not any(str(value) in error.text for value in error.fields.values() if len(str(value)) > 3)
 
 
 def test_file_that_is_no_text_is_said_to_be_so(tmp_path: Path) -> None:
