@@ -4,11 +4,13 @@
 The rule it keeps: it only notes problems on the page; it reads the device catalogue but opens no port.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from controllers.settings_check import TWICE, UNKNOWN, problems
 from drivers.catalogue import Catalogue
 from drivers.catalogue_schema import CatalogueError, Entry
 from edge.toml_reader import Page
@@ -27,6 +29,7 @@ NAMED: Final = {
     "station": "id",
     "output": "id",
 }
+_INDEXED: Final = re.compile(r"^(house|zone|line|output)\[(\d+)\](.*)$")
 PORT_SCHEMES: Final = ("/dev/", "rfc2217://", "socket://")
 
 
@@ -38,9 +41,10 @@ def check(config: "FarmConfig", page: Page, catalogue: Catalogue | None = None) 
     _farm(config, page)
     _buses(config, page)
     _devices(config, page, catalogue)
-    _outputs(config, page)
+    _outputs(config, page, catalogue)
     _simulation(config, page)
     _plots(config, page)
+    _control(config, page, catalogue)
 
 
 def rows(page: Page, table: str) -> list[tuple[str, dict[str, object]]]:
@@ -137,7 +141,7 @@ def _entry(device: "Device", path: str, page: Page, catalogue: Catalogue) -> Ent
 
 
 def _device(device: "Device", entry: Entry, path: str, page: Page, series: dict[str, str]) -> None:
-    gives = [f"{v.quantity}.{v.index}" if v.index else v.quantity for v in entry.value]
+    gives = values_of(entry)
     for key, name in device.series.items():
         if key not in gives:
             page.wrong(f"{path}.series.{key}", "{type} does not measure {key}; it gives: {known}", type=device.type,
@@ -145,7 +149,8 @@ def _device(device: "Device", entry: Entry, path: str, page: Page, series: dict[
         elif name and (not SERIES_PATTERN.match(name) or name.partition("/")[2].partition(".")[0] not in QUANTITIES):
             page.wrong(f"{path}.series.{key}", "{seen} is no series; write place/quantity, for instance {example}",
                        seen=repr(name), example=f"{device.place}/{key}")  # fmt: skip
-    for name in series_of(device, gives).values():
+    mine = gives if entry.relay is None else [g for g in gives if g.partition(".")[2] in device.outputs]
+    for name in series_of(device, mine).values():
         other = series.setdefault(name, device.name)
         if other != device.name:
             page.wrong(path, "the series {series} already comes from {other}; give this device another place, "
@@ -153,6 +158,11 @@ def _device(device: "Device", entry: Entry, path: str, page: Page, series: dict[
     if device.period_s < entry.min_interval_s:
         page.wrong(f"{path}.period_s", "{type} cannot be asked more often than every {least} s; seen: {seen}",
                    type=device.type, least=entry.min_interval_s, seen=device.period_s)  # fmt: skip
+
+
+def values_of(entry: Entry) -> list[str]:
+    """Name the values of a device type: ``quantity``, or ``quantity.index`` for a further one."""
+    return [f"{v.quantity}.{v.index}" if v.index else v.quantity for v in entry.value]
 
 
 def series_of(device: "Device", gives: Iterable[str]) -> dict[str, str]:
@@ -170,12 +180,31 @@ def series_of(device: "Device", gives: Iterable[str]) -> dict[str, str]:
     return mapped
 
 
-def _outputs(config: "FarmConfig", page: Page) -> None:
+def channels_of(entry: Entry) -> tuple[str, ...]:
+    """Name the output channels of a device type: "1" to "8" of a relay board, "1" of a drive or valve."""
+    if entry.relay is not None:
+        return tuple(str(i + 1) for i in range(entry.relay.outputs))
+    return ("1",) if entry.drive is not None or entry.valve is not None else ()
+
+
+def _known_entry(device: "Device", catalogue: Catalogue) -> Entry | None:
+    try:
+        return catalogue.entry(device.type, device.variant)
+    except (CatalogueError, KeyError):
+        return None
+
+
+def _outputs(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
     outputs = names(page, "output")
     wired: dict[str, str] = {}
     for device in config.devices:
         path = path_of(page, "device", device.name)
+        entry = _known_entry(device, catalogue)
         for channel, output in device.outputs.items():
+            if entry is not None and channel not in channels_of(entry):
+                has = ", ".join(channels_of(entry)) or "none"
+                page.wrong(f"{path}.outputs.{channel}", "{type} has no channel {channel}; it has: {known}",
+                           type=device.type, channel=channel, known=has)  # fmt: skip
             if output not in outputs:
                 page.wrong(f"{path}.outputs.{channel}", "there is no output called {name}; known: {known}",
                            name=output, known=_list(outputs))  # fmt: skip
@@ -200,6 +229,51 @@ def _simulation(config: "FarmConfig", page: Page) -> None:
     if config.simulation.start and not _is_time(config.simulation.start):
         page.wrong("simulation.start", "{seen} is no time with a zone; write 2026-03-01T06:00:00+07:00",
                    seen=repr(config.simulation.start))  # fmt: skip
+
+
+def _control(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
+    """Have the controllers' own judge look at what concerns control, and find its places in the file."""
+    control = config.control
+    read = {
+        "house": [house.id for house in control.houses],
+        "zone": [zone.id for zone in control.zones],
+        "line": [line.id for line in control.lines],
+        "output": [output.id for output in control.outputs],
+    }
+    whole = len(config.devices) == len(rows(page, "device"))
+    for problem in problems(control, _delivered(config, catalogue) if whole else None):
+        found = _INDEXED.match(problem.path)
+        path = problem.path if problem.path != "tick_s" else "farm.tick_s"
+        if found is not None:
+            table, index, rest = found.groups()
+            path = path_of(page, table, read[table][int(index)]) + rest
+        # A row with a stand-in is only told what is wrong by itself: a number below zero, or none.
+        if table_of(path) in page.spoiled and (path in page.spoiled or not _is_bad_number(problem.fields.get("seen"))):
+            continue
+        # What is named here may stand in a row that was refused for another mistake; doubles are told above.
+        named = str(problem.fields.get("seen", ""))
+        elsewhere = problem.msgid == UNKNOWN and named in names(page, str(problem.fields.get("kind", "")))
+        if not elsewhere and not (problem.msgid == TWICE and path.endswith(".id")):
+            page.wrong(path, problem.msgid, **problem.fields)
+
+
+def table_of(path: str) -> str:
+    """Give the row of a path: ``zone[0]`` of ``zone[0].schedule[1].at``."""
+    return path.partition(".")[0]
+
+
+def _is_bad_number(seen: object) -> bool:
+    return isinstance(seen, int | float) and not seen >= 0.0
+
+
+def _delivered(config: "FarmConfig", catalogue: Catalogue) -> frozenset[str]:
+    """Name every series that the farm's instruments deliver."""
+    delivered: set[str] = set()
+    for device in config.devices:
+        entry = _known_entry(device, catalogue)
+        if entry is not None:
+            delivered.update(series_of(device, values_of(entry)).values())
+    return frozenset(delivered)
 
 
 def _is_time(text: str) -> bool:

@@ -19,6 +19,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 _HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([A-Za-z0-9_.\-\" ]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"^\s*([A-Za-z0-9_\-\"]+(?:\s*\.\s*[A-Za-z0-9_\-\"]+)*)\s*=")
+_ITEM_KEY: Final = re.compile(r"([A-Za-z0-9_\-]+)\s*=")
 _SYNTAX: Final = re.compile(r"\(at line (\d+), column \d+\)")
 _AT: Final = re.compile(r"^(.*) - at `(.*)`$")
 
@@ -62,7 +63,17 @@ def line_index(text: str) -> dict[str, int]:
     lines: dict[str, int] = {}
     counts: dict[str, int] = {}
     table = ""
+    listed, items = "", 0  # the list that is open, and how many inline tables it has so far
     for number, line in enumerate(text.splitlines(), start=1):
+        if listed and line.lstrip().startswith(("{", "]")):
+            if line.lstrip().startswith("]"):
+                listed = ""
+                continue
+            lines.setdefault(f"{listed}[{items}]", number)
+            for name in _ITEM_KEY.findall(line):
+                lines.setdefault(f"{listed}[{items}].{name}", number)
+            items += 1
+            continue
         header = _HEADER.match(line)
         if header is not None:
             parts = [part.strip().strip('"') for part in header.group(2).split(".")]
@@ -79,7 +90,9 @@ def line_index(text: str) -> dict[str, int]:
         key = _KEY.match(line)
         if key is not None:
             name = key.group(1).replace('"', "").replace(" ", "")
-            lines.setdefault(f"{table}.{name}" if table else name, number)
+            path = f"{table}.{name}" if table else name
+            lines.setdefault(path, number)
+            listed, items = (path, 0) if line.rstrip().endswith("[") else ("", 0)
     return lines
 
 
@@ -89,6 +102,7 @@ class Page:
     def __init__(self, text: str, file: str) -> None:
         self.file = file
         self.problems: list[Problem] = []
+        self.spoiled: set[str] = set()  # rows and keys that hold a stand-in for what could not be read
         self._lines = line_index(text)
         try:
             self.data: dict[str, Any] = tomllib.loads(text)
@@ -120,29 +134,28 @@ class Page:
         """Read one table as ``kind``, noting what is wrong with it.
 
         With mistakes only in keys that have defaults it still gives a table, so that what refers to it can be
-        checked too; the file is refused all the same. None where a required key is missing or wrong.
+        checked too; the file is refused all the same. Where a required key is missing or wrong, a stand-in takes
+        its place and the path is ``spoiled``; None where there is no stand-in.
         """
         if not isinstance(data, dict):
             self.wrong(path, "a table is expected here, not {seen}", seen=_seen(data))
             return None
         known = {f.encode_name: f for f in msgspec.structs.fields(kind)}
         where = f"{path}." if path else ""
-        for key in data:
-            if key not in known:
-                self._unknown(where + key, key, list(known))
+        meant = {self._unknown(where + key, key, list(known)) for key in data if key not in known}
         values: dict[str, Any] = {}
-        complete = True
         for name, info in known.items():
             if name in data:
                 value = self._value(info.type, data[name], where + name)
                 if value is not _WRONG:
                     values[info.name] = value
-                else:
-                    complete = complete and not info.required
-            elif info.required:
+                    continue
+            elif info.required and name not in meant:
                 self.wrong(path or "(file)", "the key {key} is missing", key=name)
-                complete = False
-        return kind(**values) if complete else None
+            if info.required:
+                self.spoiled |= {path, where + name}
+                values[info.name] = _stand_in(info.type)
+        return None if any(value is _WRONG for value in values.values()) else kind(**values)
 
     def tables(self, kind: type[S], name: str, data: dict[str, Any] | None = None) -> list[tuple[str, S]]:
         """Read the array of tables ``[[name]]``; gives (path, struct) of the good ones."""
@@ -175,17 +188,19 @@ class Page:
                 self.wrong(path + deeper, "{said}; seen: {seen}", said=said, seen=_seen(data))
             return _WRONG
 
-    def _unknown(self, path: str, key: str, known: list[str]) -> None:
+    def _unknown(self, path: str, key: str, known: list[str]) -> str:
+        """Note an unknown key; gives the key that was meant, "" where nobody knows."""
         for name in known:
             if name != key and stem_of(name) == stem_of(key) and unit_of(name):
                 self.wrong(path, "wrong unit: {key} must be given as {name} in {unit}", key=key, name=name,
                            unit=unit_of(name))  # fmt: skip
-                return
+                return name
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
         if near:
             self.wrong(path, "unknown key {key}; did you mean {near}?", key=key, near=near[0])
-        else:
-            self.wrong(path, "unknown key {key}; known here: {known}", key=key, known=", ".join(sorted(known)))
+            return near[0]
+        self.wrong(path, "unknown key {key}; known here: {known}", key=key, known=", ".join(sorted(known)))
+        return ""
 
 
 def unit_of(key: str) -> str:
@@ -219,3 +234,15 @@ def _struct_item_of(kind: Any) -> type[msgspec.Struct] | None:
     if typing.get_origin(kind) in (tuple, list):
         return _struct_of(typing.get_args(kind)[0])
     return None
+
+
+def _stand_in(kind: Any) -> Any:
+    """Give a harmless value of a type, so that the rest of its row can be judged."""
+    origin = typing.get_origin(kind)
+    if origin is typing.Annotated:
+        return _stand_in(typing.get_args(kind)[0])
+    if origin is typing.Literal:
+        return typing.get_args(kind)[0]
+    if origin is tuple:
+        return ()
+    return {float: 1.0, int: 1, str: ""}.get(kind, _WRONG)

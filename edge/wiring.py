@@ -30,7 +30,7 @@ from edge.calibration_book import ShelfBook
 from edge.config import SIMULATED, FarmConfig
 from edge.config import Bus as BusConfig
 from edge.config import Device as DeviceConfig
-from edge.config_check import series_of
+from edge.config_check import series_of, values_of
 from edge.derived import Deficits
 from edge.field import STEP_S, Field
 from edge.pipeline import SeriesPlan, still_s
@@ -86,8 +86,7 @@ def known_devices(config: FarmConfig, catalogue: Catalogue) -> list[Known]:
     known = []
     for device in config.devices:
         entry = catalogue.entry(device.type, device.variant)
-        gives = [f"{v.quantity}.{v.index}" if v.index else v.quantity for v in entry.value]
-        series = series_of(device, gives)
+        series = series_of(device, values_of(entry))
         if entry.relay is not None:
             # Of a relay board only the wired channels are worth remembering.
             series = {name: one for name, one in series.items() if name.partition(".")[2] in device.outputs}
@@ -100,8 +99,7 @@ def series_plans(config: FarmConfig, known: list[Known]) -> list[SeriesPlan]:
     simulated = {bus.name for bus in config.buses if bus.port == SIMULATED}
     plans = []
     for one in known:
-        for value in one.entry.value:
-            name = f"{value.quantity}.{value.index}" if value.index else value.quantity
+        for value, name in zip(one.entry.value, values_of(one.entry), strict=True):
             if name in one.series:
                 kind = quantity(value.quantity)
                 plans.append(
@@ -279,7 +277,7 @@ class SimulatedField:
 
     def _instrument(self, one: Known, seed: int) -> SimulatedInstrument:
         device = one.device
-        names = {f"{v.quantity}.{v.index}" if v.index else v.quantity for v in one.entry.value}
+        names = values_of(one.entry)
         series = {name: one.series.get(name, f"{device.place}/{name}") for name in names}
         noise = {name: NOISE[name.partition(".")[0]] for name in names if name.partition(".")[0] in NOISE}
         instrument = SimulatedInstrument(

@@ -3,6 +3,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -246,17 +247,18 @@ class FarmUnderTest:
         return self.desk.signed(self.desk.users.open_session(name, self.wall_s[0]))
 
 
-def farm_under_test(folder: Path) -> FarmUnderTest:
-    """Give a farm with one person of each role; its clocks stand still until a test moves them."""
+def farm_under_test(folder: Path, *, running: bool = False) -> FarmUnderTest:
+    """Give a farm with one person of each role; its clocks stand still until a test moves them, or are ``running``."""
     wall_s, mono_s = [NOW_MS / 1000], [1000.0]
+    now_s = time.monotonic if running else lambda: mono_s[0]
     agent = FakeAgent()
     memory = DayMemory()
     users = Users(folder / "users.json")
     for role in Role:
         users.add(role.word, role)
     desk = Desk(
-        settings(), agent, Board(agent, lambda: mono_s[0], memory.remember), memory,
+        settings(), agent, Board(agent, now_s, memory.remember), memory,
         DayBook(FakeReader, memory), users, REASONS,
-        Clocks(lambda: wall_s[0], lambda: mono_s[0]),
+        Clocks(lambda: wall_s[0], now_s),
     )  # fmt: skip
     return FarmUnderTest(desk, agent, wall_s, mono_s)

@@ -46,7 +46,7 @@ def order_of(client: TestClient, valve: str = "valve-pepper-1") -> dict[str, str
 
 def test_the_confirm_page_says_zone_seconds_and_litres(client: TestClient) -> None:
     page = client.get("/output/valve-pepper-1/open").text
-    assert "Mở van tưới Khu 1 – Ớt?" in page
+    assert "Mở van tưới Khu 1 – Ớt, Nhà ớt Đà Lạt?" in page
     assert "300 giây" in page
     assert "≈ 48\u00a0lít" in page
 
@@ -76,7 +76,7 @@ def test_a_refusal_is_told_with_what_to_check(client: TestClient, farm: FarmUnde
     farm.agent.refuse = Outcome("refused", "refused.tank")
     answer = client.post("/output/valve-pepper-1/open", headers=OURS, data=order_of(client))
     assert answer.status_code == 409
-    assert "Khu 1 – Ớt: chưa làm được" in answer.text
+    assert "Khu 1 – Ớt, Nhà ớt Đà Lạt: chưa làm được" in answer.text
     assert "The tank is empty." in answer.text
     assert "Fill the tank or check its float." in answer.text
 

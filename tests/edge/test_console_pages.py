@@ -99,8 +99,8 @@ def test_problems_come_the_gravest_first_and_name_their_place(farm: FarmUnderTes
         Alarm("refused.tank", "valve-pepper-1", "critical", 20.0),
     )
     first, second = view(farm).problems
-    assert (first.severity_word, first.where) == ("Nghiêm trọng", "Khu 1 – Ớt · Van tưới")
-    assert (second.where, second.since) == ("Khu 3 – Dưa lưới · Độ ẩm đất", "5 phút trước")
+    assert (first.severity_word, first.where) == ("Nghiêm trọng", "Khu 1 – Ớt, Nhà ớt Đà Lạt · Van tưới")
+    assert (second.where, second.since) == ("Khu 3 – Dưa lưới, Nhà dưa Tây Ninh · Độ ẩm đất", "5 phút trước")
     assert second.said.check == "Check its cable and power."
 
 
