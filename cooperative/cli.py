@@ -43,7 +43,7 @@ def run(path: Path) -> None:
 
     \b
     Example: vuon-hub run --config /etc/vuon/hub.toml
-    """
+    """  # noqa: D301 click wants the \b
     from cooperative.config import ConfigError, load_config
     from cooperative.hub import run_hub, run_workers
 
@@ -84,7 +84,7 @@ def report(
 
     \b
     Example: vuon-hub report --config hub.toml --period 2026-11 --format pdf,csv,json --out reports
-    """
+    """  # noqa: D301 click wants the \b
     chosen = [name.strip() for name in formats.split(",") if name.strip()]
     unknown = sorted(set(chosen) - set(FORMATS))
     if unknown or not chosen:

@@ -5,6 +5,7 @@ The rule it keeps: no I/O and no clock; messages and ``now`` go in, verdicts com
 not checked, nothing refused without a reason that is counted, and every memory is bounded.
 """
 
+import functools
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import numpy as np
 
 from cooperative.members import Members
 from telemetry.envelope import Batch, EnvelopeError, Header, Opener, UnknownDictionaryError, read_header, split
+from telemetry.ints import ints_of
 from telemetry.notes import Spans
 from telemetry.ports import Message
 from telemetry.ranges import RangeSet
@@ -58,7 +60,6 @@ class Ingest:
         self._members = members
         self._opener = opener
         self._boots: OrderedDict[BootKey, _BootState] = OrderedDict()
-        self._series_ok: set[str] = set()
         self.pending_bytes = 0
 
     def take(self, message: Message, now_ms: int) -> Verdict:
@@ -120,7 +121,7 @@ class Ingest:
             self.counts["back_pressure"] += 1
             return
         try:
-            batch = self._opener.open(data)
+            batch = self._opener.open(data, header)
             reason = self._unbelievable(batch, now_ms)
         except UnknownDictionaryError as error:
             self.counts["dictionary"] += 1
@@ -142,21 +143,14 @@ class Ingest:
         header, samples = batch.header, batch.samples()
         if not header.clock_ok:
             return "clock"
-        for index in set(samples.series.tolist()):
-            name = samples.names[index]
-            if name not in self._series_ok:
-                if not SERIES_PATTERN.fullmatch(name):
-                    return "series"
-                if len(self._series_ok) > 500_000:
-                    self._series_ok.clear()
-                self._series_ok.add(name)
+        if not _names_fit(samples.names, samples.layout, len(samples.series)):
+            return "series"
         others = batch.others()
         times = [other.mono_ms for other in others]
         if len(samples.mono_ms):
             times += [int(samples.mono_ms.min()), int(samples.mono_ms.max())]
-            with np.errstate(invalid="ignore"):
-                if bool((np.abs(samples.value) > VALUE_MAX).any()):
-                    return "range"
+            if bool((np.abs(samples.value) > VALUE_MAX).any()):
+                return "range"
             if int(samples.quality.min()) < 0 or int(samples.quality.max()) >= QUALITY_MAX:
                 return "quality"
         if times and max(times) + header.offset_ms > now_ms + AHEAD_MS:
@@ -180,6 +174,13 @@ class Ingest:
         self.counts[reason] += 1
         verdict.garbage.append((reason, detail, data))
         return verdict
+
+
+@functools.lru_cache(maxsize=16_384)
+def _names_fit(names: tuple[str, ...], layout: bytes, n: int) -> bool:
+    """Say whether all series of a batch have names that may stand in topics, tags and files."""
+    used = np.unique(ints_of(layout, n)).tolist()
+    return all(SERIES_PATTERN.fullmatch(names[index]) for index in used)
 
 
 def _key(header: Header) -> BootKey:

@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 import zstandard
 
-from telemetry.columns import K_MAX, ColumnError, Cursor, Floats, Ints, decimal_places, decode_ints, encode_ints, varint
+from telemetry.columns import K_MAX, Floats, decimal_places
+from telemetry.ints import ColumnError, Cursor, Ints, decode_ints, encode_ints, varint
 
 POINTS_MAX: Final = 2_000_000
 CHUNK_BYTES_MAX: Final = 32_000_000

@@ -20,20 +20,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from telemetry.columns import (
-    UNKNOWN,
-    ColumnError,
-    Cursor,
-    Floats,
-    Groups,
-    Ints,
-    Shape,
-    decode_floats,
-    decode_ints,
-    encode_floats,
-    encode_ints,
-    varint,
-)
+from telemetry.columns import UNKNOWN, Floats, Groups, Shape, decode_floats, encode_floats, groups_of
+from telemetry.ints import ColumnError, Cursor, Ints, cut_ints, decode_ints, encode_ints, ints_of, repeated_ints, varint
 from telemetry.records import Ack, AnyRecord, Command, Decision, Event, Reading, Sample, Tick
 
 # A batch is never larger than this; the edge closes its group earlier, a decoder refuses more.
@@ -68,6 +56,7 @@ class Samples:
     quality: Ints
     calibration: Ints
     uncertainty: Floats
+    layout: bytes = b""  # alike for batches with the same series in the same order
 
 
 class BodyEncoder:
@@ -263,20 +252,20 @@ def _decode_runs(cursor: Cursor, total: int) -> Ints:
     return np.repeat(kinds, lengths)
 
 
-_ReadingColumns = tuple[Ints, Ints, Floats, Cursor, Groups]
+_ReadingColumns = tuple[bytes, Ints, Ints, Floats, Cursor, Groups]
 
 
 def _reading_columns(parts: _Sections) -> _ReadingColumns:
     cursor = Cursor(parts.readings)
     n = parts.reading_count
-    series = _indices(cursor, n, parts.names)
+    layout = cut_ints(cursor, n)
+    series, groups = _checked(layout, n, len(parts.names)), groups_of(layout, n)
     mono = decode_ints(cursor, n)
-    groups = Groups(series)
-    return series, mono, decode_floats(cursor, groups), cursor, groups
+    return layout, series, mono, decode_floats(cursor, groups), cursor, groups
 
 
 def _make_readings(parts: _Sections, columns: _ReadingColumns) -> list[Reading]:
-    series, mono, raw, cursor, _ = columns
+    _, series, mono, raw, cursor, _ = columns
     n = parts.reading_count
     names = parts.names
     device, unit = _indices(cursor, n, names), _indices(cursor, n, names)
@@ -300,18 +289,18 @@ def _sample_columns(parts: _Sections, readings: _ReadingColumns | None) -> Sampl
     if cursor.byte():
         if parts.reading_count != n:
             raise ColumnError("samples refer to readings that are not there")
-        series, mono, raw, _, groups = readings or _reading_columns(parts)
+        layout, series, mono, raw, _, groups = readings or _reading_columns(parts)
     else:
-        series = _indices(cursor, n, names)
+        layout = cut_ints(cursor, n)
+        series, groups = _checked(layout, n, len(names)), groups_of(layout, n)
         mono = decode_ints(cursor, n)
-        groups = Groups(series)
         raw = decode_floats(cursor, groups)
     value = _other_values(cursor, series, raw)
-    quality = decode_ints(cursor, n)
+    quality = repeated_ints(cursor, n)
     calibration = _indices(cursor, n, names)
     uncertainty = decode_floats(cursor, groups)
     _finished(cursor, "samples")
-    return Samples(names, series, mono, raw, value, quality, calibration, uncertainty)
+    return Samples(names, series, mono, raw, value, quality, calibration, uncertainty, layout)
 
 
 def _other_values(cursor: Cursor, series: Ints, raw: Floats) -> Floats:
@@ -382,8 +371,14 @@ def _decode_others(data: bytes) -> list[Others]:
 
 
 def _indices(cursor: Cursor, n: int, names: tuple[str, ...]) -> Ints:
-    column = decode_ints(cursor, n)
-    if n and (int(column.min()) < 0 or int(column.max()) >= len(names)):
+    return _checked(cut_ints(cursor, n), n, len(names))
+
+
+@functools.lru_cache(maxsize=16_384)
+def _checked(data: bytes, n: int, names: int) -> Ints:
+    """Give a column of indices, all of them within the table of names."""
+    column = ints_of(data, n)
+    if n and (int(column.min()) < 0 or int(column.max()) >= names):
         raise ColumnError("a name outside the table of names")
     return column
 

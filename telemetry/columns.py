@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Columns of numbers to bytes and back, exactly: whole numbers as deltas, floats as decimals where they are decimals.
+"""Columns of floats to bytes and back, exactly: decimals where they are decimals, else as they are.
 
-The rule it keeps: what comes back is bit for bit what went in (nan payloads, -0.0 and infinities included),
-and a reader never trusts a length: every read is bounded by the bytes at hand.
+The rule it keeps: what comes back is bit for bit what went in, nan payloads, -0.0 and infinities included.
 
 A decimal float is m / 10**k with |m| < 2**53 and k <= 9. Both m and 10**k are exact doubles and IEEE 754
 division rounds correctly, so the quotient is the very double that the text "m e-k" names. A series' first value
@@ -10,13 +9,27 @@ is written as its distance from a base, each further one as its distance from th
 that series needs.
 """
 
+import functools
 from math import nan
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from telemetry.ints import (
+    ColumnError,
+    Cursor,
+    Ints,
+    cut_ints,
+    decode_ints,
+    encode_ints,
+    ints_of,
+    planes,
+    repeated_ints,
+    unplanes,
+    varint,
+)
+
 Floats = NDArray[np.float64]
 
 K_MAX: Final = 9
@@ -25,116 +38,9 @@ UNKNOWN: Final = -1
 _POW10: Final[Floats] = np.array([10.0**k for k in range(K_MAX + 1)])
 _EXACT: Final = float(2**53)
 _NAN_BITS: Final = int(np.array([nan]).view(np.int64)[0])
-_WIDTHS: Final = ((1, "<u1"), (2, "<u2"), (4, "<u4"), (8, "<u8"))
 
-# Modes of an integer column; 8, 16, 32, 64 bits wide ones add the width's index 0..3.
-_CONST, _STEP, _PLAIN, _DELTA = 0, 1, 4, 8
 # Modes of a float column.
 _SAME_BITS, _DECIMAL, _RAW = 0, 1, 2
-
-
-class ColumnError(ValueError):
-    """The bytes of a column break the format: they came from elsewhere or were damaged."""
-
-
-class Cursor:
-    """A bounded reader over the bytes of a batch."""
-
-    __slots__ = ("at", "data")
-
-    def __init__(self, data: bytes, at: int = 0) -> None:
-        self.data = data
-        self.at = at
-
-    def take(self, count: int) -> bytes:
-        """Take ``count`` bytes; ColumnError if there are fewer."""
-        end = self.at + count
-        if count < 0 or end > len(self.data):
-            raise ColumnError(f"column wants {count} bytes at {self.at}, batch has {len(self.data)}")
-        piece = self.data[self.at : end]
-        self.at = end
-        return piece
-
-    def byte(self) -> int:
-        """Take one byte."""
-        if self.at >= len(self.data):
-            raise ColumnError(f"column wants a byte at {self.at}, batch has {len(self.data)}")
-        value = self.data[self.at]
-        self.at += 1
-        return value
-
-    def varint(self) -> int:
-        """Take one signed number (zigzag LEB128, at most 10 bytes)."""
-        value = shift = 0
-        for _ in range(10):
-            part = self.byte()
-            value |= (part & 0x7F) << shift
-            if part < 0x80:
-                if value >= 1 << 64:
-                    raise ColumnError("number over 64 bits")
-                return (value >> 1) ^ -(value & 1)
-            shift += 7
-        raise ColumnError("number over 10 bytes")
-
-
-def varint(value: int) -> bytes:
-    """Write a signed 64-bit number as zigzag LEB128."""
-    left = (value << 1) ^ (value >> 63)
-    out = bytearray()
-    while left >= 0x80:
-        out.append(left & 0x7F | 0x80)
-        left >>= 7
-    out.append(left)
-    return bytes(out)
-
-
-def encode_ints(column: Ints) -> bytes:
-    """Write a column of int64; n is known to the reader. Spans over 62 bits are written as they are."""
-    n = len(column)
-    if n == 0:
-        return b""
-    low, high = int(column.min()), int(column.max())
-    first = int(column[0])
-    if low == high:
-        return bytes((_CONST,)) + varint(first)
-    if high - low >= 1 << 62:
-        return bytes((_PLAIN + 3,)) + varint(0) + _planes(column.view(np.uint64), 3)
-    steps = column[1:] - column[:-1]
-    step_low, step_high = int(steps.min()), int(steps.max())
-    if step_low == step_high:
-        return bytes((_STEP,)) + varint(first) + varint(step_low)
-    plain, delta = _width(high - low), _width(step_high - step_low)
-    if delta < plain:
-        return (
-            bytes((_DELTA + delta,))
-            + varint(first)
-            + varint(step_low)
-            + _planes((steps - step_low).view(np.uint64), delta)
-        )
-    return bytes((_PLAIN + plain,)) + varint(low) + _planes((column - low).view(np.uint64), plain)
-
-
-def decode_ints(cursor: Cursor, n: int) -> Ints:
-    """Read a column of n int64."""
-    if n == 0:
-        return np.empty(0, np.int64)
-    mode = cursor.byte()
-    if mode == _CONST:
-        return np.full(n, cursor.varint(), np.int64)
-    if mode == _STEP:
-        first, step = cursor.varint(), cursor.varint()
-        with np.errstate(over="ignore"):
-            return np.int64(first) + np.arange(n, dtype=np.int64) * np.int64(step)
-    if _PLAIN <= mode < _PLAIN + 4:
-        low = cursor.varint()
-        return _unplanes(cursor, n, mode - _PLAIN) + np.int64(low)
-    if _DELTA <= mode < _DELTA + 4:
-        first, step_low = cursor.varint(), cursor.varint()
-        out = np.empty(n, np.int64)
-        out[0] = first
-        out[1:] = _unplanes(cursor, n - 1, mode - _DELTA) + np.int64(step_low)
-        return np.cumsum(out)
-    raise ColumnError(f"unknown integer column mode {mode}")
 
 
 class Groups:
@@ -155,6 +61,12 @@ class Groups:
     def __len__(self) -> int:
         """Count the series."""
         return len(self.first)
+
+
+@functools.lru_cache(maxsize=4_096)
+def groups_of(data: bytes, n: int) -> Groups:
+    """Give the groups of a series column that ``cut_ints`` gave; shared, not to be written to."""
+    return Groups(ints_of(data, n))
 
 
 class Shape:
@@ -185,7 +97,7 @@ def encode_floats(column: Floats, groups: Groups, shape: Shape) -> bytes:
     mantissa, exact = _decimals(values, bits, groups, shape)
     odd = np.flatnonzero(~exact)
     if len(odd) * 4 > n:
-        return bytes((_RAW,)) + _planes(bits.view(np.uint64), 3)
+        return bytes((_RAW,)) + planes(bits.view(np.uint64), 3)
     base = _bases(mantissa, exact, groups, shape)
     mantissa[odd] = base[groups.which[odd]]
     steps = np.empty(n, np.int64)
@@ -219,7 +131,7 @@ def decode_floats(cursor: Cursor, groups: Groups) -> Floats:
     if mode == _SAME_BITS:
         return np.full(n, np.frombuffer(cursor.take(8), "<i8")[0]).view(np.float64)
     if mode == _RAW:
-        grouped = _unplanes(cursor, n, 3).view(np.float64)
+        grouped = unplanes(cursor, n, 3).view(np.float64)
     elif mode == _DECIMAL:
         grouped = _decode_decimals(cursor, groups, n)
     else:
@@ -230,24 +142,37 @@ def decode_floats(cursor: Cursor, groups: Groups) -> Floats:
 
 
 def _decode_decimals(cursor: Cursor, groups: Groups, n: int) -> Floats:
-    decimals = decode_ints(cursor, len(groups))
-    base = decode_ints(cursor, len(groups))
-    width = decode_ints(cursor, len(groups))
-    if int(decimals.min()) < 0 or int(decimals.max()) > K_MAX or int(width.min()) < 0 or int(width.max()) > 64:
-        raise ColumnError("decimals or widths out of range")
+    power = _powers(cut_ints(cursor, len(groups)), len(groups))
+    base = repeated_ints(cursor, len(groups))
+    width = repeated_ints(cursor, len(groups))
+    if int(width.min()) < 0 or int(width.max()) > 64:
+        raise ColumnError("widths out of range")
     odd_count = cursor.varint()
     if not 0 <= odd_count <= n:
         raise ColumnError("more exceptions than values")
     odd, odd_bits = decode_ints(cursor, odd_count), decode_ints(cursor, odd_count)
     if odd_count and (int(odd.min()) < 0 or int(odd.max()) >= n):
         raise ColumnError("exception outside the column")
-    folded = _unpack_bits(cursor, width[groups.which])
+    alone = len(groups) == n
+    folded = _unpack_bits(cursor, width if alone else width[groups.which])
     steps = (folded >> np.uint64(1)).view(np.int64) ^ -(folded & np.uint64(1)).view(np.int64)
-    total = np.cumsum(steps)
-    mantissa = total + (base - (total - steps)[groups.first])[groups.which]
-    out: Floats = mantissa / _POW10[decimals[groups.which]]
-    out.view(np.int64)[odd] = odd_bits
+    if alone:  # one row a series: nothing to add up
+        out: Floats = (steps + base) / power
+    else:
+        total = np.cumsum(steps)
+        mantissa = total + (base - (total - steps)[groups.first])[groups.which]
+        out = mantissa / power[groups.which]
+    if odd_count:
+        out.view(np.int64)[odd] = odd_bits
     return out
+
+
+@functools.lru_cache(maxsize=4_096)
+def _powers(data: bytes, n: int) -> Floats:
+    decimals = ints_of(data, n)
+    if int(decimals.min()) < 0 or int(decimals.max()) > K_MAX:
+        raise ColumnError("decimals out of range")
+    return _POW10[decimals]
 
 
 def decimal_places(values: Floats) -> int | None:
@@ -315,30 +240,17 @@ def _unpack_bits(cursor: Cursor, width: Ints) -> NDArray[np.uint64]:
     data = np.frombuffer(cursor.take((total + 7) // 8), np.uint8)
     out = np.zeros(len(width), np.uint64)
     if total:
-        ends = np.cumsum(width)
-        place = np.arange(total) - np.repeat(ends - width, width)
-        found = np.unpackbits(data, count=total, bitorder="little").astype(np.uint64) << place.astype(np.uint64)
-        there = np.flatnonzero(width)
-        out[there] = np.add.reduceat(found, (ends - width)[there])
+        place, there, starts = _bit_places(width.tobytes())
+        found = np.unpackbits(data, count=total, bitorder="little").astype(np.uint64) << place
+        out[there] = np.add.reduceat(found, starts)
     return out
 
 
-def _width(span: int) -> int:
-    return 0 if span < 1 << 8 else 1 if span < 1 << 16 else 2 if span < 1 << 32 else 3
-
-
-def _planes(values: NDArray[np.uint64], width: int) -> bytes:
-    """Write the low bytes of each value, plane by plane: like bytes stand together and compress."""
-    size, dtype = _WIDTHS[width]
-    narrow = values.astype(dtype)
-    if size == 1:
-        return narrow.tobytes()
-    return narrow.view(np.uint8).reshape(-1, size).T.tobytes()
-
-
-def _unplanes(cursor: Cursor, n: int, width: int) -> Ints:
-    size, dtype = _WIDTHS[width]
-    data = np.frombuffer(cursor.take(n * size), np.uint8)
-    if size > 1:
-        data = np.ascontiguousarray(data.reshape(size, n).T).reshape(-1)
-    return data.view(dtype).astype(np.int64)
+@functools.lru_cache(maxsize=4_096)
+def _bit_places(width_bytes: bytes) -> tuple[NDArray[np.uint64], Ints, Ints]:
+    """Give each bit's place in its value, the rows that have bits, and where theirs begin."""
+    width = np.frombuffer(width_bytes, np.int64)
+    starts = np.cumsum(width) - width
+    place = np.arange(int(width.sum())) - np.repeat(starts, width)
+    there = np.flatnonzero(width)
+    return place.astype(np.uint64), there, starts[there]

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 import zstandard
 
 from telemetry.codec import BODY_MAX, BodyEncoder, Others, Samples, decode_others, decode_records, decode_samples
-from telemetry.columns import ColumnError
+from telemetry.ints import ColumnError
 from telemetry.records import AnyRecord
 
 VERSION: Final = 1
@@ -131,9 +131,12 @@ class Opener:
             self._known.popitem(last=False)
         return number
 
-    def open(self, data: bytes) -> "Batch":
-        """Check one envelope. EnvelopeError if it is none; UnknownDictionaryError if its dictionary is not at hand."""
-        header = read_header(data)
+    def open(self, data: bytes, header: Header | None = None) -> "Batch":
+        """Check one envelope (unless its head was read already, and so checked).
+
+        EnvelopeError if it is none; UnknownDictionaryError if its dictionary is not at hand.
+        """
+        header = header or read_header(data)
         return Batch(header, data, self._decompressor(header.dictionary))
 
     def _decompressor(self, number: int) -> zstandard.ZstdDecompressor:
@@ -150,7 +153,7 @@ class Opener:
 class Batch:
     """An opened envelope: its head, its bytes, and its records once somebody wants them."""
 
-    __slots__ = ("_body", "_decompressor", "_samples", "data", "header")
+    __slots__ = ("_body", "_decompressor", "_others", "_samples", "data", "header")
 
     def __init__(self, header: Header, data: bytes, decompressor: zstandard.ZstdDecompressor) -> None:
         self.header = header
@@ -158,6 +161,7 @@ class Batch:
         self._decompressor = decompressor
         self._body: bytes | None = None
         self._samples: Samples | None = None
+        self._others: list[Others] | None = None
 
     @property
     def body(self) -> bytes:
@@ -186,11 +190,13 @@ class Batch:
         return self._samples
 
     def others(self) -> list[Others]:
-        """Only decisions, commands, acks and events."""
-        try:
-            return decode_others(self.body)
-        except ColumnError as error:
-            raise EnvelopeError("format", str(error)) from error
+        """Only decisions, commands, acks and events (kept likewise)."""
+        if self._others is None:
+            try:
+                self._others = decode_others(self.body)
+            except ColumnError as error:
+                raise EnvelopeError("format", str(error)) from error
+        return self._others
 
 
 def dictionary_id(data: bytes) -> int:

@@ -17,8 +17,9 @@ import numpy as np
 from telemetry.archive import Archive
 from telemetry.chunks import Rollup, Stretch, roll_up
 from telemetry.codec import Others, Samples
-from telemetry.columns import Floats, Ints
+from telemetry.columns import Floats
 from telemetry.envelope import Batch, EnvelopeError, Header, Opener
+from telemetry.ints import Ints
 from telemetry.records import UNUSABLE, Ack, AnyRecord, Command, Decision, Event, Sample
 from telemetry.rows import Disk, RealDisk, find_dictionary, open_for_reading, sealed_row
 from telemetry.sealing import LEVELS, combine

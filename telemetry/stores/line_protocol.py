@@ -14,8 +14,10 @@ from math import isfinite
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from telemetry.envelope import Batch, Header
+from telemetry.ints import ints_of
 from telemetry.ports import Mark
 
 JOURNAL: Final = "vuon_journal"
@@ -77,24 +79,23 @@ def sample_lines(batch: Batch, *, tag_timeline: bool = False) -> list[str]:
     """
     header, samples = batch.header, batch.samples()
     timeline = f"{header.epoch}-{header.timeline}" if tag_timeline and header.timeline else ""
-    heads = [""] * len(samples.names)
-    for index in set(samples.series.tolist()):
-        heads[index] = sample_head(header.edge, samples.names[index], timeline)
+    heads = _row_heads(header.edge, samples.names, samples.layout, len(samples.series), timeline)
     times = ((samples.mono_ms + header.offset_ms) * 1_000_000 + below_ms(header)).tolist()
-    rows = zip(
-        samples.series.tolist(),
-        samples.value.tolist(),
-        samples.raw.tolist(),
-        samples.quality.tolist(),
-        times,
-        strict=True,
-    )
+    good = (samples.value == samples.raw) & (samples.quality == 0) & np.isfinite(samples.value)
+    if good.all():
+        rows = zip(heads, samples.value.tolist(), times, strict=True)
+        return [f"{head}v={value!r} {time}" for head, value, time in rows]
+    columns = (samples.value.tolist(), samples.raw.tolist(), samples.quality.tolist(), times)
     return [
-        f"{heads[index]}v={value!r} {time}"
-        if quality == 0 and value == raw and isfinite(value)
-        else f"{heads[index]}{_fields(value, raw, quality)} {time}"
-        for index, value, raw, quality, time in rows
+        f"{head}{_fields(value, raw, quality)} {time}"
+        for head, value, raw, quality, time in zip(heads, *columns, strict=True)
     ]
+
+
+@functools.lru_cache(maxsize=65_536)
+def _row_heads(edge: str, names: tuple[str, ...], layout: bytes, n: int, timeline: str) -> list[str]:
+    """Give the beginning of each row's line."""
+    return [sample_head(edge, names[index], timeline) for index in ints_of(layout, n).tolist()]
 
 
 def other_lines(batch: Batch) -> list[str]:

@@ -7,18 +7,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.columns import (
-    UNKNOWN,
-    ColumnError,
-    Cursor,
-    Groups,
-    Shape,
-    decode_floats,
-    decode_ints,
-    encode_floats,
-    encode_ints,
-    varint,
-)
+from telemetry.columns import UNKNOWN, Groups, Shape, decode_floats, encode_floats
+from telemetry.ints import ColumnError, Cursor, decode_ints, encode_ints, varint
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 NEAR = st.integers(-300, 300)
