@@ -11,7 +11,7 @@ or fill valve that never was commanded works by itself (pressure switch, open, f
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
@@ -40,19 +40,26 @@ _HOUSE_KINDS: Final = {
 }
 _SELF_WORKING: Final = (c.A_PUMP, c.A_MASTER, c.A_FILL)
 
+
+class Fault(NamedTuple):
+    """What can break: ``at`` a zone or a house, and what it then does (an English message id)."""
+
+    at: Literal["zone", "house"]
+    effect: str
+
+
 FAULTS: Final = {
-    "valve_stuck_open": "zone: the valve is open whatever it is told",
-    "valve_stuck_shut": "zone: the valve stays shut",
-    "pipe_burst": "zone: water leaves the pipe before the drippers",
-    "drippers_clogged": "zone: amount 0..1 of the drippers give nothing",
-    "tank_dry": "house: the source is dry and the tank runs out",
-    "pump_dead": "house: the pump does not turn",
-    "vent_stuck": "house: the vents stay where they are",
-    "fan_dead": "house: the fans do not turn",
-    "heater_stuck_on": "house: the heater burns whatever it is told",
-    "mains_lost": "house: no electricity; spring-closed valves shut, vents stay",
+    "valve_stuck_open": Fault("zone", "the valve is open whatever it is told"),
+    "valve_stuck_shut": Fault("zone", "the valve stays shut"),
+    "pipe_burst": Fault("zone", "water leaves the pipe before the drippers"),
+    "drippers_clogged": Fault("zone", "amount 0..1 of the drippers give nothing"),
+    "tank_dry": Fault("house", "the source is dry and the tank runs out"),
+    "pump_dead": Fault("house", "the pump does not turn"),
+    "vent_stuck": Fault("house", "the vents stay where they are"),
+    "fan_dead": Fault("house", "the fans do not turn"),
+    "heater_stuck_on": Fault("house", "the heater burns whatever it is told"),
+    "mains_lost": Fault("house", "no electricity; spring-closed valves shut, vents stay"),
 }
-"""Plant faults by name, and what each does."""
 
 
 class Twin:
@@ -131,9 +138,10 @@ class Twin:
         """Start a named fault of ``FAULTS`` at a house or zone; KeyError for a name or place that is not there."""
         if fault not in FAULTS:
             raise KeyError(f"unknown fault {fault!r}; known: {', '.join(FAULTS)}")
-        places: Iterable[str] = self._zones if FAULTS[fault].startswith("zone") else self._rows
+        known = FAULTS[fault]
+        places: Iterable[str] = self._zones if known.at == "zone" else self._rows
         if place not in places:
-            raise KeyError(f"fault {fault!r} is of a {FAULTS[fault].split(':')[0]}, and {place!r} is none of them")
+            raise KeyError(f"fault {fault!r} is of a {known.at}, and {place!r} is none; there are {', '.join(places)}")
         self._faults[place, fault] = amount
 
     def repair(self, place: str, fault: str) -> None:

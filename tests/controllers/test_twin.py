@@ -153,9 +153,9 @@ def test_stuck_vent_dead_fan_and_burning_heater() -> None:
 
 
 def test_every_fault_can_be_made_and_repaired() -> None:
-    for fault, effect in FAULTS.items():
+    for fault, known in FAULTS.items():
         t = pepper()
-        place = "pepper-2" if effect.startswith("zone") else "pepper"
+        place = "pepper-2" if known.at == "zone" else "pepper"
         t.break_down(place, fault)
         t.advance(600.0)
         t.repair(place, fault)
@@ -169,7 +169,7 @@ def test_what_is_not_there_is_refused_with_what_is() -> None:
         t.command("pepper", "valve", 1.0)
     with pytest.raises(KeyError, match="unknown fault 'gremlin'; known: valve_stuck_open"):
         t.break_down("pepper", "gremlin")
-    with pytest.raises(KeyError, match="is of a zone, and 'pepper' is none"):
+    with pytest.raises(KeyError, match="is of a zone, and 'pepper' is none; there are pepper-1, pepper-2"):
         t.break_down("pepper", "pipe_burst")
     with pytest.raises(KeyError, match="weather for unknown house 'melon'; there are pepper"):
         Twin({"pepper": DA_LAT_PEPPER}, {"melon": HourlyWeather(0, np.ones((3, 8)))})
