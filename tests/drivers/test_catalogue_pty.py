@@ -10,15 +10,19 @@ from drivers.actuators.orders import over
 from drivers.actuators.relay import RelayBoard
 from drivers.bus import Bus
 from drivers.catalogue import Catalogue
+from drivers.catalogue_schema import Entry
 from drivers.line_settings import LineSettings
 from drivers.modbus_slave import Serve
 from drivers.polling import BusInstrument
-from drivers.ports import Fault
-from drivers.registry import names_of
+from drivers.ports import ByteStream, Fault
+from drivers.registry import names_of, read_text
 from drivers.serial_port import opener
 from drivers.sim.instruments import SimulatedInstrument
 from drivers.sim.line import SimLine
+from drivers.sim.line_instruments import SimulatedLineInstrument
 from drivers.sim.pty_line import PtyLine
+from drivers.sim.text_pty import TextPtyLine
+from drivers.text_decode import join_sdi12
 from telemetry.quantities import quantity
 from telemetry.records import Quality, Reading, series_id
 
@@ -26,6 +30,7 @@ FAST = LineSettings(921600)
 CATALOGUE = Catalogue()
 # Outputs show their own state; binary and text instruments have lines of their own.
 MODBUS = [e for e in CATALOGUE.entries() if e.protocol == "modbus"]
+LINES = [e for e in CATALOGUE.entries() if e.protocol != "modbus"]
 
 
 def world(name: str, _now: float) -> float:
@@ -102,3 +107,40 @@ async def test_a_relay_is_held_and_released_over_a_pty() -> None:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         pty.close()
+
+
+async def ask(stream: ByteStream, command: bytes, ends: bytes, length: int = 0) -> bytes:
+    """Send a command and read to the end of its answer."""
+    await stream.write(command)
+    answer = b""
+    async with asyncio.timeout(5.0):
+        while len(answer) < length or not answer.endswith(ends):
+            answer += await stream.read()
+    return answer
+
+
+async def whole_answer(stream: ByteStream, entry: Entry) -> bytes:
+    text = entry.text
+    assert text is not None
+    if entry.protocol == "binary":
+        return await ask(stream, bytes.fromhex(text.request), b"", text.reply_bytes)
+    if entry.protocol == "ascii":
+        return await ask(stream, text.request.replace("{a}", "0").encode("ascii"), text.ends.encode("ascii"))
+    head = await ask(stream, b"0C!", b"\r\n")
+    rows: list[bytes] = []
+    while sum(row.count(b"+") + row.count(b"-") for row in rows) < int(head[4:6]):
+        rows.append(await ask(stream, f"0D{len(rows)}!".encode("ascii"), b"\r\n"))
+    return join_sdi12(rows)
+
+
+async def test_every_line_protocol_type_is_read_over_a_pty() -> None:
+    for entry in LINES:
+        line = TextPtyLine([SimulatedLineInstrument(entry, world)], patience=0.0)
+        stream = await opener(line.path, LineSettings(9600)).open()
+        try:
+            measured = read_text(entry, await whole_answer(stream, entry))
+        finally:
+            stream.close()
+            line.close()
+        assert {m.name for m in measured} == set(names_of(entry)), entry.type
+        assert all(isfinite(m.raw) for m in measured), entry.type
