@@ -155,7 +155,7 @@ class BusMaster:
             return Step(b"", now, self._test_until_s)
         if now < core.ready_s:
             self._drop_overdue(now)
-            return Step(b"", core.ready_s if math.isnan(self._rubbish_s) else now, core.ready_s)
+            return Step(b"", core.ready_s, core.ready_s)
         self._rubbish_s = math.nan
         if not self._tested:
             return self._start_test(now)
