@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames on the wire: ``00 COBS(length kind seq ack body crc16) 00``.
+"""Frames on the wire: ``00 COBS(length kind seq ack body crc32) 00``.
 
-The rule it keeps: only a frame whose length byte and CRC-16/MCRF4XX hold comes out; everything else is counted.
+The rule it keeps: only a frame whose length byte and CRC-32 hold comes out; everything else is counted.
 The delimiter in front ends whatever noise stood before it, so the first frame after noise is not lost with it.
 """
 
 import enum
+import zlib
 from dataclasses import dataclass
 from typing import Final
 
 FRAME_MAX: Final = 64  # decoded, with length and CRC
 HEAD: Final = 4
-CRC: Final = 2
+CRC: Final = 4
 BODY_MAX: Final = FRAME_MAX - HEAD - CRC
 
 
@@ -56,7 +57,7 @@ def encode_frame(frame: Frame) -> bytes:
     if len(frame.body) > BODY_MAX:
         raise FrameError(f"frame body of {len(frame.body)} bytes; the board takes at most {BODY_MAX}")
     data = bytes((HEAD + len(frame.body) + CRC, frame.kind, frame.seq, frame.ack)) + frame.body
-    data += crc16(data).to_bytes(2, "little")
+    data += zlib.crc32(data).to_bytes(CRC, "little")
     wire = bytearray(1)
     for run in data.split(b"\0"):
         wire.append(len(run) + 1)
@@ -79,7 +80,7 @@ def _decode(wire: bytes) -> Frame | None:
     del data[-1:]
     if not HEAD + CRC <= len(data) <= FRAME_MAX or data[0] != len(data):
         return None
-    if crc16(bytes(data[:-CRC])) != int.from_bytes(data[-CRC:], "little"):
+    if zlib.crc32(data[:-CRC]) != int.from_bytes(data[-CRC:], "little"):
         return None
     return Frame(data[1], data[2], data[3], bytes(data[HEAD:-CRC]))
 

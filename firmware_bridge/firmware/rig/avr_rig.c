@@ -414,6 +414,9 @@ static void advance_cycles(uint64_t until)
         avr_cycle_timer_register(avr, stop - avr->cycle, at_target, NULL);
         while (avr->cycle < stop) {
             const int state = avr_run(avr);
+            if (avr->pc == wedged_at && avr->sreg[S_I] != 0 && state == cpu_Running) {
+                avr->state = cpu_Sleeping; /* turning on the spot does nothing else, and costs a thousand times more */
+            }
             if (reset_seen) {
                 after_reset();
             }

@@ -50,6 +50,7 @@ void board_sdi12_edges(bool on);
 #ifndef BOARD_FLASH /* boards with one address space read constants directly */
 #define BOARD_FLASH
 #define BOARD_FLASH_BYTE(pointer) (*(const uint8_t *)(pointer))
+#define BOARD_FLASH_LONG(pointer) (*(pointer))
 #define BOARD_FLASH_POINTER(pointer) (*(pointer))
 #endif
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two check sums: CRC-16/MCRF4XX guards frames and stored records, CRC-32 names a configuration. */
+/* The two check sums: CRC-32 guards frames and names a configuration, CRC-16/MCRF4XX guards records. */
 #ifndef VUON_CRC_H
 #define VUON_CRC_H
 

@@ -12,6 +12,15 @@ void frame_decoder_reset(struct frame_decoder *decoder)
     decoder->zero_next = 0;
 }
 
+static uint32_t frame_crc(const uint8_t *data, uint8_t length)
+{
+    uint32_t crc = CRC32_START;
+    for (uint8_t i = 0; i < length; i++) {
+        crc = crc32_add(crc, data[i]);
+    }
+    return ~crc;
+}
+
 static enum frame_event frame_end(struct frame_decoder *decoder)
 {
     const uint8_t length = decoder->length;
@@ -24,9 +33,11 @@ static enum frame_event frame_end(struct frame_decoder *decoder)
     if (broken != 0 || length < FRAME_MIN || decoder->data[0] != length) {
         return FRAME_BAD;
     }
-    const uint16_t crc = crc16_of(decoder->data, (uint16_t)(length - FRAME_CRC));
-    if (decoder->data[length - 2u] != (uint8_t)(crc & 0xFFu) || decoder->data[length - 1u] != (uint8_t)(crc >> 8)) {
-        return FRAME_BAD;
+    const uint32_t crc = frame_crc(decoder->data, (uint8_t)(length - FRAME_CRC));
+    for (uint8_t i = 0; i < FRAME_CRC; i++) {
+        if (decoder->data[length - FRAME_CRC + i] != (uint8_t)(crc >> (8u * i))) {
+            return FRAME_BAD;
+        }
     }
     return FRAME_GOOD;
 }
@@ -63,9 +74,10 @@ uint8_t frame_seal(uint8_t *data, uint8_t length)
 {
     const uint8_t whole = (uint8_t)(length + FRAME_CRC);
     data[0] = whole;
-    const uint16_t crc = crc16_of(data, length);
-    data[length] = (uint8_t)(crc & 0xFFu);
-    data[length + 1u] = (uint8_t)(crc >> 8);
+    const uint32_t crc = frame_crc(data, length);
+    for (uint8_t i = 0; i < FRAME_CRC; i++) {
+        data[length + i] = (uint8_t)(crc >> (8u * i));
+    }
     return whole;
 }
 

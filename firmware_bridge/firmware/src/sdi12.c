@@ -19,7 +19,7 @@
 #define COMMAND_MAX 24u
 #define REPLY_MAX 84u                 /* 75 value characters, address, CRC, CR LF */
 #define FLAG_BREAK 1u
-#define TEXT_CHUNK 50u
+#define TEXT_CHUNK 48u
 
 enum phase { PHASE_IDLE, PHASE_BREAK, PHASE_MARKING, PHASE_SEND, PHASE_WAIT, PHASE_RECEIVE };
 

@@ -134,7 +134,7 @@ static void tell_output(uint32_t output, uint32_t kind, uint32_t group, uint32_t
     tell(MSG_config_output, args);
 }
 
-void caller_configure(uint32_t epoch)
+uint8_t caller_configure(uint32_t epoch)
 {
     const uint32_t begin[] = {epoch, CHANGEOVER_MS};
     (void)caller_call(MSG_config_begin, begin, SPOIL_NOT, 0);
@@ -160,4 +160,5 @@ void caller_configure(uint32_t epoch)
     const uint32_t end[] = {epoch, config_crc ^ CRC32_START};
     (void)caller_call(MSG_config_end, end, SPOIL_NOT, 0);
     board->run(40000);
+    return seq;
 }

@@ -19,6 +19,6 @@ void caller_connect(void);
 uint64_t caller_call(enum message message, const uint32_t *args, enum spoil spoil, uint32_t chance);
 
 void caller_noise(uint32_t length, uint32_t (*random)(void));
-void caller_configure(uint32_t epoch); /* tells the plant of plant.h */
+uint8_t caller_configure(uint32_t epoch); /* tells the plant of plant.h; gives the next call's number */
 
 #endif

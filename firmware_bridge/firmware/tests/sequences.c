@@ -270,7 +270,7 @@ static void one_sequence(uint32_t seed)
     caller_begin(board, oracle_dose_began);
     reconnect();
     claim();
-    caller_configure(epoch);
+    (void)caller_configure(epoch);
     const uint32_t steps = 20u + below(30);
     for (uint32_t i = 0; i < steps; i++) {
         one_step();

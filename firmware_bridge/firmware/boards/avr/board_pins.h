@@ -26,6 +26,7 @@
 
 #define BOARD_FLASH PROGMEM
 #define BOARD_FLASH_BYTE(pointer) pgm_read_byte(pointer)
+#define BOARD_FLASH_LONG(pointer) pgm_read_dword(pointer)
 #define BOARD_FLASH_POINTER(pointer) ((__typeof__(*(pointer)))pgm_read_word(pointer))
 
 #endif
