@@ -92,6 +92,7 @@ class Device(Table, frozen=True):
 
     Its values become series of ``place``; ``index`` numbers a second probe of a place, ``series`` names single ones
     (quantity to series, "" leaves the quantity out). ``outputs`` ties channels ("1", "2", ...) to [[output]] ids.
+    ``still_max_s`` > 0 replaces the time for which its values may stand still before they are called stuck.
     """
 
     name: Name
@@ -102,6 +103,7 @@ class Device(Table, frozen=True):
     variant: str = ""
     period_s: PositiveS = 10.0
     index: Annotated[int, Meta(ge=0, le=99)] = 0
+    still_max_s: Annotated[float, Meta(ge=0.0)] = 0.0
     series: dict[str, str] = {}
     outputs: dict[str, str] = {}
 

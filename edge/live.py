@@ -27,6 +27,7 @@ class Tile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     age_s: float
     period_s: float
     raw: float = nan
+    raw_unit: str = ""
     calibration: str = ""
     uncertainty: float = nan
     band: tuple[float, float] | None = None

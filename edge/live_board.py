@@ -82,6 +82,7 @@ class LiveBoard:
             age_s=(mono_ms - sample.mono_ms) / 1000.0 if sample else -1.0,
             period_s=plan.period_s,
             raw=sample.raw if sample else nan,
+            raw_unit=plan.unit,
             calibration=sample.calibration if sample else "",
             uncertainty=sample.uncertainty if sample else nan,
             band=band(self.settings, place, plan.quantity.name, local.minute),

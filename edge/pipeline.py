@@ -33,6 +33,8 @@ STILL_S: Final[dict[str, float]] = {
     "soil_moisture": 43200.0,
     "soil_temperature": 43200.0,
 }
+# Below this no soil with roots in it can be: the probe hangs in the air, or its wire is cut and it shows 0.
+LEAST_IN_PLACE: Final[dict[str, float]] = {"soil_moisture": 1.0}
 # Values at which a quantity may stand for hours: no light, no wind, saturated air.
 REST_BELOW: Final[dict[str, float]] = {"ppfd": 5.0, "illuminance": 100.0, "solar_radiation": 5.0, "wind_speed": 0.1}
 REST_ABOVE: Final[dict[str, float]] = {"air_humidity": 99.0}
@@ -95,6 +97,7 @@ class _Track:
     factor: float
     offset: float
     flags: int
+    least: float
     stale_after_ms: int
     heard_ms: int = 0
     silent: bool = False
@@ -119,6 +122,7 @@ class Pipeline:
                 factor,
                 offset,
                 int(Quality.SIMULATED) if plan.simulated else 0,
+                LEAST_IN_PLACE.get(plan.quantity.name, plan.quantity.low),
                 round(STALE_PERIODS * plan.period_s * 1000.0),
                 heard_ms=started_ms,
             )
@@ -188,7 +192,7 @@ class Pipeline:
 
     def _judge(self, track: _Track, value: float, raw: float, mono_ms: int) -> int:
         quantity = track.plan.quantity
-        if not isfinite(value) or not quantity.low <= value <= quantity.high:
+        if not isfinite(value) or not track.least <= value <= quantity.high:
             return _RANGE
         flags = 0
         if track.plan.still_s and self._stands_still(track, value, raw, mono_ms):

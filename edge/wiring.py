@@ -109,7 +109,7 @@ def series_plans(config: FarmConfig, known: list[Known]) -> list[SeriesPlan]:
                         kind,
                         value_unit(value),
                         one.device.period_s,
-                        still_s(kind),
+                        one.device.still_max_s or still_s(kind),
                         one.device.bus in simulated,
                     )
                 )

@@ -49,7 +49,13 @@ def test_the_active_calibration_gives_value_id_and_uncertainty() -> None:
 
 @pytest.mark.parametrize(
     ("name", "raw"),
-    [("air_temperature", 71.0), ("air_temperature", -273.0), ("soil_moisture", -0.1), ("co2", 65535.0)],
+    [
+        ("air_temperature", 71.0),
+        ("air_temperature", -273.0),
+        ("soil_moisture", -0.1),
+        ("soil_moisture", 0.0),
+        ("co2", 65535.0),
+    ],
 )
 def test_a_lying_value_is_flagged_at_once_and_not_clamped(name: str, raw: float) -> None:
     (sample,) = feed(Pipeline([plan(name)], NoCalibrations()), name, [raw])

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``vuon calibrate``: a calibration in the terminal, step by step, over SSH as well as at the bench.
+
+The rule it keeps: the steps are the session's (``drivers.calibration.session``); this file only asks, shows and waits.
+"""
+
+import asyncio
+import getpass
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+
+from drivers.calibration.artifact import BadArtifact, Calibration
+from drivers.calibration.fit import FitRefused
+from drivers.calibration.methods import methods_for
+from drivers.calibration.session import AnswerRefused, Screen, Session, advance, render
+from drivers.calibration.sessions import ProbeTaken
+from edge.agent_client import AgentAway, AgentClient
+from edge.calibrating import CalibrationDesk, Refused
+from edge.exits import FAILED, NO_DEVICE, REFUSED, SOCKET_FILE, TRY_AGAIN, USAGE, speech, state_folder
+from edge.profile import PROFILE_FILE
+from pages.numbers import decimal
+from pages.terminal import bars
+from pages.words import N_, Words
+from telemetry.quantities import quantity
+from telemetry.records import FarmProfile, Instrument
+
+ROLE: Final = "technician"
+JUMP: Final = "The reading would jump by {jump:.0f} % against the calibration in force: check, then confirm"
+
+
+@click.command()
+@click.argument("series", required=False, default="")
+@click.option("--method", default="", help="How; without it the first that fits the quantity.")
+@click.option("--person", default="", help="Who signs; without it your login name.")
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Where the agent keeps its data.")
+@click.option("--list", "listing", is_flag=True, help="Show every series with its calibration and due date.")
+@click.option("--rollback", is_flag=True, help="Put the calibration before the present one in force again.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record (or the list) as JSON.")
+def calibrate(
+    series: str, method: str, person: str, state: Path | None, listing: bool, rollback: bool, as_json: bool
+) -> None:
+    """Compare a probe with a reference, record it, and adjust the reading if you decide so.
+
+    Exit codes: 0 done, 1 refused by the data, 2 usage, 4 no such series, 5 refused by the agent, 75 no agent.
+
+    \b
+    Example:
+      vuon calibrate pepper-1-1/soil_moisture --method two-point --person "Trần Văn Bình"
+      vuon calibrate --list
+    """  # noqa: D301 click wants the \b
+    folder = state_folder(state)
+    speak = speech()
+    signer = person.strip() or getpass.getuser()
+    desk = CalibrationDesk(folder, AgentClient(folder / SOCKET_FILE))
+    try:
+        if listing:
+            _list(desk, speak, as_json=as_json)
+        elif not series:
+            raise click.UsageError("name a series, or use --list")
+        elif rollback:
+            asyncio.run(_roll_back(desk, folder, series, signer, speak))
+        else:
+            record = asyncio.run(_perform(desk, folder, series, method, signer, speak))
+            _told(record, speak, as_json=as_json)
+    except (AnswerRefused, FitRefused, BadArtifact) as refused:
+        _end(speak.say(refused.code, refused.fields), FAILED)
+    except ProbeTaken as taken:
+        fields = {"person": taken.session.person, "series": taken.session.series}
+        _end(speak.say(N_("{person} is calibrating {series} now; one probe, one session."), fields), REFUSED)
+    except Refused as refused:
+        _end(speak.say(refused.outcome.detail, refused.outcome.fields), REFUSED)
+    except AgentAway as away:
+        _end(str(away), TRY_AGAIN)
+
+
+async def _perform(
+    desk: CalibrationDesk, folder: Path, series: str, method: str, person: str, speak: Words
+) -> Calibration | None:
+    """Walk through a session; gives the record, or None when it was stopped."""
+    client = AgentClient(folder / SOCKET_FILE)
+    live = await client.status()
+    tile = next((one for one in live.tiles if one.series == series), None)
+    if tile is None:
+        _end(speak.say(N_("{series} is no series of this farm; see vuon status"), {"series": series}), NO_DEVICE)
+    fitting = [one.name for one in methods_for(tile.quantity)]
+    if (method and method not in fitting) or not fitting:
+        fields = {"quantity": quantity(tile.quantity).title, "known": ", ".join(fitting)}
+        _end(speak.say(N_("No such method for {quantity:t}; there are: {known}"), fields), USAGE)
+    session = desk.sessions.open(series, _now())
+    if session is None or session.person != person:
+        session = await desk.begin(tile, _instrument(folder, series), method or fitting[0], person, ROLE)
+    try:
+        while session.stage not in ("result", "stopped"):
+            session = await _step(desk, client, session, speak)
+            desk.sessions.save(session)
+        if session.stage == "stopped":
+            return None
+        return await _result(desk, session, speak)
+    finally:
+        if desk.sessions.open(series, _now()) is not None:
+            # Stopped or refused: the probe goes back to control, the calibration in force stays.
+            await desk.leave(session, ROLE)
+
+
+async def _step(desk: CalibrationDesk, client: AgentClient, session: Session, speak: Words) -> Session:
+    screen = render(session, _now())
+    click.secho(f"\n[{screen.step}/{screen.steps}] {speak.text(screen.say)}", bold=True)
+    if session.stage == "settle":
+        return await _settle(desk, client, session, speak)
+    answers: dict[str, str] = {}
+    for field in screen.ask:
+        label = speak.text(field.label) + (f" [{field.unit}]" if field.unit else "")
+        default = field.value or (None if field.required else "")
+        answers[field.name] = str(
+            await asyncio.to_thread(click.prompt, label, default=default, show_default=bool(default))
+        )
+    try:
+        return advance(session, "next", answers, _now())
+    except AnswerRefused as refused:
+        click.secho(speak.say(refused.code, refused.fields), fg="yellow", err=True)
+        return session
+
+
+async def _settle(desk: CalibrationDesk, client: AgentClient, session: Session, speak: Words) -> Session:
+    """Watch until the signal is still, then ask whether to take the point."""
+    last_ms = -1
+    async for state in client.watch():
+        session, last_ms = desk.hear(session, state, last_ms)
+        screen = render(session, _now())
+        _show(screen, speak)
+        if screen.stable:
+            break
+    click.echo("", err=True)
+    question = speak.text(N_("Take this point?"))
+    if await asyncio.to_thread(click.confirm, question, default=True):
+        try:
+            return advance(session, "take", {}, _now())
+        except AnswerRefused as refused:
+            click.secho(speak.say(refused.code, refused.fields), fg="yellow", err=True)
+    return advance(session, "again", {}, _now())
+
+
+def _show(screen: Screen, speak: Words) -> None:
+    """Draw the trace and the verdict on one line that is written over while a person watches."""
+    value = "—" if screen.signal is None else f"{decimal(screen.signal, 3, speak.language)} {screen.unit}"
+    line = f"  {bars(screen.trace, 24)}  {value}  {speak.say(screen.status, screen.fields)}"
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{line}", nl=False, err=True)
+    else:
+        click.echo(line, err=True)
+
+
+async def _result(desk: CalibrationDesk, session: Session, speak: Words) -> Calibration | None:
+    from drivers.calibration.result import fit_of
+
+    made = fit_of(session)
+    click.secho(f"\n{speak.text(N_('All points are taken.'))}", bold=True)
+    for point, residual in zip(session.taken, made.residuals, strict=True):
+        fields = {"truth": point.truth, "signal": point.signal, "residual": residual}
+        click.echo("  " + speak.say(N_("reference {truth:.3f}, read {signal:.3f}, left over {residual:.3f}"), fields))
+    choices = {
+        "1": N_("Adjust the reading (new curve in force)"),
+        "2": N_("Record only (reading unchanged)"),
+        "3": N_("Stop"),
+    }
+    for key, text in choices.items():
+        click.echo(f"  {key}  {speak.text(text)}")
+    chosen = await asyncio.to_thread(
+        click.prompt, speak.text(N_("Your choice")), type=click.Choice(list(choices)), default="1"
+    )
+    if chosen == "3":
+        return None
+    adjusted = chosen == "1"
+    try:
+        return await desk.complete(session, ROLE, adjusted=adjusted, jump_confirmed=False)
+    except FitRefused as refused:
+        if refused.code != JUMP:
+            raise
+        click.secho(speak.say(refused.code, refused.fields), fg="yellow", err=True)
+        if not await asyncio.to_thread(click.confirm, speak.text(N_("Put it in force all the same?")), default=False):
+            return None
+        return await desk.complete(session, ROLE, adjusted=adjusted, jump_confirmed=True)
+
+
+async def _roll_back(desk: CalibrationDesk, folder: Path, series: str, person: str, speak: Words) -> None:
+    before = desk.shelf.before(series)
+    outcome = await AgentClient(folder / SOCKET_FILE).activate_calibration(series, before, person, ROLE)
+    if outcome.outcome != "done":
+        raise Refused(outcome)
+    name = before or speak.text(N_("the maker's scale"))
+    click.echo(speak.say(N_("In force again for {series}: {name}"), {"series": series, "name": name}))
+
+
+def _list(desk: CalibrationDesk, speak: Words, *, as_json: bool) -> None:
+    rows = []
+    for series in desk.shelf.series():
+        active = desk.shelf.active(series)
+        kept, refused = desk.shelf.kept(series)
+        rows.append(
+            {
+                "series": series,
+                "active": active.id if active else "",
+                "due": active.due_at.isoformat() if active else "",
+                "person": active.person if active else "",
+                "kept": len(kept),
+                "refused": [f"{one.path.name}: {speak.say(one.code, one.fields)}" for one in refused],
+            }
+        )
+    if as_json:
+        click.echo(json.dumps({"schema": "vuon-calibrations/1", "series": rows}, ensure_ascii=False))
+        return
+    if not rows:
+        click.echo(speak.text(N_("No calibration on file yet.")))
+    for row in rows:
+        click.echo(f"{row['series']:34} {row['active'] or '—':28} {str(row['due'])[:10]:11} {row['person']}")
+
+
+def _told(record: Calibration | None, speak: Words, *, as_json: bool) -> None:
+    if record is None:
+        _end(speak.text(N_("Stopped. The calibration in force has not changed.")), FAILED)
+    if as_json:
+        from drivers.calibration.artifact import encode
+
+        sys.stdout.buffer.write(encode(record))
+        return
+    fields: dict[str, str | float] = {
+        "id": record.id,
+        "person": record.person,
+        "u": record.expanded_uncertainty,
+        "unit": record.unit,
+        "found": record.as_found_error,
+        "left": record.as_left_error,
+        "due": f"{record.due_at:%d/%m/%Y}",
+    }
+    text = N_(
+        "Signed by {person}: {id}. Error found {found:.3f}, left {left:.3f}, U (k = 2) {u:.3f} {unit}. Due {due}."
+    )
+    click.echo(speak.say(text, fields))
+
+
+def _instrument(folder: Path, series: str) -> Instrument | None:
+    import msgspec
+
+    try:
+        profile = msgspec.json.decode((folder / PROFILE_FILE).read_bytes(), type=FarmProfile)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return next((one for one in profile.instruments if series in one.series), None)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).astimezone()
+
+
+def _end(message: str, code: int) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(code)
