@@ -128,11 +128,13 @@ async def _step(desk: CalibrationDesk, client: AgentClient, session: Session, sp
 
 async def _settle(desk: CalibrationDesk, client: AgentClient, session: Session, speak: Words) -> Session:
     """Watch until the signal is still, then ask whether to take the point."""
-    last_ms = -1
+    last_ms = shown_ms = -1
     async for state in client.watch():
         session, last_ms = desk.hear(session, state, last_ms)
         screen = render(session, _now())
-        _show(screen, speak)
+        if last_ms != shown_ms:
+            _show(screen, speak)
+            shown_ms = last_ms
         if screen.stable:
             break
     click.echo("", err=True)
@@ -148,7 +150,7 @@ async def _settle(desk: CalibrationDesk, client: AgentClient, session: Session, 
 def _show(screen: Screen, speak: Words) -> None:
     """Draw the trace and the verdict on one line that is written over while a person watches."""
     value = "—" if screen.signal is None else f"{decimal(screen.signal, 3, speak.language)} {screen.unit}"
-    line = f"  {bars(screen.trace, 24)}  {value}  {speak.say(screen.status, screen.fields)}"
+    line = f"  {bars(screen.trace, 24, screen.span_min)}  {value}  {speak.say(screen.status, screen.fields)}"
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[K{line}", nl=False, err=True)
     else:

@@ -95,7 +95,7 @@ class Shelf:
         path = self._place(calibration.series) / f"{calibration.id}.json"
         if path.exists():
             raise FileExistsError(path)
-        _write_whole(path, data)
+        write_whole(path, data)
         return path
 
     def activate(self, series: str, identity: str, person: str, now: datetime) -> Calibration | None:
@@ -108,16 +108,22 @@ class Shelf:
         pointer = self._pointer(series)
         history = (*(pointer.history if pointer else ()), Switch(identity, now, person))[-HISTORY_MAX:]
         record = Active("vuon-active/1", identity, history)
-        _write_whole(self._place(series) / "active.json", msgspec.json.encode(record))
+        write_whole(self._place(series) / "active.json", msgspec.json.encode(record))
         return chosen
 
-    def roll_back(self, series: str, person: str, now: datetime) -> Calibration | None:
-        """Go back to what was active before the present one. Raises UnknownCalibration where there is none."""
+    def before(self, series: str) -> str:
+        """Name what was in force before the present one ("" = the maker's scale). UnknownCalibration: nothing was."""
         pointer = self._pointer(series)
-        before = [switch.id for switch in pointer.history if switch.id != pointer.id] if pointer else []
-        if pointer is None or (not before and not pointer.id):
+        if pointer is None or not pointer.history:
             raise UnknownCalibration(series)
-        return self.activate(series, before[-1] if before else "", person, now)
+        steps = [switch.id for switch in pointer.history]
+        while len(steps) > 1 and steps[-1] == pointer.id:
+            steps.pop()
+        return steps[-1] if steps[-1] != pointer.id else ""
+
+    def roll_back(self, series: str, person: str, now: datetime) -> Calibration | None:
+        """Put what was in force before in force again. Raises UnknownCalibration where there is nothing."""
+        return self.activate(series, self.before(series), person, now)
 
     def history(self, series: str) -> tuple[Switch, ...]:
         """Give every switch of the active calibration, oldest first."""
@@ -147,7 +153,7 @@ def _open(path: Path, series: str) -> Calibration:
     return calibration
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write so that after a power cut the file is either whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.new")
