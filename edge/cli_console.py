@@ -8,27 +8,24 @@ within two seconds when asked to, however many pages are open.
 import asyncio
 import json
 import os
-import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import click
-import uvicorn
 
 from edge.agent_client import AgentClient
 from edge.cli_user import state_option, welcome_address
 from edge.config import FarmConfig, load
-from edge.console.app import LOCAL_NAMES, application
+from edge.console.app import LOCAL_NAMES
 from edge.console.board import Board
 from edge.console.day_book import DayBook
 from edge.console.day_memory import DayMemory
 from edge.console.desk import Clocks, Desk
 from edge.console.reason_words import reason_words
+from edge.console.server import serve
 from edge.exits import BAD_CONFIG, SOCKET_FILE, TRY_AGAIN, USERS_FILE, config_file, speech, state_folder
 from edge.machine import Machine
 from edge.toml_reader import SettingsRefused
@@ -37,9 +34,6 @@ from pages.words import N_
 from telemetry.history import LogReader
 
 LOG_FILE: Final = "farm.log"
-STOP_WITHIN_S: Final = 2
-BEAT_S: Final = 5.0
-CONNECTIONS_MAX: Final = 100
 
 
 def farm_desk(config: FarmConfig, state: Path, users: Users) -> Desk:
@@ -70,57 +64,6 @@ def host_names(*, lan: bool) -> frozenset[str]:
     """Give the names that a browser may call this machine by; addresses are always right."""
     name = socket.gethostname().lower()
     return LOCAL_NAMES | ({name, f"{name}.local"} if lan else frozenset())
-
-
-class _Server(uvicorn.Server):
-    """Says when it answers."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """End in order on SIGTERM and SIGINT, with exit code 0; the usual way would raise the signal again."""
-        loop = asyncio.get_running_loop()
-        for wanted in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(wanted, self.handle_exit, wanted, None)
-        yield
-        for wanted in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(wanted)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the sockets, then tell."""
-        await super().startup(sockets)
-        self._ready()
-
-
-async def serve(
-    desk: Desk, listening: socket.socket, *, lan: bool, machine: Machine, ready: Callable[[], None]
-) -> None:
-    """Run until SIGTERM or SIGINT; ``ready`` is called when pages are answered."""
-    config = uvicorn.Config(
-        application(desk, host_names=host_names(lan=lan)),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        lifespan="on",
-        limit_concurrency=CONNECTIONS_MAX,
-        timeout_graceful_shutdown=STOP_WITHIN_S,
-    )
-    watching = asyncio.create_task(_beat(machine), name="watchdog")
-    try:
-        await _Server(config, ready).serve(sockets=[listening])
-    finally:
-        watching.cancel()
-
-
-async def _beat(machine: Machine) -> None:
-    """Tell the service manager that the event loop turns."""
-    while True:
-        machine.notify("WATCHDOG=1")
-        await asyncio.sleep(BEAT_S)
 
 
 @click.command()
@@ -167,7 +110,8 @@ def console(config_path: Path | None, state: Path | None, port: int | None, lan:
         machine.notify("READY=1")
         _announce(users, listening.getsockname()[1], lan=lan, as_json=as_json)
 
-    asyncio.run(serve(farm_desk(config, folder, users), listening, lan=lan, machine=machine, ready=ready))
+    desk = farm_desk(config, folder, users)
+    asyncio.run(serve(desk, listening, host_names(lan=lan), ready, lambda: machine.notify("WATCHDOG=1")))
 
 
 def _announce(users: Users, port: int, *, lan: bool, as_json: bool) -> None:

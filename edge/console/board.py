@@ -59,6 +59,7 @@ class Board:
         self._shot = Shot(None, now_s(), away=True, number=0)
         self._changed = asyncio.Event()
         self._followers = 0
+        self._ended = False
 
     @property
     def shot(self) -> Shot:
@@ -78,6 +79,11 @@ class Board:
         self._shot = Shot(state, at_s, away, self._shot.number + 1)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    def end(self) -> None:
+        """Let every follower go: the console stops."""
+        self._ended = True
+        self._changed.set()
 
     async def run(self) -> None:
         """Follow the agent until cancelled."""
@@ -99,7 +105,7 @@ class Board:
             raise TooManyFollowers
         self._followers += 1
         try:
-            while True:
+            while not self._ended:
                 changed = self._changed
                 yield self._shot
                 try:

@@ -13,7 +13,7 @@ from controllers.settings import OutputSettings, ZoneSettings
 from edge.config import FarmConfig
 from edge.console.day_book import DAY_MS, DayBook, Run
 from edge.console.day_memory import DayMemory
-from edge.console.sentences import KIND_WORDS, SEVERITY_WORDS, ReasonWords, ago, fields_of, say, state_of
+from edge.console.sentences import KIND_WORDS, SEVERITY_WORDS, ReasonWords, Said, ago, fields_of, say, state_of
 from edge.console.tiles import Tiles, html_id
 from edge.console.views import FarmView, OutputView, PlaceView, ProblemView, TileView, WateringView
 from edge.live import Alarm, LiveState, OutputState
@@ -29,6 +29,10 @@ FIRST: Final = (
     "air_temperature", "air_humidity", "vapour_pressure_deficit", "co2", "ppfd", "soil_moisture",
     "soil_temperature", "soil_ec", "water_flow", "water_ec", "water_ph", "solar_radiation", "wind_speed", "rain_rate",
 )  # fmt: skip
+# What a technician asks for and a grower does not.
+TECHNICAL: Final = frozenset(
+    {"switch", "voltage", "current", "power", "energy", "frequency", "power_factor", "raw_signal", "position"}
+)
 _ORDER: Final = {name: index for index, name in enumerate((*FIRST, *(q for q in QUANTITIES if q not in FIRST)))}
 SEVERITIES: Final = ("critical", "alarm", "warning", "info")
 
@@ -56,6 +60,7 @@ class FarmPages:
         self._titles = {house.id: house.title or house.id for house in config.control.houses}
         self._titles |= {zone.id: zone.title or zone.id for zone in config.control.zones}
         self._titles |= {station.id: station.title or station.id for station in config.stations}
+        self._others = [station.id for station in config.stations] + [line.id for line in config.control.lines]
         for line in config.control.lines:
             served = dict.fromkeys(self._titles[zone.house] for zone in config.control.zones if zone.line == line.id)
             self._titles[line.id] = " – ".join([words.text(N_("Water line")), *served])
@@ -65,8 +70,10 @@ class FarmPages:
         """Give the whole farm. ``age_s`` is how long ago ``state`` came; ``away`` that the agent has gone since."""
         now_ms = state.wall_ms + round(age_s * 1000)
         places: dict[str, list[TileView]] = {}
+        technical: dict[str, list[TileView]] = {}
         for tile in sorted(state.tiles, key=lambda one: (_ORDER.get(one.quantity, 999), one.series)):
-            places.setdefault(tile.place, []).append(self._tiles.view(tile, age_s, now_ms))
+            side = technical if tile.quantity in TECHNICAL else places
+            side.setdefault(tile.place, []).append(self._tiles.view(tile, age_s, now_ms))
         outputs: dict[str, list[OutputView]] = {}
         for output in state.outputs:
             outputs.setdefault(output.place, []).append(self._output(output, age_s, now_ms, away=away))
@@ -77,6 +84,7 @@ class FarmPages:
                 self._zone_subtitle(zone),
                 tuple(places.pop(zone.id, ())),
                 tuple(outputs.pop(zone.id, ())),
+                tuple(technical.pop(zone.id, ())),
                 self._waterings(zone, now_ms),
                 is_zone=True,
             )
@@ -89,13 +97,21 @@ class FarmPages:
                 self._area(house.area_m2),
                 tuple(places.pop(house.id, ())),
                 tuple(outputs.pop(house.id, ())),
+                tuple(technical.pop(house.id, ())),
                 zones=tuple(zones[zone.id] for zone in self._config.control.zones if zone.house == house.id),
             )
             for house in self._config.control.houses
         )
         others = tuple(
-            PlaceView(name, self._place_title(name), "", tuple(places.get(name, ())), tuple(outputs.get(name, ())))
-            for name in sorted({*places, *outputs})
+            PlaceView(
+                name,
+                self._place_title(name),
+                "",
+                tuple(places.get(name, ())),
+                tuple(outputs.get(name, ())),
+                tuple(technical.get(name, ())),
+            )
+            for name in sorted({*places, *outputs, *technical}, key=self._rank)
         )
         return FarmView(
             title=state.title or self._config.farm.title,
@@ -109,6 +125,10 @@ class FarmPages:
             others=others,
         )
 
+    def _rank(self, name: str) -> tuple[int, str]:
+        """Order other places as the settings name them; those they do not name come last."""
+        return (self._others.index(name) if name in self._others else len(self._others), name)
+
     def charts(self, view: PlaceView, state: LiveState, now_ms: int, only: str = "") -> list[tuple[str, str, str]]:
         """Give the 24 hour charts of a place: series, caption and SVG; ``only`` one quantity where it is given."""
         strips = self._open_times(view.id, now_ms)
@@ -117,7 +137,7 @@ class FarmPages:
             if tile.place != view.id or (only and tile.quantity != only) or tile.quantity not in QUANTITIES:
                 continue
             quantity = QUANTITIES[tile.quantity]
-            if quantity.cumulative:
+            if quantity.cumulative or tile.quantity in TECHNICAL:
                 continue
             caption = self._tiles.caption(tile)
             title = self._words.say("{what}, last 24 hours", {"what": caption})
@@ -143,9 +163,9 @@ class FarmPages:
         return flow * seconds / 60.0 if flow > 0 else math.nan
 
     def place_of_output(self, output: str) -> str:
-        """Give the title of the place where an output belongs."""
+        """Say where an output is, with its house: two houses may each have a zone 1."""
         settings = self._outputs.get(output)
-        return self._place_title(settings.place) if settings else output
+        return self._whole_title(settings.place) if settings else output
 
     # -- outputs
 
@@ -165,12 +185,12 @@ class FarmPages:
                 output.kind, output.level, proportional=bool(settings and settings.proportional), words=self._words
             ),
             active=active,
-            why=say(output.code, fields, self._reasons, self._words),
+            why=Said("") if manual else say(output.code, fields, self._reasons, self._words),
             limit=say(output.limit, fields, self._reasons, self._words).text if output.limit else "",
             until_ms=now_ms + round(left_s * 1000) if manual else 0,
             left=countdown(left_s) if manual else "",
             person=output.person if manual else "",
-            can_open=zone is not None and output.kind == "valve" and not active and output.hold_max_s > 0 and not away,
+            can_open=zone is not None and not active and not manual and output.hold_max_s > 0 and not away,
             can_stop=output.kind == "valve" and (active or manual),
         )
 
@@ -184,6 +204,10 @@ class FarmPages:
 
     def _place_title(self, name: str) -> str:
         return self._titles.get(name) or self._words.text(PLACE_WORDS.get(name, name))
+
+    def _whole_title(self, name: str) -> str:
+        zone = self._zones.get(name)
+        return f"{self._place_title(name)}, {self._titles[zone.house]}" if zone else self._place_title(name)
 
     def _area(self, area_m2: float) -> str:
         return with_unit(area_m2, "m²", 0, self._words.language)
@@ -215,14 +239,13 @@ class FarmPages:
 
     def _problem(self, alarm: Alarm) -> ProblemView:
         place, _, name = alarm.subject.partition("/")
-        where = self._place_title(place)
+        where = self._whole_title(place)
         quantity = QUANTITIES.get(name.partition(".")[0])
         if quantity:
             where = f"{where} · {self._words.text(quantity.title)}"
         elif (settings := self._outputs.get(alarm.subject)) is not None:
-            where = (
-                f"{self._place_title(settings.place)} · {self._output_title(alarm.subject, settings.kind, settings)}"
-            )
+            title = self._output_title(alarm.subject, settings.kind, settings)
+            where = f"{self._whole_title(settings.place)} · {title}"
         return ProblemView(
             severity=alarm.severity,
             severity_word=self._words.text(SEVERITY_WORDS.get(alarm.severity, alarm.severity)),

@@ -21,6 +21,7 @@ from pages.words import words
 
 SPARK_EVERY_MS: Final = 120_000
 CHART_EVERY_MS: Final = 180_000
+SHARED_S: Final = 0.5
 BASELINES: Final = 64
 MAIN_QUANTITY: Final = {True: "soil_moisture", False: "air_temperature"}
 
@@ -39,9 +40,10 @@ Parts = dict[str, Part]
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A page's parts at one shot."""
+    """A page's parts at one shot. ``age_s``: how old the shot was when they were made."""
 
     number: str
+    age_s: float
     view: FarmView
     parts: Parts
 
@@ -64,11 +66,12 @@ class LiveFeed:
         number = f"{self._run}-{shot.number}"
         key = (page, language, may_operate, number)
         found = self._sheets.get(key)
-        # Without a new state the page still ages: a shot that is away is made anew each time.
-        if found is not None and not shot.away:
+        age_s = self._desk.board.age_s(shot)
+        # Tabs that look at the same time share a sheet; without a new state the page still ages.
+        if found is not None and not shot.away and age_s - found.age_s < SHARED_S:
             return found
         view = self._desk.farm(shot, language)
-        sheet = Sheet(number, view, self._parts(view, shot, page, language, may_operate=may_operate))
+        sheet = Sheet(number, age_s, view, self._parts(view, shot, page, language, may_operate=may_operate))
         self._sheets[key] = sheet
         while len(self._sheets) > BASELINES:
             self._sheets.popitem(last=False)
@@ -89,7 +92,7 @@ class LiveFeed:
             parts["chips"] = Part(html, html)
         places = [place for place in view.places() if page in ("", place.id)]
         for place in places:
-            for tile in place.tiles:
+            for tile in (*place.tiles, *(place.technical if page else ())):
                 parts[tile.id] = _tile_part(tile, view, made)
             for output in place.outputs:
                 html = made("output", output=output, place=place)
@@ -107,6 +110,8 @@ class LiveFeed:
         self, place: PlaceView, view: FarmView, shot: Shot, page: str, language: Language
     ) -> list[tuple[str, str, str]]:
         """Draw a place's charts, or on the farm's page its main one, again every three minutes."""
+        if not page and place in view.others:
+            return []
         only = "" if page else MAIN_QUANTITY[place.is_zone]
         key = (f"{place.id}/{only}", language, view.now_ms // CHART_EVERY_MS)
         if key not in self._charts:

@@ -71,13 +71,14 @@ class WateringView:
 
 @dataclass(frozen=True, slots=True)
 class PlaceView:
-    """A house, a zone, or another place: its tiles, outputs, today's waterings and 24 hour charts."""
+    """A house, a zone, or another place. ``technical`` tiles (volts, relays) stand on the place's own page only."""
 
     id: str
     title: str
     subtitle: str
     tiles: tuple[TileView, ...]
     outputs: tuple[OutputView, ...]
+    technical: tuple[TileView, ...] = ()
     waterings: tuple[WateringView, ...] = ()
     is_zone: bool = False
     zones: tuple["PlaceView", ...] = ()
