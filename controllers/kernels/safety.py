@@ -259,19 +259,21 @@ def gate_output(
             level, code = forced, cause
     if op[o, c.O_KIND] == c.DOSER and level == 0.0:
         os[o, c.S_EVENT_ML] = 0.0
-    veto = time_veto(o, now, level > 0.0, op, os)
-    if level > 0.0:
+    asked = level
+    veto = time_veto(o, now, asked > 0.0, op, os)
+    if asked > 0.0:
         hydraulic = line_veto(o, dt, now, g, op, os, ls)
         dose = dose_veto(o, dt, op, os)
         veto = hydraulic if hydraulic != 0.0 else (dose if dose != 0.0 else veto)
         if veto != 0.0:
             level, code = 0.0, veto
-    if maintained > 0.0 and ask != c.ASK_LOCAL and level != safe:
+    # who is told as the cause: the strongest rule that the wish has met, not the first
+    if maintained > 0.0 and ask != c.ASK_LOCAL and asked != safe:
         level, code = safe, float(codes.MAINTENANCE)
     veto = start_veto(o, now, g, op, os, f)
-    if veto != 0.0 and level > 0.0:
+    if veto != 0.0 and asked > 0.0:
         level, code = 0.0, veto
-    if stop > 0.0 and op[o, c.O_KIND] != c.SIREN and level > 0.0:
+    if stop > 0.0 and op[o, c.O_KIND] != c.SIREN and asked > 0.0:
         level, code = 0.0, float(codes.STOP_ALL)
     return level, code
 
