@@ -11,7 +11,6 @@
  * ADDRESS, forget (blank EEPROM).
  * --elastic lets time pass at full speed while bytes are on the line, so that flashing takes no longer than it must.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

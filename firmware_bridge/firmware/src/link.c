@@ -34,6 +34,11 @@ void link_init(void)
     nak_sent = false;
 }
 
+bool link_is_connected(void)
+{
+    return connected;
+}
+
 static void send_bare(enum frame_kind kind, uint8_t seq)
 {
     uint8_t frame[FRAME_MIN];

@@ -10,6 +10,7 @@
 
 void link_init(void);
 void link_poll(void);
+bool link_is_connected(void);
 
 /* The one answer to the call being handled. */
 void link_reply(enum message message, const uint32_t *args, const uint8_t *text, uint8_t text_length);

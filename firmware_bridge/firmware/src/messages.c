@@ -129,7 +129,7 @@ uint8_t messages_encode(uint8_t *body, enum message message, const uint32_t *arg
 uint16_t messages_dictionary_crc(void)
 {
     uint16_t crc = CRC16_START;
-    for (uint8_t message = 0; message < MSG_COUNT; message++) {
+    for (uint8_t message = 0; message < (uint8_t)MSG_COUNT; message++) {
         const char *text = BOARD_FLASH_POINTER(&texts[message]);
         char letter = text_at(text);
         while (letter != '\0') {

@@ -87,7 +87,8 @@ void report_poll(void)
 {
     if (!announced) {
         const uint32_t args[] = {identity_boots(), board_reset_cause()};
-        announced = link_report(MSG_started, args);
+        /* A host that has just said hello knows that this is the beginning. */
+        announced = link_is_connected() || link_report(MSG_started, args);
         return;
     }
     if (!connected_once) {

@@ -25,7 +25,10 @@ static struct {
 
 static bool hex_byte(const char *text, uint8_t *byte)
 {
-    char pair[3] = {text[0], text[0] == '\0' ? '\0' : text[1], '\0'};
+    char pair[3] = {text[0], '\0', '\0'};
+    if (text[0] != '\0') {
+        pair[1] = text[1];
+    }
     char *end;
     const unsigned long value = strtoul(pair, &end, 16);
     *byte = (uint8_t)value;

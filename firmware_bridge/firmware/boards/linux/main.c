@@ -4,7 +4,6 @@
  * With --pty it makes a pseudo terminal, prints its path, links it at LINK when that is not "-", and runs in real
  * time. With --fd the line is an inherited socket. With --virtual time moves only by "run" on the control line.
  * Ends with its standard input. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
