@@ -85,6 +85,7 @@ def console(config_path: Path | None, state: Path | None, port: int | None, lan:
     Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 3 settings refused, 75 port in use: try again.
     """  # noqa: D301 - click's own mark for "do not wrap"
     file, folder, say = config_file(config_path), state_folder(state), speech()
+    os.environ.setdefault("VUON_NO_JIT", "1")  # checking the settings names kernels; none runs here, so none is loaded
     try:
         config = load(file)
     except OSError as error:
