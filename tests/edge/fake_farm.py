@@ -17,6 +17,7 @@ from edge.console.board import Board
 from edge.console.day_book import DayBook, Record
 from edge.console.day_memory import DayMemory
 from edge.console.desk import NO_HEALTH, Clocks, Desk
+from edge.console.reason_words import reason_words
 from edge.console.sentences import ReasonWords
 from edge.live import Alarm, LiveState, Outcome, OutputState, Tile
 from edge.users import Role, Users
@@ -27,12 +28,8 @@ NOW_MS = 1_795_316_712_000  # 2026-11-22 10:05:12 in Việt Nam
 DAY_MS = 86_400_000
 PASSWORD = "bốn từ dễ nhớ"
 REASONS = {
-    "irrigate.dry": ReasonWords("Soil moisture {soil_moisture:.1f} % is below {start_pct:.0f} %: watering."),
-    "irrigate.enough": ReasonWords("Soil moisture {soil_moisture:.1f} % is enough."),
-    "vent.warm": ReasonWords("Air is {air_temperature:.1f} °C, above {limit:.1f} °C: open."),
-    "manual": ReasonWords("By hand."),
+    **reason_words(),
     "refused.tank": ReasonWords("The tank is empty.", "Fill the tank or check its float."),
-    "sensor.silent": ReasonWords("The probe does not answer.", "Check its cable and power."),
 }
 
 
@@ -134,23 +131,28 @@ class FakeAgent:
         )  # fmt: skip
         outputs = (
             *(self._valve(zone) for zone in ("pepper-1", "pepper-2", "melon-1")),
-            OutputState(
-                "vent-pepper", "pepper", "vent", 0.4, 0.4, "vent.warm", "climate",
-                (Input("air_temperature", 27.4), Input("limit", 27.0)),
-            ),
-            OutputState("fan-melon", "melon", "fan", 0.0, 0.0, "idle.nothing", "climate"),
+            self._climate("vent-pepper", "pepper", "vent", 0.0),
+            self._climate("fan-melon", "melon", "fan", 0.5),
         )  # fmt: skip
         return LiveState(
             "demo", "HTX Tân Tiến", 1, 1000, self.now_ms, clock_ok=True, tiles=tiles, outputs=outputs,
             alarms=self.alarms, health=NO_HEALTH,
         )  # fmt: skip
 
+    def _climate(self, output: str, place: str, kind: str, phase: float) -> OutputState:
+        seen = self.values.get(f"{place}/air_temperature", curve("air_temperature", self.now_ms, phase))
+        vpd = Input("vpd_kpa", curve("vapour_pressure_deficit", self.now_ms, phase))
+        inputs = (Input("temperature_c", seen), Input("temperature_high_c", 27.0), vpd)
+        level, code = (0.4, "climate.cooling") if seen > 27.0 else (0.0, "climate.in_band")
+        return OutputState(output, place, kind, level, level, code, "climate", inputs)
+
     def _valve(self, zone: str) -> OutputState:
         until_ms, person = self.held.get(f"valve-{zone}", (0.0, ""))
         left_s = max(0.0, (until_ms - self.now_ms) / 1000)
         return OutputState(
             f"valve-{zone}", zone, "valve", float(left_s > 0), float(left_s > 0),
-            "manual" if left_s > 0 else "irrigate.enough", "irrigation", (Input("soil_moisture", 31.2),),
+            "manual" if left_s > 0 else "irrigation.idle.wet_enough", "irrigation",
+            (Input("soil_moisture", 31.2), Input("start_pct", 28.0)),
             override_s=left_s, person=person if left_s > 0 else "", hold_max_s=1800.0, flow_l_min=9.6,
         )  # fmt: skip
 
@@ -217,8 +219,11 @@ class FakeReader:
         for zone, hours in (("pepper-1", (5.1, 8.6)), ("melon-1", (6.3,))):
             for hour in hours:
                 begin = midnight + round(hour * 3_600_000)
-                inputs = (Input("soil_moisture", 27.6), Input("start_pct", 28.0))
-                for at, level, code in ((begin, 1.0, "irrigate.dry"), (begin + 292_000, 0.0, "irrigate.enough")):
+                inputs = (Input("soil_moisture", 27.6), Input("start_pct", 28.0), Input("target_l", 48.0))
+                for at, level, code in (
+                    (begin, 1.0, "irrigation.start.moisture"),
+                    (begin + 292_000, 0.0, "irrigation.stop.given"),
+                ):
                     decision = Decision(f"valve-{zone}", zone, 0, code, level, "irrigation", inputs)
                     if from_wall_ms <= at < to_wall_ms:
                         found.append(SimpleNamespace(wall_ms=at, record=decision))

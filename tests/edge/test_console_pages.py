@@ -12,8 +12,10 @@ from starlette.testclient import TestClient
 from edge.console.app import application
 from edge.console.board import Shot
 from edge.console.day_book import DayBook
+from edge.console.sentences import say
 from edge.console.views import FarmView, TileView
 from edge.live import Alarm
+from pages.words import words
 from telemetry.records import Quality
 from tests.edge.fake_farm import NOW_MS, FakeReader, FarmUnderTest, farm_under_test
 
@@ -75,13 +77,19 @@ def test_the_gauge_puts_the_value_into_its_band(farm: FarmUnderTest) -> None:
 
 
 def test_an_output_says_what_it_does_and_why(farm: FarmUnderTest) -> None:
+    farm.agent.values[SERIES] = 27.4
     vent = view(farm).output("vent-pepper")
     assert vent is not None
     assert (vent.title, vent.state, vent.active) == ("Cửa mái", "40\u00a0%", True)
-    assert vent.why.text == "Air is 27,4 °C, above 27,0 °C: open."
+    assert vent.why.text == "Làm mát: 27,4 °C cao hơn 27 °C."
     fan = view(farm).output("fan-melon")
     assert fan is not None
-    assert (fan.title, fan.state, fan.why.text) == ("Quạt", "Tắt", "idle.nothing")
+    assert (fan.title, fan.state) == ("Quạt", "Tắt")
+    assert fan.why.text == "Không cần làm gì: 26,1 °C và VPD 1,23 kPa đều trong ngưỡng."
+
+
+def test_a_code_of_a_newer_agent_is_shown_as_it_is() -> None:
+    assert say("frost.newly_invented", {}, {}, words("vi")).text == "frost.newly_invented"
 
 
 def test_every_house_zone_and_other_place_has_its_page_and_charts(farm: FarmUnderTest) -> None:
@@ -101,7 +109,7 @@ def test_problems_come_the_gravest_first_and_name_their_place(farm: FarmUnderTes
     first, second = view(farm).problems
     assert (first.severity_word, first.where) == ("Nghiêm trọng", "Khu 1 – Ớt, Nhà ớt Đà Lạt · Van tưới")
     assert (second.where, second.since) == ("Khu 3 – Dưa lưới, Nhà dưa Tây Ninh · Độ ẩm đất", "5 phút trước")
-    assert second.said.check == "Check its cable and power."
+    assert second.said.check == "Kiểm tra dây, nguồn điện và địa chỉ."
 
 
 def test_a_place_has_one_lamp(farm: FarmUnderTest) -> None:
