@@ -229,6 +229,11 @@ class Round:
         """Say whether every measurement has its result."""
         return not self._waiting and not self._running
 
+    @property
+    def next_ready_s(self) -> float:
+        """Give the time at which the next measurement should be ready (0 if none runs)."""
+        return min((item.ready_s for item in self._running.values()), default=0.0)
+
     def next(self, now: float) -> Command | None:
         """Give the next command to send."""
         ready = [item for item in self._running.values() if item.ready_s <= now]

@@ -2,8 +2,8 @@
 """Vaisala WXT530 weather stations in ASCII polled mode, with and without CRC.
 
 The rule it keeps: a value comes with its unit letter or not at all; ``#`` means that the station mistrusts it.
-Source: WXT530 Series User Guide, "Getting data messages": ``aR1!`` wind, ``aR2!`` pressure-temperature-humidity,
-``aR3!`` rain, ``aR5!`` supervisor, ``aR0!`` all of them; lower-case ``r`` adds a CRC of three characters.
+Source: WXT530 Series User Guide M211840EN-D p. 86-88: ``aR1`` wind, ``aR2`` pressure-temperature-humidity, ``aR3``
+rain, ``aR5`` supervisor, ``aR0`` all of them; with a lower-case ``r`` request and answer end with three CRC characters.
 """
 
 from typing import Final
@@ -59,11 +59,12 @@ def poll(address: str = "0", message: int = 0, *, crc: bool = True) -> Ask:
     """Ask for message 1 (wind), 2 (PTU), 3 (rain), 5 (supervisor) or 0 (all)."""
     if len(address) != 1 or not address.isalnum() or message not in {0, 1, 2, 3, 5}:
         raise ExchangeError(f"{address!r} R{message}: an address is one letter or digit, messages are 0, 1, 2, 3, 5")
-    return Ask(f"{address}{'r' if crc else 'R'}{message}!\r\n".encode(), WAIT_S)
+    text = f"{address}{'r' if crc else 'R'}{message}".encode("ascii")
+    return Ask(text + (sdi12_crc(text) if crc else b"") + b"\r\n", WAIT_S)
 
 
 def _good(ask: Ask, answer: bytes) -> bool:
-    if answer[:3] != ask.request[:3]:
+    if answer[:4] != ask.request[:3] + b",":
         return False
     return ask.request[1:2] != b"r" or (len(answer) > 6 and sdi12_crc(answer[:-3]) == answer[-3:])
 
