@@ -61,6 +61,7 @@ class VirtualBoard:
         """``counter N PULSES``, ``adc N MILLIVOLT``, ``input N 0|1``, ``reset``, ``power``, ``hang``, ``wedge``."""
         self.follow()
         self._process.do(*lines)
+        self.follow()  # what it caused at once is seen at once
 
     def shut(self) -> None:
         """End the child process."""
