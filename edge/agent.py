@@ -7,10 +7,10 @@ the data need neither network nor broker nor console.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 from controllers.settings import OutputSettings
 from drivers.ports import Fault, Outputs, Source
@@ -33,6 +33,7 @@ SAFE_STOP_S: Final = 5.0
 LOOK_S: Final = 0.05
 FIRST_LOOK_S: Final = 5.0
 FLUSH_RETRY_S: Final = 1.0
+UPKEEP_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Parts:
     """What the wiring chose for this farm. ``feedback`` maps an output to the series that tells how it stands.
 
     ``derived`` are the series that ``deficits`` makes. ``save_state`` takes the engine's memory now and gives the
-    work of writing it, which may run in a thread.
+    work of writing it, which may run in a thread. ``beside`` are tasks that control does not need, by name;
+    ``upkeep`` is done once a minute, in a thread.
     """
 
     engine: Engine
@@ -61,6 +63,8 @@ class Parts:
     feedback: Mapping[str, str]
     save_state: Callable[[], Callable[[], None]]
     first: Sequence[Event] = ()
+    beside: Mapping[str, Callable[["Agent"], Coroutine[Any, Any, None]]] = field(default_factory=dict)
+    upkeep: Callable[[int, int], list[Event]] = lambda _mono_ms, _wall_ms: []
     compiled: bool = True
     version: str = ""
 
@@ -80,6 +84,7 @@ class Agent:
         self._full = asyncio.Event()
         self._changed = asyncio.Event()
         self._bell = TickBell()
+        self.on_written: Callable[[], None] = lambda: None
         control = config.control
         plans = {plan.series: plan for plan in (*parts.plans, *parts.derived)}
         self.alarms = AlarmBoard(self.record)
@@ -131,10 +136,13 @@ class Agent:
     def report(self, fault: Fault) -> None:
         """Take a fault from a source: an event, and for a lost line an alarm."""
         at_ms = self.boot.to_ms(fault.at_s)
-        if fault.kind == "bus.line_down":
-            self.alarms.put("bus.line_down", fault.device, "alarm", at_ms, {"detail": fault.detail})
-        elif fault.kind == "bus.line_back":
-            self.alarms.clear("bus.line_down", fault.device, at_ms)
+        ends = {"bus.line_back": "bus.line_down", "bus.back": "bus.dead"}.get(fault.kind)
+        if ends is not None:
+            self.alarms.clear(ends, fault.device, at_ms)
+        elif fault.kind in {"bus.line_down", "bus.dead"}:
+            self.alarms.put(fault.kind, fault.device, "alarm", at_ms, {"detail": fault.detail})
+        elif fault.kind == "bus.babble":
+            self.record((Event(fault.kind, fault.device, at_ms, "warning", fields={"detail": fault.detail}),))
 
     def _keep(self, samples: Sequence[Sample]) -> None:
         samples = [*samples, *self._parts.deficits.take(samples)]
@@ -213,6 +221,14 @@ class Agent:
                 await asyncio.sleep(FLUSH_RETRY_S)
                 self._full.set()
 
+    async def _keep_up(self) -> None:
+        """Seal, retire and look at the disk once a minute."""
+        while True:
+            await asyncio.sleep(UPKEEP_S)
+            wall_ms, clock_ok = self.boot.wall()
+            if clock_ok:
+                self.record(await asyncio.to_thread(self._parts.upkeep, self.boot.mono_ms(), wall_ms))
+
     async def flush(self) -> bool:
         """Write what waits; False when the disk refused."""
         wall_ms, clock_ok = self.boot.wall()
@@ -222,6 +238,7 @@ class Agent:
             self.board.counts.disk_ok = False
             self.alarms.put("disk.refuses", "log", "critical", self.boot.mono_ms(), {"detail": str(error)})
             return False
+        self.on_written()
         if not self.board.counts.disk_ok:
             self.board.counts.disk_ok = True
             self.alarms.clear("disk.refuses", "log", self.boot.mono_ms())
@@ -246,6 +263,8 @@ class Agent:
                 tasks.append(group.create_task(self._tick_for_ever(), name="control loop"))
                 tasks.append(group.create_task(self.write_log(), name="log"))
                 tasks.append(group.create_task(self.keep_memory(), name="memory"))
+                tasks.append(group.create_task(self._keep_up(), name="upkeep"))
+                tasks += [group.create_task(work(self), name=name) for name, work in self._parts.beside.items()]
                 if self.world.network is not None:
                     path = self.world.state / "agent.sock"
                     counter = Counter(self.desk)

@@ -49,26 +49,30 @@ class Farm(Table, frozen=True):
 
 
 class Log(Table, frozen=True):
-    """How the record is kept. ``sd-card`` writes every 60 s instead of 10 s to spare a card."""
+    """How the record is kept. ``sd-card`` writes every 60 s instead of 10 s to spare a card.
+
+    ``raw_expendable`` lets the oldest raw day go when the disk is full and nothing else makes room.
+    """
 
     profile: Literal["safe", "sd-card"] = "safe"
-    size_max_mb: Annotated[float, Meta(ge=50.0)] = 4000.0
+    replay_d: Annotated[int, Meta(ge=1, le=3650)] = 7
+    raw_expendable: bool = False
 
 
 class Uplink(Table, frozen=True):
     """The way to the cooperative's hub; without the table the farm keeps everything to itself.
 
-    ``password_file`` holds the password alone; it never stands in this file.
+    ``member`` is the name under which the hub knows the farm. ``password_file`` holds the password alone; it never
+    stands in this file.
     """
 
-    host: str
+    host: Annotated[str, Meta(min_length=1)]
+    member: Name
     port: Annotated[int, Meta(ge=1, le=65535)] = 1883
-    site: Name = "htx"
     username: str = ""
     password_file: str = ""
     tls: bool = False
     ca_file: str = ""
-    home_assistant: bool = False
 
 
 class Console(Table, frozen=True):

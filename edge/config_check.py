@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from controllers.settings_check import TWICE, UNKNOWN, problems
 from drivers.catalogue import Catalogue
 from drivers.catalogue_schema import CatalogueError, Entry
+from drivers.registry import names_of
 from edge.toml_reader import Page
 from telemetry.quantities import QUANTITIES
 from telemetry.records import SERIES_PATTERN
@@ -141,7 +142,10 @@ def _entry(device: "Device", path: str, page: Page, catalogue: Catalogue) -> Ent
 
 
 def _device(device: "Device", entry: Entry, path: str, page: Page, series: dict[str, str]) -> None:
-    gives = values_of(entry)
+    if entry.protocol != "modbus":
+        page.wrong(f"{path}.type", "{type} speaks {protocol}; only Modbus devices can hang on a [[bus]]",
+                   type=device.type, protocol=entry.protocol)  # fmt: skip
+    gives = names_of(entry)
     for key, name in device.series.items():
         if key not in gives:
             page.wrong(f"{path}.series.{key}", "{type} does not measure {key}; it gives: {known}", type=device.type,
@@ -158,11 +162,6 @@ def _device(device: "Device", entry: Entry, path: str, page: Page, series: dict[
     if device.period_s < entry.min_interval_s:
         page.wrong(f"{path}.period_s", "{type} cannot be asked more often than every {least} s; seen: {seen}",
                    type=device.type, least=entry.min_interval_s, seen=device.period_s)  # fmt: skip
-
-
-def values_of(entry: Entry) -> list[str]:
-    """Name the values of a device type: ``quantity``, or ``quantity.index`` for a further one."""
-    return [f"{v.quantity}.{v.index}" if v.index else v.quantity for v in entry.value]
 
 
 def series_of(device: "Device", gives: Iterable[str]) -> dict[str, str]:
@@ -272,7 +271,7 @@ def _delivered(config: "FarmConfig", catalogue: Catalogue) -> frozenset[str]:
     for device in config.devices:
         entry = _known_entry(device, catalogue)
         if entry is not None:
-            delivered.update(series_of(device, values_of(entry)).values())
+            delivered.update(series_of(device, names_of(entry)).values())
     return frozenset(delivered)
 
 

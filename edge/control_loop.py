@@ -17,10 +17,12 @@ import numpy as np
 
 from controllers.schedule import local_time
 from controllers.ticks import Floats, Maintenance, Override, Reset, Sense, TickInput, TickResult
-from telemetry.records import Decision, Sample, Tick
+from telemetry.records import Decision, Quality, Sample, Tick
 
 DURATIONS_KEPT: Final = 600
 NEVER_MS: Final = -1
+_COMM: Final = int(Quality.COMM)
+_STALE: Final = int(Quality.STALE)
 
 
 class Engine(Protocol):
@@ -51,7 +53,9 @@ class Senses:
         self._told_by = {series: slots[output] for output, series in feedback.items() if output in slots}
 
     def take(self, sample: Sample) -> None:
-        """Keep a sample."""
+        """Keep a sample. One missed answer is no silence yet: the last value stands until the pipeline says stale."""
+        if sample.quality & _COMM and not sample.quality & _STALE:
+            return
         slot = self._slots.get(sample.series)
         if slot is not None:
             self._values[slot] = sample.value

@@ -41,8 +41,8 @@ REST_ABOVE: Final[dict[str, float]] = {"air_humidity": 99.0}
 
 _CARRIED: Final = int(Quality.COMM | Quality.SENTINEL)
 # Plain numbers: the flags of an enum cost ten times as much, and this runs for every reading.
-_COMM, _LOCKED, _RANGE, _STUCK, _SPIKE = (
-    int(flag) for flag in (Quality.COMM, Quality.LOCKED, Quality.RANGE, Quality.STUCK, Quality.SPIKE)
+_COMM, _LOCKED, _RANGE, _STUCK, _SPIKE, _STALE = (
+    int(flag) for flag in (Quality.COMM, Quality.LOCKED, Quality.RANGE, Quality.STUCK, Quality.SPIKE, Quality.STALE)
 )
 
 
@@ -144,6 +144,8 @@ class Pipeline:
                 quality |= _COMM
             if not quality & _COMM:
                 self._hear(track, reading.mono_ms)
+            elif track.silent:
+                quality |= _STALE
             return Sample(reading.series, reading.mono_ms, nan, nan, int(quality))
         self._hear(track, reading.mono_ms)
         applied = self._book.apply(reading.series, reading.raw, reading.mono_ms) or _MAKERS

@@ -6,7 +6,6 @@ The rule it keeps: this is the only file that knows that a simulation exists; no
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from controllers.settings import ControlSettings, OutputSettings
@@ -16,11 +15,11 @@ from drivers.actuators.valve import ValveOutput
 from drivers.bus import Bus
 from drivers.calibration.shelf import Shelf
 from drivers.catalogue import Catalogue
-from drivers.catalogue_schema import Entry
 from drivers.decode import value_unit
 from drivers.line_settings import LineSettings
 from drivers.ports import Outputs, Source, StreamOpener
-from drivers.serial_port import opener
+from drivers.registry import names_of
+from drivers.serial_port import is_pty, opener
 from drivers.sim.instruments import SimulatedInstrument
 from drivers.sim.line import LineOpener, SimLine
 from drivers.sim.pty_line import PtyLine
@@ -29,10 +28,11 @@ from edge.boots import Boots
 from edge.calibration_book import ShelfBook
 from edge.config import SIMULATED, FarmConfig
 from edge.config import Bus as BusConfig
-from edge.config import Device as DeviceConfig
-from edge.config_check import series_of, values_of
+from edge.config_check import series_of
 from edge.derived import Deficits
+from edge.farm_profile import Known, farm_profile
 from edge.field import STEP_S, Field
+from edge.hub_link import HubLink
 from edge.pipeline import SeriesPlan, still_s
 from edge.poller import FaultRelay, ModbusSource, PolledDevice
 from edge.release import VERSION
@@ -40,6 +40,7 @@ from edge.world import BootClock, World
 from telemetry.log import PROFILES, Log
 from telemetry.quantities import quantity
 from telemetry.records import Event, series_id
+from telemetry.upkeep import Keeping, Upkeep
 
 LOG_FILE: Final = "farm.log"
 
@@ -72,21 +73,12 @@ def line_settings(bus: BusConfig) -> LineSettings:
     return LineSettings(bus.baud_bd, parity, int(stop), int(bits))  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """One device with its catalogue entry and its series by value name."""
-
-    device: DeviceConfig
-    entry: Entry
-    series: Mapping[str, str]
-
-
 def known_devices(config: FarmConfig, catalogue: Catalogue) -> list[Known]:
     """Look every device up; the configuration was checked, so all are there."""
     known = []
     for device in config.devices:
         entry = catalogue.entry(device.type, device.variant)
-        series = series_of(device, values_of(entry))
+        series = series_of(device, names_of(entry))
         if entry.relay is not None:
             # Of a relay board only the wired channels are worth remembering.
             series = {name: one for name, one in series.items() if name.partition(".")[2] in device.outputs}
@@ -96,23 +88,23 @@ def known_devices(config: FarmConfig, catalogue: Catalogue) -> list[Known]:
 
 def series_plans(config: FarmConfig, known: list[Known]) -> list[SeriesPlan]:
     """Say what the pipeline must know of each series."""
-    simulated = {bus.name for bus in config.buses if bus.port == SIMULATED}
+    simulated = {bus.name for bus in config.buses if bus.port == SIMULATED or is_pty(bus.port)}
     plans = []
     for one in known:
-        for value, name in zip(one.entry.value, values_of(one.entry), strict=True):
-            if name in one.series:
-                kind = quantity(value.quantity)
-                plans.append(
-                    SeriesPlan(
-                        one.series[name],
-                        one.device.name,
-                        kind,
-                        value_unit(value),
-                        one.device.period_s,
-                        one.device.still_max_s or still_s(kind),
-                        one.device.bus in simulated,
-                    )
+        units = {f"{v.quantity}.{v.index}" if v.index else v.quantity: value_unit(v) for v in one.entry.value}
+        for name, series in one.series.items():
+            kind = quantity(name.partition(".")[0])
+            plans.append(
+                SeriesPlan(
+                    series,
+                    one.device.name,
+                    kind,
+                    units.get(name, kind.unit),
+                    one.device.period_s,
+                    one.device.still_max_s or still_s(kind),
+                    one.device.bus in simulated,
                 )
+            )
     return plans
 
 
@@ -213,6 +205,14 @@ def assemble(
         taken = engine.snapshot(boot.mono_ms(), wall_ms, clock_ok=clock_ok)
         return lambda: boots.save(taken)
 
+    book = ShelfBook(Shelf(world.state / "calibrations"), boot.wall)
+    link = None
+    if config.uplink is not None and world.network is not None:
+        link = HubLink(config.uplink, log, world, farm_profile(config, known, book))
+    keeping = Keeping(replay_days=config.log.replay_d, raw_expendable=config.log.raw_expendable)
+    acked = link.acked_row if link is not None else None
+    upkeep = Upkeep(log.transaction, log.path, log.edge, keeping=keeping, disk=world.disk, acked_row=acked)
+    beside = {"uplink": link.run} if link is not None else {}
     parts = Parts(
         engine=engine,
         sources=sources,
@@ -223,10 +223,11 @@ def assemble(
         feedback=feedback_series(known),
         save_state=save,
         first=(start_event(config, began_ms, wall_ms, clock_ok, compiled=compiled), *first),
+        beside=beside,
+        upkeep=upkeep.step,
         compiled=compiled,
         version=VERSION,
     )
-    book = ShelfBook(Shelf(world.state / "calibrations"), boot.wall)
     return Agent(config, world, boot, log, book, parts)
 
 
@@ -277,7 +278,7 @@ class SimulatedField:
 
     def _instrument(self, one: Known, seed: int) -> SimulatedInstrument:
         device = one.device
-        names = values_of(one.entry)
+        names = names_of(one.entry)
         series = {name: one.series.get(name, f"{device.place}/{name}") for name in names}
         noise = {name: NOISE[name.partition(".")[0]] for name in names if name.partition(".")[0] in NOISE}
         instrument = SimulatedInstrument(

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A first ``farm.toml`` from what was found on the lines.
+
+The rule it keeps: text in, text out. Everything drafted stands at the place that the person named; what could not be
+told is a comment that says what to do, never a guess that looks like knowledge.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drivers.catalogue_schema import Entry
+from drivers.line_settings import LineSettings
+from drivers.registry import names_of
+from edge.config import Device
+from edge.config_check import channels_of, series_of
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One address that answered; ``types`` are what it may be, the likeliest first; ``several`` spoil each other."""
+
+    port: str
+    address: int
+    settings: LineSettings
+    types: tuple[Entry, ...] = ()
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The farm and its first house, as the person told them."""
+
+    farm: str
+    title: str
+    latitude_deg: float
+    longitude_deg: float
+    house: str
+    area_m2: float
+    crop: str
+
+
+def _quoted(text: str) -> str:
+    """Give ``text`` as a TOML basic string."""
+    safe = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c >= " " and c != "\x7f" else " " for c in safe) + '"'
+
+
+def _head(place: Place) -> str:
+    return f"""\
+[farm]
+edge = {_quoted(place.farm)}
+title = {_quoted(place.title)}
+latitude_deg = {place.latitude_deg!r}
+longitude_deg = {place.longitude_deg!r}
+
+[[house]]
+id = {_quoted(place.house)}
+area_m2 = {place.area_m2!r}
+crop = {_quoted(place.crop)}
+
+# The climate that you want. These are mild limits for a start: put your crop's own in their place.
+[[house.day_parts]]
+name = "day"
+starts = "06:00"
+temperature_low_c = 18.0
+temperature_high_c = 28.0
+vpd_low_kpa = 0.5
+vpd_high_kpa = 1.5
+
+[[house.day_parts]]
+name = "night"
+starts = "18:00"
+temperature_low_c = 14.0
+temperature_high_c = 24.0
+vpd_low_kpa = 0.2
+vpd_high_kpa = 1.2
+"""
+
+
+def main_settings(seen: Sequence[Seen]) -> LineSettings:
+    """Give the settings that most devices of one line have; the first of them where two are equal."""
+    found = [one.settings for one in seen]
+    return max(found, key=found.count)
+
+
+def _remark(one: Seen, settings: LineSettings) -> str:
+    """Say why a device is not in the file; '' when it can be."""
+    if one.several:
+        return "several devices answer at once; connect one alone and give it a new address: vuon bus readdress"
+    if one.settings != settings:
+        return f"it talks {one.settings}, this line {settings}; set the device to the line's"
+    if not one.types:
+        return f"no type of the catalogue fits; describe it: vuon sensor add {one.port} {one.address} NAME"
+    return ""
+
+
+def draft(place: Place, found: Sequence[Seen]) -> str:
+    """Give the whole file. Devices that measure the same thing are numbered with ``index`` in the order found."""
+    parts = [_head(place)]
+    taken: set[str] = set()
+    names: set[str] = set()
+    for number, port in enumerate(dict.fromkeys(one.port for one in found), start=1):
+        here = [one for one in found if one.port == port]
+        settings = main_settings(here)
+        bus = f"line-{number}"
+        parts.append(
+            f"[[bus]]\nname = {_quoted(bus)}\nport = {_quoted(port)}\nbaud_bd = {settings.baud_bd}\n"
+            f"format = {_quoted(f'{settings.data_bits}{settings.parity}{settings.stop_bits}')}\n"
+        )
+        for one in here:
+            remark = _remark(one, settings)
+            if remark:
+                parts.append(f"# {port} address {one.address}: {remark}\n")
+            else:
+                parts.append(_device(one, bus, place.house, taken, names))
+    return "\n".join(parts)
+
+
+def _device(one: Seen, bus: str, place: str, taken: set[str], names: set[str]) -> str:
+    entry = one.types[0]
+    stem = entry.type[:29]
+    name = next(n for i in range(1, 249) if (n := stem if i == 1 else f"{stem[:28]}-{i}") not in names)
+    names.add(name)
+    gives = () if channels_of(entry) else names_of(entry)
+    index = next(
+        i for i in range(100) if taken.isdisjoint(series_of(Device(name, bus, entry.type, place, index=i), gives).values())
+    )
+    taken |= set(series_of(Device(name, bus, entry.type, place, index=index), gives).values())
+    lines = ["[[device]]", f"# {entry.title}"]
+    if len(one.types) > 1:
+        lines.append(f"# It may also be: {', '.join(other.type for other in one.types[1:4])}. Compare its values.")
+    lines += [f"name = {_quoted(name)}", f"bus = {_quoted(bus)}", f"type = {_quoted(entry.type)}"]
+    lines += [f"address = {one.address}", f"place = {_quoted(place)}"]
+    lines += [f"index = {index}"] if index else []
+    lines += [f"period_s = {entry.min_interval_s!r}"] if entry.min_interval_s > 10.0 else []
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's way to the cooperative's hub: runs beside control and can do nothing to it.
+
+The rule it keeps: whatever goes wrong on the way is told and tried again; no fault of a network ends the agent.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from edge.config import Uplink as UplinkConfig
+from edge.world import World
+from telemetry.log import Log
+from telemetry.mqtt import MqttBroker
+from telemetry.outbox import Outbox
+from telemetry.outgoing import OutgoingRows
+from telemetry.records import Event, FarmProfile
+from telemetry.uplink import Uplink
+
+if TYPE_CHECKING:
+    from edge.agent import Agent
+
+AGAIN_S: Final = 60.0
+LOOK_S: Final = 1.0
+
+
+class HubLink:
+    """Sends the log to the hub over MQTT."""
+
+    def __init__(self, config: UplinkConfig, log: Log, world: World, profile: FarmProfile) -> None:
+        scheme = "mqtts" if config.tls else "mqtt"
+        password = Path(config.password_file).read_text(encoding="utf-8").strip() if config.password_file else ""
+        broker = MqttBroker(
+            f"{scheme}://{config.host}:{config.port}", config.username, password, ca_file=config.ca_file
+        )
+        self._rows = OutgoingRows(log.path, world.disk)
+        # A reader of its own, because the upkeep asks from another thread.
+        self._retained = OutgoingRows(log.path, world.disk)
+        self._uplink = Uplink(log, self._rows, broker, config.member, profile=profile, now=world.clock.mono_s)
+
+    def acked_row(self) -> int:
+        """Give the row up to which the hub has acknowledged everything, as far as that is written down."""
+        return Outbox(self._retained.boots(), self._retained.acked()).acknowledged_below()
+
+    async def run(self, agent: "Agent") -> None:
+        """Send until cancelled."""
+        agent.on_written = self._uplink.wake
+        watch = asyncio.create_task(self._watch(agent), name="uplink state")
+        try:
+            while True:
+                try:
+                    await self._uplink.run()
+                except Exception as error:  # noqa: BLE001 a network's fault, foreseen or not, must not end control
+                    fields: dict[str, str | float | int | bool] = {"detail": f"{type(error).__name__}: {error}"}
+                    agent.record((Event("uplink.failed", "uplink", agent.boot.mono_ms(), "alarm", fields=fields),))
+                await asyncio.sleep(AGAIN_S)
+        finally:
+            watch.cancel()
+            self._rows.close()
+            self._retained.close()
+
+    async def _watch(self, agent: "Agent") -> None:
+        """Show how the uplink fares."""
+        while True:
+            state = self._uplink.state
+            agent.board.counts.uplink = "connected" if state.connected else "waiting"
+            agent.board.counts.unsent = state.pending_rows
+            await asyncio.sleep(LOOK_S)
