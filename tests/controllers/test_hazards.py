@@ -774,7 +774,7 @@ def test_a_plain_farm_without_pump_master_tank_wind_or_meter_still_waters_and_ai
     house = msgspec.structs.replace(base.houses[0], wind="", rain="", outside_temperature="")
     keep = {"valve-a", "valve-b", "vent", "doser"}
     outs = tuple(o for o in base.outputs if o.id in keep)
-    plain = rig(settings=msgspec.structs.replace(base, lines=(line,), houses=(house,), outputs=outs))
+    plain = rig(settings=msgspec.structs.replace(base, lines=(line,), houses=(house,), outputs=outs), flows=False)
     plain.values |= WET
     set_temperatures(plain, 33.0, 33.0, 33.0)
     plain.hold("doser")
@@ -804,4 +804,22 @@ def test_flow_that_comes_back_within_a_moment_is_no_dry_run(rig: RigMaker) -> No
     farm.values["line/water_flow"] = math.nan
     farm.run(10)
     assert farm.level("pump") == 1.0
+    assert not farm.raised()
+
+
+def test_h3_a_tank_that_runs_empty_stops_the_running_pump(rig: RigMaker) -> None:
+    farm = watering(rig)
+    farm.values["tank/water_level"] = 0.2
+    farm.tick()
+    assert farm.level("pump") == 0.0
+    assert ("line", "safety.dry_run") in farm.raised()
+
+
+def test_h1_an_old_sample_of_too_much_flow_is_one_proof_not_three(rig: RigMaker) -> None:
+    farm = watering(rig)
+    farm.flows = False
+    farm.values["line/water_flow"] = 30.0
+    for second in range(10):
+        farm.age_ms["line/water_flow"] = 1000 * second
+        farm.tick()
     assert not farm.raised()
