@@ -73,7 +73,8 @@ def bus() -> None:
     """  # noqa: D301 click wants the \b
 
 
-def _addresses(text: str) -> list[int]:
+def addresses_of(text: str) -> list[int]:
+    """Read ``1-32`` or ``1,5,9``; click.BadParameter says what it should be."""
     wanted: set[int] = set()
     for part in text.split(","):
         first, dash, last = part.partition("-")
@@ -100,7 +101,7 @@ def scan(port: str, baud: int | None, addresses: str, as_json: bool) -> None:
     from drivers.serial_port import opener
 
     say = speech()
-    wanted = _addresses(addresses)
+    wanted = addresses_of(addresses)
     settings = FACTORY_SETTINGS if baud is None else (LineSettings(baud),)
 
     def told(setting: LineSettings, address: int, found: int) -> None:

@@ -8,11 +8,12 @@ told is a comment that says what to do, never a guess that looks like knowledge.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from controllers.climate_bands import band_row
 from drivers.catalogue_schema import Entry
 from drivers.line_settings import LineSettings
 from drivers.registry import names_of
 from edge.config import Device
-from edge.config_check import channels_of, series_of
+from edge.config_check import series_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,14 @@ def _quoted(text: str) -> str:
     return '"' + "".join(c if c >= " " and c != "\x7f" else " " for c in safe) + '"'
 
 
+def _part(name: str, starts: str, band: tuple[float, float, float, float]) -> str:
+    low_c, high_c, low_kpa, high_kpa = band
+    return (
+        f'  {{ name = "{name}", starts = "{starts}", temperature_low_c = {low_c!r}, temperature_high_c = {high_c!r}, '
+        f"vpd_low_kpa = {low_kpa!r}, vpd_high_kpa = {high_kpa!r} }},"
+    )
+
+
 def _head(place: Place) -> str:
     return f"""\
 [farm]
@@ -58,22 +67,11 @@ id = {_quoted(place.house)}
 area_m2 = {place.area_m2!r}
 crop = {_quoted(place.crop)}
 
-# The climate that you want. These are mild limits for a start: put your crop's own in their place.
-[[house.day_parts]]
-name = "day"
-starts = "06:00"
-temperature_low_c = 18.0
-temperature_high_c = 28.0
-vpd_low_kpa = 0.5
-vpd_high_kpa = 1.5
-
-[[house.day_parts]]
-name = "night"
-starts = "18:00"
-temperature_low_c = 14.0
-temperature_high_c = 24.0
-vpd_low_kpa = 0.2
-vpd_high_kpa = 1.2
+# Air limits for {place.crop}, for reference: put your own in their place.
+day_parts = [
+{_part("day", "06:00", band_row(place.crop, day=True))}
+{_part("night", "18:00", band_row(place.crop, day=False))}
+]
 """
 
 
@@ -90,12 +88,17 @@ def _remark(one: Seen, settings: LineSettings) -> str:
     if one.settings != settings:
         return f"it talks {one.settings}, this line {settings}; set the device to the line's"
     if not one.types:
-        return f"no type of the catalogue fits; describe it: vuon sensor add {one.port} {one.address} NAME"
+        return (
+            "no type of the catalogue fits; a relay board or a drive is written by hand, a sensor with vuon sensor add"
+        )
     return ""
 
 
 def draft(place: Place, found: Sequence[Seen]) -> str:
-    """Give the whole file. Devices that measure the same thing are numbered with ``index`` in the order found."""
+    """Give the whole file; KeyError when no climate band of the crop is known.
+
+    Devices that measure the same thing are numbered with ``index`` in the order found.
+    """
     parts = [_head(place)]
     taken: set[str] = set()
     names: set[str] = set()
@@ -104,7 +107,7 @@ def draft(place: Place, found: Sequence[Seen]) -> str:
         settings = main_settings(here)
         bus = f"line-{number}"
         parts.append(
-            f"[[bus]]\nname = {_quoted(bus)}\nport = {_quoted(port)}\nbaud_bd = {settings.baud_bd}\n"
+            f"[[bus]]\nname = {_quoted(bus)}\nport = {_quoted(port)}\nbaud_bd = {settings.baud}\n"
             f"format = {_quoted(f'{settings.data_bits}{settings.parity}{settings.stop_bits}')}\n"
         )
         for one in here:
@@ -121,9 +124,11 @@ def _device(one: Seen, bus: str, place: str, taken: set[str], names: set[str]) -
     stem = entry.type[:29]
     name = next(n for i in range(1, 249) if (n := stem if i == 1 else f"{stem[:28]}-{i}") not in names)
     names.add(name)
-    gives = () if channels_of(entry) else names_of(entry)
+    gives = () if entry.relay is not None else names_of(entry)
     index = next(
-        i for i in range(100) if taken.isdisjoint(series_of(Device(name, bus, entry.type, place, index=i), gives).values())
+        i
+        for i in range(100)
+        if taken.isdisjoint(series_of(Device(name, bus, entry.type, place, index=i), gives).values())
     )
     taken |= set(series_of(Device(name, bus, entry.type, place, index=index), gives).values())
     lines = ["[[device]]", f"# {entry.title}"]

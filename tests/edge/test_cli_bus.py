@@ -12,7 +12,9 @@ from drivers.catalogue import BUILT_IN, Catalogue, parse_entry
 from drivers.line_settings import LineSettings
 from drivers.sim.instruments import SimulatedInstrument
 from edge.cli_bus import bus
+from edge.cli_init import init
 from edge.cli_sensor import sensor
+from edge.config import load
 from tests.drivers.served import served
 
 FAST = LineSettings(115200)
@@ -130,3 +132,20 @@ def test_the_monitor_listens_to_its_end(port: str) -> None:
     heard = CliRunner().invoke(bus, ["monitor", port, *LINE, "--seconds", "0.2", "--device", "2=sn-3002-thc-s"])
     assert heard.exit_code == 0, heard.output
     assert CliRunner().invoke(bus, ["monitor", port, "--device", "2=nothing"]).exit_code == 2
+
+
+FARM = ["--title", "Vườn", "--latitude", "11.9", "--longitude", "108.4", "--area", "500", "--crop", "tomato"]
+
+
+def test_a_first_farm_is_written_from_what_answers_and_never_over_another(port: str, tmp_path: Path) -> None:
+    out = tmp_path / "farm.toml"
+    order = [port, *FARM, "--baud", "115200", "--addresses", "1-2,5", "--out", str(out)]
+    made = CliRunner().invoke(init, order)
+    assert made.exit_code == 0, made.output
+    config = load(out)
+    assert [(d.type, d.address) for d in config.devices] == [("sn-3002-thc-s", 2), ("xy-md02", 5)]
+    before = out.read_text(encoding="utf-8")
+    again = CliRunner().invoke(init, order)
+    assert again.exit_code == 2
+    assert "is there already" in again.output
+    assert out.read_text(encoding="utf-8") == before
