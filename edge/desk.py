@@ -27,6 +27,7 @@ from telemetry.records import AnyRecord, Event
 
 ANSWER_S: Final = 4.0
 LOOK_S: Final = 0.02
+PATIENCE_MS: Final = 3000
 # The longest tick is 10 s (farm.tick_s); a loop silent for longer has ended or hangs.
 TICK_WAIT_S: Final = 15.0
 
@@ -93,13 +94,22 @@ class FarmDesk:
         if refused:
             most = self.orders.hold_max_s(args.output) if args.output in self.gate.lines else 0.0
             return Outcome("refused", refused, {"most": most})
-        await self.bell.wait()
-        allowed = self.runner.allowed.get(args.output)
-        if allowed is None or abs(allowed - args.level) > 1e-9:
+        if not await self._allowed(args.output, args.level):
             decision = self.runner.last.get(args.output)
             self.orders.drop(args.output, args.person)
             return Outcome("refused", (decision.limit or decision.code) if decision else "")
         return await self._answer(args.output, args.level)
+
+    async def _allowed(self, output: str, level: float) -> bool:
+        """Wait until safety lets the output stand at ``level``; some limits last only a moment (a valve first)."""
+        until_ms = self.boot.mono_ms() + PATIENCE_MS
+        while True:
+            await self.bell.wait()
+            allowed = self.runner.allowed.get(output)
+            if allowed is not None and abs(allowed - level) < 1e-9:
+                return True
+            if self.boot.mono_ms() >= until_ms or output not in self.orders.overrides:
+                return False
 
     async def _halt(self, args: StopArgs) -> Outcome:
         giver = Giver(args.person, args.role, "manual", args.issuer, args.epoch, args.seq)

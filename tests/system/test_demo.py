@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo on this machine: values come over pseudo-terminals, and a killed console changes nothing in the loop."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from drivers.bus import fine_timer_loop
+from edge.config import parse
+from edge.demo import EXAMPLE, Demo, console_address, with_ports
+from edge.live import LiveState
+from edge.replay import replay
+
+ONE_HOUSE = EXAMPLE.parent / "da-lat-pepper.toml"
+
+
+def vuon(*arguments: str, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "edge", *arguments], capture_output=True, text=True, timeout=timeout_s, check=False
+    )
+
+
+def test_ports_of_the_simulation_become_pseudo_terminals() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    changed = with_ports(text, parse(text), {"pepper-1-bus": "/dev/pts/91", "melon-1-bus": "/dev/pts/92"})
+    assert [bus.port for bus in parse(changed).buses] == ["/dev/pts/91", "/dev/pts/92"]
+
+
+def test_the_headless_demo_checks_itself_and_its_log_replays(tmp_path: Path) -> None:
+    done = vuon("demo", "--headless", "--seconds", "20", "--state", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    last = json.loads(done.stdout.strip().splitlines()[-1])
+    assert last["ok"]
+    assert last["points_stored"] > 200
+    assert last["decisions"] > 10
+    assert last["commands"] >= 1
+    assert last["acks"] >= 1
+    assert last["bus_requests"] > 40
+    assert last["overruns"] <= 1
+    (outcome,) = replay(tmp_path)
+    assert outcome.ok, outcome.differences
+    assert outcome.ticks >= 15
+
+
+def test_kill_9_of_the_console_changes_nothing_in_the_loop(tmp_path: Path) -> None:
+    async def main() -> tuple[LiveState, LiveState, list[int]]:
+        farm = tmp_path / "source.toml"
+        text = await asyncio.to_thread(ONE_HOUSE.read_text, encoding="utf-8")
+        quick = "[limits]\nboot_hold_s = 1.0\nrestart_settle_s = 0.0\nrestart_stagger_s = 0.0\n"
+        farm.write_text(text.replace("[limits]\n", quick), encoding="utf-8")
+        demo = Demo(tmp_path / "state", farm)
+        async with demo.field(), demo.agent() as agent:
+            await demo.agent_answers(agent)
+            async with demo.console(0, lan=False) as console:
+                address = await console_address(console)
+                page = await asyncio.to_thread(_get, f"{address}login")
+                assert "<form" in page
+                before = await demo.client.status()
+                console.send_signal(signal.SIGKILL)
+                await console.wait()
+            seen = []
+            async for state in demo.client.watch():
+                seen.append(state.health.ticks)
+                if len(seen) == 5:
+                    break
+            outcome = await demo.client.hold("pepper-1-shade", 1.0, 30.0, "lan", "operator")
+            assert outcome.outcome == "done", outcome
+            after = await demo.client.status()
+            assert agent.returncode is None
+            shade = next(o for o in after.outputs if o.output == "pepper-1-shade")
+            assert shade.level == 1.0
+            assert shade.person == "lan"
+        return before, after, seen
+
+    with asyncio.Runner(loop_factory=fine_timer_loop) as runner:
+        before, after, seen = runner.run(main())
+    assert seen == list(range(seen[0], seen[0] + 5))
+    assert after.health.overruns == before.health.overruns
+    assert after.epoch == before.epoch
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def test_a_signal_ends_the_demo_and_leaves_no_process(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "edge", "demo", "--state", str(tmp_path), "--port", "0", "--config", str(ONE_HOUSE)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    started_s = time.monotonic()
+    said = []
+    for line in child.stdout:
+        said.append(line)
+        if "token=" in line:
+            break
+    assert time.monotonic() - started_s < 90
+    children = _children(child.pid)
+    assert len(children) == 2
+    child.send_signal(signal.SIGINT)
+    assert child.wait(timeout=30) == 0
+    child.stdout.close()
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    assert any("http://127.0.0.1:" in line for line in said)
+
+
+def test_when_the_demo_is_killed_the_agent_and_the_console_end_too(tmp_path: Path) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-m", "edge", "demo", "--state", str(tmp_path), "--port", "0", "--config", str(ONE_HOUSE)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    for line in child.stdout:
+        if "token=" in line:
+            break
+    children = _children(child.pid)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait(timeout=10)
+    child.stdout.close()
+    end_s = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < end_s:
+        time.sleep(0.1)
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
+def _children(pid: int) -> list[int]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(one) for one in listed.split()]
