@@ -264,3 +264,20 @@ async def confirm(probe: Probe, address: int) -> Outcome:
     if not heard.alive:
         heard = await probe.ask_twice(read(address, 4, 0, 1))
     return Outcome("done") if heard.alive else Outcome("failed", "commission.not_at_new", str(address))
+
+
+async def replace(
+    probe: Probe, entry: Entry, at: int, address: int, entries: Iterable[Entry], *, alone: bool = False
+) -> Outcome:
+    """Let the new device at ``at`` take the place of a dead one that had ``address``.
+
+    Refused when it is of another type than ``entry``; ``detail`` then names what it may be of ``entries``. A type
+    without values (a relay board) is taken at the person's word. Call again with ``at == address`` after a power cycle.
+    """
+    there = await confirm(probe, at)
+    if there.state != "done":
+        return Outcome("failed", "commission.nobody_at", str(at))
+    if entry.value and not await identify(probe, at, [entry]):
+        likely = await identify(probe, at, entries)
+        return Outcome("refused", "commission.another_type", ", ".join(c.entry.type for c in likely[:3]) or "?")
+    return there if at == address else await readdress(probe, entry, at, address, alone=alone)

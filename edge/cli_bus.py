@@ -31,6 +31,8 @@ REASONS: Final = {
         "The maker sets the address of everyone on the line at once: leave only this device connected and add --alone"
     ),
     "commission.nobody_at_old": N_("Nobody answers at the old address"),
+    "commission.nobody_at": N_("Nobody answers at address {detail}: check the power, A and B"),
+    "commission.another_type": N_("This is another type, perhaps {detail}: write its type into farm.toml first"),
     "commission.address_taken": N_("Someone answers at address {detail} already"),
     "commission.write_refused": N_("The device did not take the change ({detail})"),
     "commission.not_at_new": N_("Nobody answers at address {detail}; take the power off and on and scan again"),

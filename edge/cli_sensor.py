@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``vuon sensor``: describe a device that the catalogue does not know, from what it says and what you see.
+"""``vuon sensor``: describe a device that the catalogue does not know; put a new one in a dead one's place.
 
-The rule it keeps: it reads the device and writes one TOML file; it never writes to the device.
+The rule it keeps: describing only reads the device; replacing writes its address by the maker's rules and nothing else.
 """
 
+import getpass
 import sys
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edge.cli_bus import line_options, run, settings_of
-from edge.exits import BAD_CONFIG, FAILED, speech
+from edge.cli_bus import REASONS, line_options, run, settings_of
+from edge.exits import BAD_CONFIG, FAILED, REFUSED, TRY_AGAIN, config_file, speech, state_folder
 from pages.words import N_
 
 
 @click.group()
 def sensor() -> None:
-    """Add a device that the catalogue does not know.
+    """Find, add and replace devices.
 
     \b
     Example:
@@ -181,3 +183,52 @@ def _choose(registers: dict[int, int], quantity: str, number: float, tolerance: 
             )
         return found[click.prompt("?", type=click.IntRange(1, min(len(found), 9)), default=1) - 1]
     return found[0] if found else None
+
+
+@sensor.command()
+@click.argument("device")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The farm's file.")
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Where the agent keeps its data.")
+@click.option("--at", type=click.IntRange(1, 247), help="The new device's address; without it, its maker's.")
+@click.option("--alone", is_flag=True, help="Only this device is connected to the line.")
+@click.option("--person", default="", help="Who does it; without it your login name.")
+def replace(device: str, config: Path | None, state: Path | None, at: int | None, alone: bool, person: str) -> None:
+    """Put a new device of the same type in DEVICE's place: give it the address and void the old calibration.
+
+    Stop the agent first, and disconnect the old device.
+
+    Exit codes: 0 done, 1 failed, 3 farm.toml is wrong, 4 the port is not there, 5 refused, 75 again after the power.
+    """
+    from edge.config import load
+    from edge.replacing import change, place_of, void_calibrations
+    from edge.toml_reader import SettingsRefused
+
+    say = speech()
+    path = config_file(config)
+    try:
+        farm = load(path)
+    except (OSError, SettingsRefused) as refused:
+        click.echo(str(refused), err=True)
+        raise SystemExit(BAD_CONFIG) from None
+    try:
+        place = place_of(farm, device)
+    except KeyError as error:
+        raise click.BadParameter(str(error.args[0]), param_hint="DEVICE") from None
+    here = place.entry.serial.address if at is None else at
+    outcome = run(change(place, here, alone=alone))
+    if outcome.state == "power-cycle" and sys.stdin.isatty():
+        click.prompt(
+            say.text(N_("Take the device's power off and on, then press Enter")), default="", show_default=False
+        )
+        outcome = run(change(place, place.device.address, alone=alone))
+    click.echo(say.say(REASONS[outcome.reason], {"detail": outcome.detail}), err=outcome.state != "done")
+    if outcome.state != "done":
+        raise SystemExit({"refused": REFUSED, "power-cycle": TRY_AGAIN}.get(outcome.state, FAILED))
+    signer = person.strip() or getpass.getuser()
+    for series in void_calibrations(state_folder(state), place, signer, datetime.now(UTC)):
+        click.echo(
+            say.say(
+                N_("{series}: the old device's calibration is void, the maker's scale counts; run: vuon calibrate"),
+                {"series": series},
+            )
+        )
