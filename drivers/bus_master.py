@@ -7,7 +7,7 @@ driven by asyncio (:mod:`drivers.bus`) and by the virtual line of the simulation
 
 import math
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from drivers.line_settings import LineSettings
 from drivers.merged_reads import with_neighbours
@@ -15,38 +15,17 @@ from drivers.modbus_pdu import BROADCAST, MAX_READ_REGISTERS, REGISTER_READS, Re
 from drivers.modbus_rtu import Event, Failure, Reply, RtuMaster, Stray
 from drivers.ports import Fault
 from drivers.scheduler import Answer, Deliver, Device, Health, Job, Rank, Scheduler, Transaction
+from drivers.turn import Step, Turn
 
 # Sent once when a line opens. Its CRC is wrong, so no device answers; what comes back is the adapter's echo.
 ECHO_TEST: Final = b"\x00\x55\xaa\x00\xff"
 ECHO_WAIT_S: Final = 0.05
 BABBLE_S: Final = 1.0
 BUSY_AGAIN_S: Final = 0.2
-AIM_EARLIER: Final = 0.01  # characters; small against a poll, so that the bus is never idle for long
-AIM_LATER: Final = 0.05
+AIM_EARLIER: Final = 0.02  # characters; small against a poll, so that the bus is never idle for long
+AIM_LATER: Final = 0.06
 ADDRESS_FAULTS: Final = frozenset({2, 3})
 BUSY_CODES: Final = frozenset({5, 6})
-
-
-class Step(NamedTuple):
-    """What the driver of the wire does next: send, then rest until ``look_s``, then listen until ``until_s``."""
-
-    send: bytes
-    look_s: float
-    until_s: float
-
-
-class Turn:
-    """The transaction that is on the line."""
-
-    __slots__ = ("began_s", "device", "jobs", "looks", "probe", "request")
-
-    def __init__(self, jobs: list[Job], request: Request, device: Device, began_s: float, *, probe: bool) -> None:
-        self.jobs = jobs
-        self.request = request
-        self.device = device
-        self.began_s = began_s
-        self.probe = probe
-        self.looks = 0
 
 
 class BusMaster:
@@ -108,8 +87,8 @@ class BusMaster:
     # ---- the wire ------------------------------------------------------------------------------
 
     def line_opened(self, now: float) -> None:
-        """The line is there (again): whether it echoes is not known."""
-        self.core.echo = None
+        """The line is there (again): whether it echoes is not known, unless the caller knows that it does not."""
+        self.core.echo = None if self.check_echo else False
         self.core.ready_s = now + self.core.silence_s
         self._tested = not self.check_echo
         self._test = None
@@ -321,14 +300,18 @@ class BusMaster:
         self._alive(device, now)
 
     def _aim(self, turn: Turn, latency_s: float) -> None:
-        """Look for the next answer just when this device's should be whole, creeping earlier until it is not."""
+        """Look for the next answer just when this device's should be whole: small steps, so that one slow answer
+        does not teach us to wait, and longer ones when we seem to come late every time.
+        """
         device, character_s = turn.device, self.core.character_s
         if math.isnan(device.early_s):
             device.early_s = latency_s
         elif turn.looks <= 1:
-            device.early_s = max(0.0, device.early_s - AIM_EARLIER * character_s)
+            device.hits += 1
+            device.early_s = max(0.0, device.early_s - AIM_EARLIER * character_s * max(1, device.hits - 4))
         else:
-            device.early_s += 0.5 * (latency_s - device.early_s) + AIM_LATER * character_s
+            device.hits = 0
+            device.early_s = min(latency_s, device.early_s + AIM_LATER * character_s)
 
     def _ambiguous(self, turn: Turn, now: float) -> None:
         for job in turn.jobs:
@@ -362,6 +345,7 @@ class BusMaster:
         device = turn.device
         if event.kind == "echo" and self.core.echo is None:
             self._tested = not self.check_echo
+            self.core.echo = None if self.check_echo else False
         newly_dead = self._scheduler.missed(device, event.kind)
         fault = Fault(device.name, f"bus.{event.kind}", now, event.detail)
         if turn.probe:

@@ -109,6 +109,7 @@ class Device:
         self.latency_s = math.nan
         self.spread_s = 0.0
         self.early_s = math.nan  # where to look first for its answer
+        self.hits = 0  # how often in a row that look found it whole
         self.misses = 0
         self.damaged = 0
         self.dead = False
@@ -138,16 +139,16 @@ class Device:
             self.latency_s += 0.125 * (latency_s - self.latency_s)
 
     def timeout_s(self, attempt: int, limit_s: float) -> float:
-        """How long to wait for the first byte; doubles with each attempt."""
+        """How long to wait for the first byte; doubles from the second repetition on."""
         base = FIRST_S if math.isnan(self.latency_s) else max(FLOOR_S, self.latency_s + 6 * self.spread_s)
-        return min(limit_s, base * float(1 << min(attempt, 8)))
+        return min(limit_s, base * float(1 << min(max(0, attempt - 1), 8)))
 
     def probe_timeout_s(self, limit_s: float, *, idle: bool) -> float:
         """How long a probe of the dead waits: as its life was, now and then patiently if it came back slow."""
         if math.isnan(self.latency_s):
             return min(limit_s, FIRST_S) if idle else min(limit_s, BUSY_PATIENCE_S)
         if idle and self.probes % IDLE_PATIENT_PROBE == IDLE_PATIENT_PROBE - 1:
-            return self.timeout_s(1 + self.probes // IDLE_PATIENT_PROBE, limit_s)
+            return self.timeout_s(2 + self.probes // IDLE_PATIENT_PROBE, limit_s)
         if not idle and self.probes % PATIENT_PROBE == PATIENT_PROBE - 1:
             return min(limit_s, BUSY_PATIENCE_S)
         return min(self.timeout_s(0, limit_s), max(0.008, self.latency_s + 4 * self.spread_s + 0.002))

@@ -28,7 +28,7 @@ HINT_MISSING = "Is the adapter plugged in? List the ports with: ls -l /dev/seria
 HINT_DENIED = "Add the user to the group of serial ports: sudo usermod -aG dialout USER, then log in again"
 HINT_BUSY = "Another program has the port; stop it, or give it another port"
 HINT_GONE = "The adapter was unplugged or lost its power; the port is opened again when it comes back"
-HINT_SETTING = "The adapter does not know this speed or format; try 9600 8N1"
+HINT_SETTING = "Is it a serial port, and does its adapter know this speed and format? Try 9600 8N1"
 HINT_NO_BREAK = "This line cannot send a break; use a serial adapter or our microcontroller for SDI-12"
 
 
@@ -88,7 +88,7 @@ def _refusal(where: str, error: OSError | ValueError) -> LineDown:
         return LineDown(where, f"the port is busy{_owner(where)}", HINT_BUSY)
     if number == errno.EIO:
         return LineDown(where, "input/output error", HINT_GONE)
-    if isinstance(error, ValueError) or number in {errno.EINVAL, errno.ENOTTY}:
+    if isinstance(error, ValueError) or number in {errno.EINVAL, errno.ENOTTY} or "configure port" in str(error):
         return LineDown(where, str(error), HINT_SETTING)
     return LineDown(where, str(error), HINT_MISSING)
 
