@@ -69,13 +69,13 @@ def test_kill_9_of_the_console_changes_nothing_in_the_loop(tmp_path: Path) -> No
                 seen.append(state.health.ticks)
                 if len(seen) == 5:
                     break
-            outcome = await demo.client.hold("pepper-1-shade", 1.0, 30.0, "lan", "operator")
+            outcome = await demo.client.hold("pepper-1-vent", 1.0, 30.0, "lan", "operator")
             assert outcome.outcome == "done", outcome
             after = await demo.client.status()
             assert agent.returncode is None
-            shade = next(o for o in after.outputs if o.output == "pepper-1-shade")
-            assert shade.level == 1.0
-            assert shade.person == "lan"
+            vent = next(o for o in after.outputs if o.output == "pepper-1-vent")
+            assert vent.level == 1.0
+            assert vent.person == "lan"
         return before, after, seen
 
     with asyncio.Runner(loop_factory=fine_timer_loop) as runner:
