@@ -125,18 +125,19 @@ class Memory:
         self._db.execute("DELETE FROM covered WHERE at_ms < ?", (at_ms - COVERED_KEEP_S * 1000,))
         self._db.execute("COMMIT")
 
-    def newest_mark(self) -> int:
-        """Give the newest mark that was read back (0 = none)."""
-        return int(self._db.execute("SELECT coalesce(max(mark), 0) FROM covered").fetchone()[0])
+    def covered(self, now_ms: int) -> list[int]:
+        """Give the marks of the last hour that were read back, the oldest first."""
+        rows = self._db.execute(
+            "SELECT mark FROM covered WHERE at_ms >= ? ORDER BY mark", (now_ms - COVERED_KEEP_S * 1000,)
+        )
+        return [mark for (mark,) in rows]
 
-    def covered_after(self, mark: int) -> dict[str, list[Spans]]:
-        """Give the batches that marks behind this one covered: what a store that fell back to it has lost."""
+    def uncover(self, marks: Iterable[int]) -> dict[str, list[Spans]]:
+        """Give the batches that these marks covered, which a store has lost with them, and forget the marks."""
         lost: dict[str, list[Spans]] = {}
-        for (data,) in self._db.execute("SELECT data FROM covered WHERE mark>? ORDER BY mark", (mark,)):
-            for edge, spans in _covered_decoder.decode(data).items():
+        for mark in marks:
+            row = self._db.execute("SELECT data FROM covered WHERE mark=?", (mark,)).fetchone()
+            for edge, spans in _covered_decoder.decode(row[0]).items() if row else ():
                 lost.setdefault(edge, []).extend(spans)
+            self._db.execute("DELETE FROM covered WHERE mark=?", (mark,))
         return lost
-
-    def uncover_after(self, mark: int) -> None:
-        """Forget the marks behind this one: their batches have been asked for again."""
-        self._db.execute("DELETE FROM covered WHERE mark>?", (mark,))

@@ -31,7 +31,7 @@ GATHER_S: Final = 0.02
 VERIFY_EVERY_S: Final = 1.0
 VERIFY_WITHIN_S: Final = 10.0
 EXHUME_EVERY_S: Final = 5.0
-RETRY_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+RETRY_S: Final = (0.2, 0.5, 0.5, 1.0, 1.0, 2.0)
 GARBAGE_KEPT: Final = 1_000
 SPANS_A_NOTE: Final = 64
 
@@ -96,15 +96,14 @@ class HubWorker:
         """Wait for the store, and find out whether it still has what was acknowledged before."""
         for attempt in range(1_000_000):
             try:
-                there = await self._store.read_mark(self.name)
+                covered = self._memory.covered(self._wall_ms())
+                there = await self._store.read_marks(self.name, covered[0] if covered else 0)
             except StoreError as error:
                 _log.warning("%s: the store is away: %s", self.name, error)
                 await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
                 continue
-            newest = self._memory.newest_mark()
-            self._mark = max(there, newest)
-            self._verified_mark = newest
-            await self._compare(there)
+            self._mark = max(*there, *covered, 0, 0)
+            await self._compare()
             return
 
     # ---- what comes in
@@ -230,42 +229,57 @@ class HubWorker:
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
             try:
-                there = await self._store.read_mark(self.name)
+                least = self._verified_mark or (self._written[0].mark if self._written else 0)
+                there = set(await self._store.read_marks(self.name, least))
+                if self._verified_mark and self._verified_mark not in there:
+                    await self._compare()
             except StoreError as error:
                 _log.warning("%s: %s", self.name, error)
             else:
-                if there < self._verified_mark:
-                    await self._compare(there)
                 await self._settle(there)
             if not self._written:
                 self._to_verify.clear()
             await asyncio.sleep(VERIFY_EVERY_S)
 
-    async def _settle(self, there: int) -> None:
+    async def _settle(self, there: set[int]) -> None:
         now = self._now_s()
-        done: list[_Written] = []
-        while self._written and self._written[0].mark <= there and self._written[0].at_s + self._store.settle_s <= now:
-            done.append(self._written.popleft())
-        if done:
-            headers = [header for written in done for header in written.headers]
-            self._verified_mark = done[-1].mark
+        settled = [each for each in self._written if each.mark in there and each.at_s + self._store.settle_s <= now]
+        if settled:
+            headers = [header for written in settled for header in written.headers]
+            # The mark noted is the newest of them: whoever has lost any later write has lost this one.
+            self._verified_mark = settled[-1].mark
             self._memory.cover(self._verified_mark, _spans_by_edge(headers), self._wall_ms())
-            self.ingest.pending_bytes -= sum(written.size for written in done)
+            self.ingest.pending_bytes -= sum(written.size for written in settled)
+            self._written = deque(each for each in self._written if each not in settled)
             await self._tell(self.ingest.stored(headers))
-        while self._written and now - self._written[0].at_s > self._store.settle_s + VERIFY_WITHIN_S:
-            gone = self._written.popleft()
-            self.ingest.counts["not_readable"] += len(gone.headers)
-            self.ingest.pending_bytes -= gone.size
-            self.ingest.given_up(gone.headers)
+        # Groups are written one after the other: where a later one can be read and this one cannot, it is lost.
+        newest = max(there, default=0)
+        gone = [
+            each
+            for each in self._written
+            if now - each.at_s > self._store.settle_s + (0 if each.mark < newest else VERIFY_WITHIN_S)
+        ]
+        if gone:
+            headers = [header for written in gone for header in written.headers]
+            self._written = deque(each for each in self._written if each not in gone)
+            self.ingest.counts["not_readable"] += len(headers)
+            self.ingest.pending_bytes -= sum(written.size for written in gone)
+            self.ingest.given_up(headers)
+            await self._ask_again(_spans_by_edge(headers))
 
-    async def _compare(self, there: int) -> None:
-        """When the store has fallen back behind what was acknowledged, ask the edges for the rest again."""
-        lost = self._memory.covered_after(there)
-        self._memory.uncover_after(there)
-        self._verified_mark = min(self._verified_mark, there)
+    async def _compare(self) -> None:
+        """When the store no longer has marks that were read back, ask the edges for what came with them."""
+        covered = self._memory.covered(self._wall_ms())
+        there = set(await self._store.read_marks(self.name, covered[0])) if covered else set[int]()
+        lost = self._memory.uncover(mark for mark in covered if mark not in there)
+        self._verified_mark = max((mark for mark in covered if mark in there), default=0)
         for edge, spans in lost.items():
             self.ingest.counts["replay_asked"] += sum(high - low + 1 for each in spans for low, high in each.ranges)
             self.ingest.lost(edge, spans)
+        await self._ask_again(lost)
+
+    async def _ask_again(self, lost: dict[str, list[Spans]]) -> None:
+        for edge, spans in lost.items():
             self._lost.setdefault(edge, []).extend(spans)
         await self._ask_for_lost()
 

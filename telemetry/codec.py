@@ -223,7 +223,7 @@ def _names(data: bytes) -> tuple[str, ...]:
     """Read the table of names; batches of one farm repeat it, hence the small cache."""
     try:
         names = _names_decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ColumnError(f"the table of names: {error}") from error
     if len(names) > NAMES_MAX:
         raise ColumnError(f"{len(names)} names in one batch")
@@ -363,7 +363,7 @@ def _decode_others(data: bytes) -> list[Others]:
         return []
     try:
         others = _others_decoder.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ColumnError(f"decisions, commands, acks and events: {error}") from error
     if len(others) > RECORDS_MAX:
         raise ColumnError(f"{len(others)} records over the limit of {RECORDS_MAX}")

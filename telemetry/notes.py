@@ -70,7 +70,7 @@ def read_note(kind: type[_Note], payload: bytes) -> _Note:
         raise NoteError(f"note of {len(payload)} bytes, at most {NOTE_MAX}")
     try:
         note = _decoders[kind].decode(payload)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NoteError(f"{kind.__name__}: {error}") from error
     spans = note.stored + note.held + note.refused if isinstance(note, AckNote) else []
     spans = spans + note.replay if isinstance(note, AskNote) else spans

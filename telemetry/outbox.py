@@ -48,7 +48,7 @@ class Outbox:
         self._patience_s = ANSWER_S
         self._dirty = False
         for spans in acked:
-            self._mark(spans, there=True)
+            self._mark_all([spans])
         self._dirty = False
 
     @property
@@ -110,9 +110,14 @@ class Outbox:
         self._flying[row] = _Flight(0, until_s, until_s)
 
     def asked(self, spans: Iterable[Spans]) -> None:
-        """Send these once more: the store has lost them."""
+        """Send these once more, also those on their way: the store has lost them."""
         for each in spans:
-            self._mark(each, there=False)
+            for boot, low, high in self._known([each]):
+                first, last = self._row(boot, low), self._row(boot, high)
+                for row in [row for row in self._flying if first <= row <= last]:
+                    self._land(row)
+                self._acked.remove(first, last)
+                self._dirty = True
 
     def give_up(self, row: int) -> None:
         """Do not try to send this row any more: there is nothing in it that could be read."""
@@ -186,12 +191,6 @@ class Outbox:
             self._acked.add(first, last)
             self._dirty = True
         return flying
-
-    def _mark(self, spans: Spans, *, there: bool) -> None:
-        for boot, low, high in self._known([spans]):
-            first, last = self._row(boot, low), self._row(boot, high)
-            (self._acked.add if there else self._acked.remove)(first, last)
-            self._dirty = True
 
     def _land(self, row: int) -> _Flight | None:
         flight = self._flying.pop(row, None)

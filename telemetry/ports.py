@@ -65,8 +65,8 @@ class Store(Protocol):
     async def write(self, batches: Sequence[Batch], mark: Mark) -> None:
         """Write batches and their mark. StoreError if the store did not take all of it."""
 
-    async def read_mark(self, worker: str) -> int:
-        """Read back the number of the newest mark of a worker (0 = none): what was written with it is readable."""
+    async def read_marks(self, worker: str, least: int) -> list[int]:
+        """Read back a worker's marks of the last hours from number ``least`` on: what came with them is readable."""
 
     async def latest(self, edge: str) -> dict[str, Seen]:
         """Give the newest sample of each series of an edge."""

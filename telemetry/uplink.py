@@ -24,7 +24,7 @@ MESSAGE_BYTES: Final = 65_536
 ROWS_AT_ONCE: Final = 256
 PACE_S: Final = 0.02  # between two messages of backlog, so that a slow line stays free for the live batch
 IDLE_S: Final = 1.0
-RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+RETRY_S: Final = (0.2, 0.5, 1.0, 1.0, 1.0, 2.0, 4.0, 8.0)
 SAVE_S: Final = 60.0
 
 _log = logging.getLogger(__name__)

@@ -22,6 +22,9 @@ from telemetry.rows import Disk, DiskError, RealDisk, open_for_writing
 
 _Answer = TypeVar("_Answer")
 READERS_MAX: Final = 64
+# More than an hour of groups; a worker writes at most some 50 a second and then merges them.
+MARKS_KEPT: Final = 200_000
+_MARK: Final = "CREATE TABLE IF NOT EXISTS mark(worker TEXT, number INTEGER, PRIMARY KEY(worker, number)) WITHOUT ROWID"
 _KEY: Final = "CREATE UNIQUE INDEX IF NOT EXISTS batch_key ON batch(source, epoch, nonce, seq)"
 _TIME: Final = "CREATE INDEX IF NOT EXISTS batch_time ON batch(source, last_ms, first_ms)"
 
@@ -38,6 +41,7 @@ class EmbeddedStore:
         self._lock = threading.Lock()
         self._connection = open_for_writing(self._disk, path)
         try:
+            self._connection.execute(_MARK)
             self._connection.execute(_KEY)
             self._connection.execute(_TIME)
         except sqlite3.Error as error:
@@ -57,12 +61,12 @@ class EmbeddedStore:
         """Write batches and their mark (see Store)."""
         await asyncio.to_thread(self._write, batches, mark)
 
-    async def read_mark(self, worker: str) -> int:
-        """Read back the newest mark (see Store)."""
+    async def read_marks(self, worker: str, least: int) -> list[int]:
+        """Read back a worker's marks (see Store)."""
 
-        def read() -> int:
-            row = self._connection.execute("SELECT value FROM meta WHERE key=?", (f"mark:{worker}",)).fetchone()
-            return int(row[0]) if row else 0
+        def read() -> list[int]:
+            rows = self._connection.execute("SELECT number FROM mark WHERE worker=? AND number>=?", (worker, least))
+            return [number for (number,) in rows]
 
         return await asyncio.to_thread(self._locked, read)
 
@@ -115,8 +119,9 @@ class EmbeddedStore:
                     " VALUES(?, ?, ?, ?, ?, ?, ?)",
                     rows,
                 )
+                self._connection.execute("INSERT OR REPLACE INTO mark VALUES(?, ?)", mark)
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO meta VALUES(?, ?)", (f"mark:{mark.worker}", mark.number)
+                    "DELETE FROM mark WHERE worker=? AND number<?", (mark.worker, mark.number - MARKS_KEPT)
                 )
                 self._connection.execute("COMMIT")
             except (sqlite3.Error, EnvelopeError) as error:

@@ -35,6 +35,7 @@ from telemetry.stores.line_protocol import (
     split_series,
 )
 
+MARK_HOURS: Final = 2
 LINES_AT_ONCE: Final = 10_000
 _records = msgspec.json.Decoder(Others)
 
@@ -63,11 +64,11 @@ class InfluxStore:
         """Write batches and their mark (see Store); the mark goes last."""
         await asyncio.to_thread(self._write, batches, mark)
 
-    async def read_mark(self, worker: str) -> int:
-        """Read back the newest mark (see Store)."""
-        query = f"SELECT last(number) FROM {MARK} WHERE worker='{_name(worker)}'"  # noqa: S608 - a checked name
-        tables = await self._query(query)
-        return int(tables[0]["values"][0][1]) if tables else 0
+    async def read_marks(self, worker: str, least: int) -> list[int]:
+        """Read back a worker's marks (see Store)."""
+        query = f"SELECT number FROM {MARK} WHERE worker='{_name(worker)}'"  # noqa: S608 - a checked name
+        tables = await self._query(f"{query} AND number >= {int(least)} AND time > now() - {MARK_HOURS}h")
+        return [int(row[1]) for row in tables[0]["values"]] if tables else []
 
     async def latest(self, edge: str) -> dict[str, Seen]:
         """Give the newest sample of each series (see Store)."""
@@ -110,7 +111,7 @@ class InfluxStore:
 
     def _write(self, batches: Sequence[Batch], mark: Mark) -> None:
         lines = [line for batch in batches for line in (*sample_lines(batch), *other_lines(batch))]
-        lines.append(mark_line(mark, time.time_ns() // 1_000_000))
+        lines.append(mark_line(mark, time.time_ns()))
         try:
             for at in range(0, len(lines), LINES_AT_ONCE):
                 self._writer.write(self._bucket, self._org, "\n".join(lines[at : at + LINES_AT_ONCE]).encode())

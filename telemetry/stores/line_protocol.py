@@ -110,9 +110,9 @@ def other_lines(batch: Batch) -> list[str]:
     ]
 
 
-def mark_line(mark: Mark, wall_ms: int) -> str:
+def mark_line(mark: Mark, wall_ns: int) -> str:
     """Write the mark that goes with a group of batches."""
-    return f"{MARK},worker={escape(mark.worker)} number={mark.number}i {wall_ms * 1_000_000}"
+    return f"{MARK},worker={escape(mark.worker)} number={mark.number}i {wall_ns}"
 
 
 def _fields(value: float, raw: float, quality: int) -> str:

@@ -23,6 +23,7 @@ from telemetry.stores.http_client import HttpClient
 from telemetry.stores.line_protocol import MARK, join_series, mark_line, sample_lines, split_series
 
 SETTLE_S: Final = 60.0
+MARK_MS: Final = 7_200_000
 LATEST_MS: Final = 3_600_000
 
 
@@ -57,13 +58,13 @@ class VictoriaStore:
             await self._journal.write(told, mark)
         await asyncio.to_thread(self._write, batches, mark)
 
-    async def read_mark(self, worker: str) -> int:
-        """Read back the newest mark (see Store)."""
+    async def read_marks(self, worker: str, least: int) -> list[int]:
+        """Read back a worker's marks (see Store)."""
         now_ms = time.time_ns() // 1_000_000
         selector = f'{MARK}_number{{worker="{_name(worker)}"}}'
-        series = await self._export(selector, now_ms - 3_600_000, now_ms + 3_600_000)
+        series = await self._export(selector, now_ms - MARK_MS, now_ms + MARK_MS)
         numbers = [int(number) for each in series for number in each.values if number is not None]
-        return max(numbers, default=0)
+        return sorted(number for number in numbers if number >= least)
 
     async def latest(self, edge: str) -> dict[str, Seen]:
         """Give the newest sample of each series of the last hour (see Store)."""
@@ -98,7 +99,7 @@ class VictoriaStore:
 
     def _write(self, batches: Sequence[Batch], mark: Mark) -> None:
         lines = [line for batch in batches for line in sample_lines(batch, tag_timeline=True)]
-        lines.append(mark_line(mark, time.time_ns() // 1_000_000))
+        lines.append(mark_line(mark, time.time_ns()))
         self._writer.post("/api/v2/write", {"precision": "ns"}, "\n".join(lines).encode())
 
     async def _points(self, labels: str, from_ms: int, to_ms: int) -> dict[str, Points]:
@@ -135,7 +136,7 @@ def _read_export(data: bytes) -> Iterator[_Exported]:
     for line in data.splitlines():
         try:
             yield _exported.decode(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise StoreError(f"VictoriaMetrics answered what is no export: {line[:200]!r}") from error
 
 

@@ -155,3 +155,14 @@ def test_limits_hold_when_packing() -> None:
 def test_a_sample_of_nothing_but_nan_comes_back() -> None:
     group: list[AnyRecord] = [Sample("a/co2", 1, nan, nan, 256)]
     assert repr(Opener().open(Packer().pack(HEAD, group)).records()) == repr(group)
+
+
+@pytest.mark.parametrize("body", [b"\xa2\xe8\x30", b"\x81\xa6record\xa5\xff\xfe\xfd\xfc\xfb", b"\x91" * 5000])
+def test_names_and_records_that_are_no_text_are_refused(body: bytes) -> None:
+    head = [0] * 9
+    for at in (0, 8):
+        head[at] = len(body)
+        data = b"".join(number.to_bytes(4, "little") for number in head) + body
+        head[at] = 0
+        with pytest.raises(EnvelopeError, match="format"):
+            Opener().open(forge(magicless(data, size=True))).records()

@@ -151,12 +151,12 @@ async def test_no_answer_and_bad_quality_are_kept_as_such(store: Store, edge: st
 
 async def test_the_mark_is_read_back_once_the_batch_can_be(store: Store, edge: str) -> None:
     worker = f"w-{edge}"
-    assert await store.read_mark(worker) == 0
+    assert await store.read_marks(worker, 0) == []
     for number in (1, 2, 7):
         await store.write([batch(edge, number, samples("a/co2", [float(number)], number * 1000))], Mark(worker, number))
-    assert await until(lambda: store.read_mark(worker), lambda got: got == 7) == 7
+    assert await until(lambda: store.read_marks(worker, 2), lambda got: len(got) == 2) == [2, 7]
     assert len((await points(store, edge, "a/co2", 3)).value) == 3
-    assert await store.read_mark("another") == 0
+    assert await store.read_marks("another", 0) == []
 
 
 async def test_edges_do_not_see_each_other(store: Store, edge: str) -> None:
@@ -206,5 +206,5 @@ async def test_a_store_that_is_away_says_so(url: str, tmp_path: Path, edge: str)
         with pytest.raises(StoreError):
             await store.write([batch(edge, 1, samples("a/co2", [1.0]))], Mark("w0", 1))
         with pytest.raises(StoreError):
-            await store.read_mark("w0")
+            await store.read_marks("w0", 0)
         await store.close()
