@@ -7,7 +7,7 @@
  *   avr-rig --hex IMAGE [--boot HEX] [--eeprom FILE] [--flash FILE] (--virtual | --pty [--elastic])
  *
  * Control lines as for the linux board (counter, adc, input, line, send, run, go, reset, power, hang, wedge, quit),
- * and: cut [tear] (power off), brownout, freeze, thaw, flip ADDRESS BIT, peek ADDRESS, paint, untouched
+ * and: cut [tear] (power off), brownout, freeze, thaw, unplug, plug, flip ADDRESS BIT, peek ADDRESS, paint, untouched
  * ADDRESS, forget (blank EEPROM).
  * --elastic lets time pass at full speed while bytes are on the line, so that flashing takes no longer than it must.
  */
@@ -56,6 +56,7 @@ static int line = -1;
 static bool reset_seen;
 static bool powered = true;
 static bool frozen;
+static bool unplugged;
 static uint16_t told_outputs;
 static int told_sdi12 = -1;
 static uint32_t wedged_at = UINT32_MAX;
@@ -71,6 +72,24 @@ static struct {
 static uint64_t now_us(void)
 {
     return avr->cycle / MHZ;
+}
+
+/* ---- words ---- */
+
+static bool has_words(void)
+{
+    return from_avr.head != from_avr.tail;
+}
+
+static void flush_words(void)
+{
+    while (has_words()) {
+        printf("{\"e\":\"tx\",\"us\":%" PRIu64 ",\"hex\":\"", now_us());
+        for (unsigned i = 0; i < 256u && has_words(); i++) {
+            printf("%02x", from_avr.data[from_avr.tail++ % QUEUE]);
+        }
+        printf("\"}\n");
+    }
 }
 
 /* ---- pins ---- */
@@ -91,6 +110,9 @@ static void look_at_pins(void)
     const uint16_t on = (uint16_t)((high_d >> 4 & 0x0Fu) | (high_b >> 1 & 0x0Fu) << 4);
     if (on != told_outputs) {
         told_outputs = on;
+        if (line < 0) {
+            flush_words(); /* what was said before this switching was said before it */
+        }
         printf("{\"e\":\"outputs\",\"us\":%" PRIu64 ",\"on\":%u}\n", now_us(), on);
     }
     const int driven = (int)(b.ddr & 1u);
@@ -453,22 +475,6 @@ static void wedge(bool deaf)
     }
 }
 
-static bool has_words(void)
-{
-    return from_avr.head != from_avr.tail;
-}
-
-static void flush_words(void)
-{
-    while (has_words()) {
-        printf("{\"e\":\"tx\",\"us\":%" PRIu64 ",\"hex\":\"", now_us());
-        for (unsigned i = 0; i < 256u && has_words(); i++) {
-            printf("%02x", from_avr.data[from_avr.tail++ % QUEUE]);
-        }
-        printf("\"}\n");
-    }
-}
-
 static void run(uint64_t us, bool stop_at_word)
 {
     const uint64_t until = avr->cycle + us * MHZ;
@@ -528,6 +534,10 @@ static bool do_plain(const char *word, const char *first, bool *quit)
         frozen = true;
     } else if (strcmp(word, "thaw") == 0) {
         frozen = false;
+    } else if (strcmp(word, "unplug") == 0) {
+        unplugged = true;
+    } else if (strcmp(word, "plug") == 0) {
+        unplugged = false;
     } else if (strcmp(word, "forget") == 0) {
         forget();
     } else if (strcmp(word, "quit") == 0) {
@@ -668,13 +678,16 @@ static void run_live(bool elastic)
         was_closed = closed;
         uint8_t data[512];
         const ssize_t got = closed ? 0 : read(line, data, sizeof data);
-        for (ssize_t i = 0; i < got; i++) {
+        for (ssize_t i = 0; i < got && !unplugged; i++) {
             receive(data[i]);
         }
         const uint64_t wall_now = wall_us();
         const uint64_t passed = wall_now - wall_then;
         wall_then = wall_now;
         advance_cycles(avr->cycle + (busy && passed < 2000u ? 2000u : passed) * MHZ);
+        if (unplugged) {
+            from_avr.tail = from_avr.head;
+        }
         write_words();
         if ((wait[0].revents & (POLLIN | POLLHUP)) != 0 && !read_control(&quit)) {
             quit = true;

@@ -9,8 +9,19 @@
 
 static const struct device_watch *watching;
 
+static void hand_over_words(void)
+{
+    uint8_t data[256];
+    for (uint32_t length = sim_sent(data, sizeof data); length != 0; length = sim_sent(data, sizeof data)) {
+        for (uint32_t i = 0; i < length && watching->word != NULL; i++) {
+            watching->word(sim_now_us(), data[i]);
+        }
+    }
+}
+
 static void on_outputs(uint64_t us, uint16_t on)
 {
+    hand_over_words(); /* what was said before this switching was said before it */
     watching->outputs(us, on);
 }
 
@@ -32,16 +43,6 @@ static void create(const struct device_watch *listener)
 {
     watching = listener;
     sim_create(&watch, -1);
-}
-
-static void hand_over_words(void)
-{
-    uint8_t data[256];
-    for (uint32_t length = sim_sent(data, sizeof data); length != 0; length = sim_sent(data, sizeof data)) {
-        for (uint32_t i = 0; i < length && watching->word != NULL; i++) {
-            watching->word(sim_now_us(), data[i]);
-        }
-    }
 }
 
 static void send(const uint8_t *data, uint32_t length)
