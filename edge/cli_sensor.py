@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from edge.cli_bus import REASONS, line_options, run, settings_of
-from edge.exits import BAD_CONFIG, FAILED, REFUSED, TRY_AGAIN, config_file, speech, state_folder
+from edge.cli_bus import REASONS, farm_of, line_options, run, settings_of
+from edge.exits import BAD_CONFIG, FAILED, REFUSED, TRY_AGAIN, speech, state_folder
 from pages.words import N_
 
 
@@ -199,21 +199,19 @@ def replace(device: str, config: Path | None, state: Path | None, at: int | None
 
     Exit codes: 0 done, 1 failed, 3 farm.toml is wrong, 4 the port is not there, 5 refused, 75 again after the power.
     """
-    from edge.config import load
-    from edge.replacing import change, place_of, void_calibrations
-    from edge.toml_reader import SettingsRefused
+    from edge.connected import connected
+    from edge.replacing import change, void_calibrations
 
     say = speech()
-    path = config_file(config)
-    try:
-        farm = load(path)
-    except (OSError, SettingsRefused) as refused:
-        click.echo(str(refused), err=True)
-        raise SystemExit(BAD_CONFIG) from None
-    try:
-        place = place_of(farm, device)
-    except KeyError as error:
-        raise click.BadParameter(str(error.args[0]), param_hint="DEVICE") from None
+    farm = farm_of(config)
+    places = connected(farm)
+    if device not in places:
+        known = ", ".join(places) or "-"
+        raise click.BadParameter(
+            say.say(N_("the farm has no {name} on a serial line; it has: {known}"), {"name": device, "known": known}),
+            param_hint="DEVICE",
+        )
+    place = places[device]
     here = place.entry.serial.address if at is None else at
     outcome = run(change(place, here, alone=alone))
     if outcome.state == "power-cycle" and sys.stdin.isatty():

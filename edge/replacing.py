@@ -5,56 +5,28 @@ The rule it keeps: the new device gets the old one's address, and never the old 
 probe that is gone, so the maker's scale is put in force until somebody calibrates.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from drivers.calibration.shelf import Shelf
 from drivers.catalogue import Catalogue
-from drivers.catalogue_schema import Entry
 from drivers.commissioning import Outcome
 from drivers.commissioning import replace as replace_device
-from drivers.line_settings import LineSettings
 from drivers.probe import Probe
 from drivers.registry import names_of
 from drivers.serial_port import opener
 from edge.calibrating import SHELF_FOLDER
-from edge.config import SIMULATED, Bus, Device, FarmConfig
 from edge.config_check import series_of
+from edge.connected import Connected
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a device of the farm is connected, and what it is."""
-
-    device: Device
-    bus: Bus
-    entry: Entry
-
-    @property
-    def settings(self) -> LineSettings:
-        """The line's settings."""
-        form = self.bus.format
-        return LineSettings(self.bus.baud_bd, form[1], int(form[2]), int(form[0]))  # type: ignore[arg-type]
-
-
-def place_of(farm: FarmConfig, name: str) -> Place:
-    """Find the device called ``name``; KeyError names those that the farm has on real lines."""
-    buses = {bus.name: bus for bus in farm.buses if bus.port != SIMULATED}
-    devices = {device.name: device for device in farm.devices if device.bus in buses}
-    if name not in devices:
-        raise KeyError(f"no device {name!r} on a serial line; the farm has {', '.join(sorted(devices)) or 'none'}")
-    device = devices[name]
-    return Place(device, buses[device.bus], Catalogue().entry(device.type, device.variant))
-
-
-async def change(place: Place, at: int, *, alone: bool) -> Outcome:
+async def change(place: Connected, at: int, *, alone: bool) -> Outcome:
     """Give the device that now answers at ``at`` the place's address. Raises LineDown when the port cannot be used."""
     async with Probe(opener(place.bus.port, place.settings), place.settings) as probe:
         return await replace_device(probe, place.entry, at, place.device.address, Catalogue().entries(), alone=alone)
 
 
-def void_calibrations(state: Path, place: Place, person: str, now: datetime) -> list[str]:
+def void_calibrations(state: Path, place: Connected, person: str, now: datetime) -> list[str]:
     """Put the maker's scale in force for every calibrated series of the place; gives those series."""
     shelf = Shelf(state / SHELF_FOLDER)
     mine = set(series_of(place.device, names_of(place.entry)).values())
