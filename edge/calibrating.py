@@ -6,25 +6,29 @@ given back to control whatever happens.
 """
 
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import nan
 from pathlib import Path
 from typing import Final
 
-from drivers.calibration.artifact import Calibration, Device
-from drivers.calibration.result import finish
+import msgspec
+
+from drivers.calibration.artifact import Calibration, Device, Reference
+from drivers.calibration.result import Preview, finish, preview
 from drivers.calibration.session import SCHEMA, Session, feed
 from drivers.calibration.sessions import Sessions
 from drivers.calibration.shelf import Shelf
 from edge.agent_client import AgentClient
+from edge.beside import neighbours, values
 from edge.live import LiveState, Outcome, Tile
 from telemetry.quantities import quantity
 from telemetry.records import Instrument
 
 SHELF_FOLDER: Final = "calibrations"
 SESSIONS_FOLDER: Final = "calibration-sessions"
-# The temperature beside a probe, in the order in which it is looked for.
-_TEMPERATURES: Final = ("soil_temperature", "water_temperature", "air_temperature")
+# The agent gives a probe back to control after half an hour; while somebody works on it, it is kept out.
+LOCK_AGAIN: Final = timedelta(minutes=10)
+STALE_PERIODS: Final = 3.0
 
 
 class Refused(Exception):
@@ -43,15 +47,18 @@ class CalibrationDesk:
         self.sessions = Sessions(folder / SESSIONS_FOLDER)
         self._client = client
 
-    async def begin(self, tile: Tile, instrument: Instrument | None, method: str, person: str, role: str) -> Session:
-        """Lock the probe and open a session. Raises Refused, ProbeTaken, AgentAway."""
+    async def begin(
+        self, state: LiveState, series: str, instrument: Instrument | None, method: str, person: str, role: str
+    ) -> Session:
+        """Lock the probe and open a session. Raises Refused, ProbeTaken, AgentAway; LookupError: no such series."""
         now = datetime.now(UTC).astimezone()
+        tile = tile_of(state, series)
         session = Session(
             schema=SCHEMA,
             id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
-            series=tile.series,
+            series=series,
             device=Device(
-                instrument.device if instrument is not None else tile.series,
+                instrument.device if instrument is not None else series,
                 instrument.model if instrument is not None else "",
             ),
             method=method,
@@ -60,29 +67,63 @@ class CalibrationDesk:
             signal_unit=tile.raw_unit or quantity(tile.quantity).unit,
             period_s=tile.period_s,
             started_at=now,
+            proposed=self.last_reference(series, method),
+            beside=tuple(neighbours(series, [one.series for one in state.tiles])),
         )
-        self.sessions.begin(session, now)
-        outcome = await self._client.lock(tile.series, person, role)
-        if outcome.outcome != "done":
-            self.sessions.end(tile.series)
-            raise Refused(outcome)
+        session = self.sessions.begin(session, now)
+        try:
+            await self.keep_out(session, role)
+        except BaseException:
+            self.sessions.end(series)
+            raise
         return session
+
+    async def keep_out(self, session: Session, role: str) -> None:
+        """Take the probe out of control, or keep it out; raises Refused, AgentAway."""
+        outcome = await self._client.lock(session.series, session.person, role)
+        if outcome.outcome != "done":
+            raise Refused(outcome)
+
+    def last_reference(self, series: str, method: str) -> Reference | None:
+        """Give the reference last used with this method on ``series``, else on any probe of the farm."""
+        for name in dict.fromkeys((series, *self.shelf.series())):
+            for record in reversed(self.shelf.kept(name)[0]):
+                if record.method == method:
+                    return record.references[0]
+        return None
 
     def hear(self, session: Session, state: LiveState, last_ms: int) -> tuple[Session, int]:
         """Feed what the agent reads into the session; ``last_ms`` is when the reading before was measured."""
-        tile = next((one for one in state.tiles if one.series == session.series), None)
-        if tile is None:
+        try:
+            tile = tile_of(state, session.series)
+        except LookupError:
             return session, last_ms
         measured_ms = state.mono_ms - round(tile.age_s * 1000.0)
-        if measured_ms <= last_ms or tile.age_s > 3.0 * tile.period_s:
+        if measured_ms <= last_ms + AGE_NOISE_MS or tile.age_s > STALE_PERIODS * tile.period_s:
             return session, last_ms
-        fed = feed(session, tile.raw, _temperature(state, tile.place), datetime.now(UTC).astimezone())
+        if tile.period_s != session.period_s:  # the agent reads a probe that is out for calibration more often
+            session = msgspec.structs.replace(session, period_s=tile.period_s)
+        beside = values(session.series, [one.series for one in state.tiles], lambda name: _fresh(state, name))
+        now = datetime.now(UTC).astimezone()
+        fed = feed(
+            session,
+            tile.raw,
+            beside.get("temperature", nan),
+            now,
+            beside.get("pressure", nan),
+            beside.get("permittivity", nan),
+        )
         return fed, measured_ms
+
+    def preview(self, session: Session) -> Preview:
+        """Say what the points come to against what is in force. Raises FitRefused."""
+        return preview(session, self.shelf.active(session.series))
 
     async def complete(self, session: Session, role: str, *, adjusted: bool, jump_confirmed: bool) -> Calibration:
         """Seal and keep the record, put it in force, give the probe back. Raises FitRefused, BadArtifact, Refused."""
         before = self.shelf.active(session.series)
         now = datetime.now(UTC).astimezone()
+        session = self.sessions.save(session)  # of two hands at the last step, one signs
         record = finish(
             session, now, adjusted=adjusted, before=before, identity=session.id, jump_confirmed=jump_confirmed
         )
@@ -98,10 +139,23 @@ class CalibrationDesk:
         self.sessions.end(session.series)
         await self._client.unlock(session.series, session.person, role)
 
+    async def put_back(self, session: Session, role: str) -> None:
+        """Give the probe back to control and keep the session for later (soil cores dry for a day)."""
+        await self._client.unlock(session.series, session.person, role)
 
-def _temperature(state: LiveState, place: str) -> float:
-    for name in _TEMPERATURES:
-        for tile in state.tiles:
-            if tile.place == place and tile.quantity == name and tile.age_s <= 3.0 * tile.period_s:
-                return tile.value
-    return nan
+
+# Ages come as fractions of a second: two states with the same reading may differ by rounding.
+AGE_NOISE_MS: Final = 20
+
+
+def tile_of(state: LiveState, series: str) -> Tile:
+    """Give the tile of ``series``; LookupError when the farm has no such series."""
+    for tile in state.tiles:
+        if tile.series == series:
+            return tile
+    raise LookupError(series)
+
+
+def _fresh(state: LiveState, series: str) -> float:
+    tile = tile_of(state, series)
+    return tile.value if tile.age_s <= STALE_PERIODS * tile.period_s else nan

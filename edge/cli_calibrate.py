@@ -16,11 +16,15 @@ import click
 
 from drivers.calibration.artifact import BadArtifact, Calibration
 from drivers.calibration.fit import FitRefused
+from drivers.calibration.forms import AnswerRefused
 from drivers.calibration.methods import methods_for
-from drivers.calibration.session import AnswerRefused, Screen, Session, advance, render
+from drivers.calibration.result import JUMP, JUMP_MAX_SHARE
+from drivers.calibration.session import Screen, Session, advance, quantity_of, render
 from drivers.calibration.sessions import ProbeTaken
+from drivers.calibration.shelf import UnknownCalibration
 from edge.agent_client import AgentAway, AgentClient
 from edge.calibrating import CalibrationDesk, Refused
+from edge.calibration_words import ADJUST, RECORD, result_lines, signed_line
 from edge.exits import FAILED, NO_DEVICE, REFUSED, SOCKET_FILE, TRY_AGAIN, USAGE, speech, state_folder
 from edge.profile import PROFILE_FILE
 from pages.numbers import decimal
@@ -30,7 +34,6 @@ from telemetry.quantities import quantity
 from telemetry.records import FarmProfile, Instrument
 
 ROLE: Final = "technician"
-JUMP: Final = "The reading would jump by {jump:.0f} % against the calibration in force: check, then confirm"
 
 
 @click.command()
@@ -72,6 +75,8 @@ def calibrate(
     except ProbeTaken as taken:
         fields = {"person": taken.session.person, "series": taken.session.series}
         _end(speak.say(N_("{person} is calibrating {series} now; one probe, one session."), fields), REFUSED)
+    except UnknownCalibration:
+        _end(speak.text(N_("There is no calibration before this one.")), FAILED)
     except Refused as refused:
         _end(speak.say(refused.outcome.detail, refused.outcome.fields), REFUSED)
     except AgentAway as away:
@@ -87,24 +92,34 @@ async def _perform(
     tile = next((one for one in live.tiles if one.series == series), None)
     if tile is None:
         _end(speak.say(N_("{series} is no series of this farm; see vuon status"), {"series": series}), NO_DEVICE)
-    fitting = [one.name for one in methods_for(tile.quantity)]
+    instrument = _instrument(folder, series)
+    offered = methods_for(tile.quantity, tile.raw_unit, instrument.model if instrument else "")
+    fitting = [one.name for one in offered]
     if (method and method not in fitting) or not fitting:
         fields = {"quantity": quantity(tile.quantity).title, "known": ", ".join(fitting)}
         _end(speak.say(N_("No such method for {quantity:t}; there are: {known}"), fields), USAGE)
     session = desk.sessions.open(series, _now())
-    if session is None or session.person != person:
-        session = await desk.begin(tile, _instrument(folder, series), method or fitting[0], person, ROLE)
+    if session is None:
+        session = await desk.begin(live, series, instrument, method or fitting[0], person, ROLE)
+    elif session.person != person:
+        raise ProbeTaken(session)
+    else:
+        await desk.keep_out(session, ROLE)
+        click.echo(speak.text(N_("Going on where the session stopped.")))
     try:
         while session.stage not in ("result", "stopped"):
-            session = await _step(desk, client, session, speak)
-            desk.sessions.save(session)
-        if session.stage == "stopped":
-            return None
-        return await _result(desk, session, speak)
-    finally:
-        if desk.sessions.open(series, _now()) is not None:
-            # Stopped or refused: the probe goes back to control, the calibration in force stays.
-            await desk.leave(session, ROLE)
+            session = desk.sessions.save(await _step(desk, client, session, speak))
+        record = None if session.stage == "stopped" else await _result(desk, session, speak)
+    except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
+        await desk.put_back(session, ROLE)
+        click.echo(speak.text(N_("Kept as it stands; the same command goes on. The probe is back in control.")))
+        raise
+    except ProbeTaken:
+        raise
+    if desk.sessions.open(series, _now()) is not None or record is None:
+        # Stopped: the probe goes back to control, the calibration in force stays.
+        await desk.leave(session, ROLE)
+    return record
 
 
 async def _step(desk: CalibrationDesk, client: AgentClient, session: Session, speak: Words) -> Session:
@@ -158,18 +173,12 @@ def _show(screen: Screen, speak: Words) -> None:
 
 
 async def _result(desk: CalibrationDesk, session: Session, speak: Words) -> Calibration | None:
-    from drivers.calibration.result import fit_of
-
-    made = fit_of(session)
+    """Show what the points come to, and let the person decide; a fit that is refused leaves all as it was."""
+    seen = desk.preview(session)
     click.secho(f"\n{speak.text(N_('All points are taken.'))}", bold=True)
-    for point, residual in zip(session.taken, made.residuals, strict=True):
-        fields = {"truth": point.truth, "signal": point.signal, "residual": residual}
-        click.echo("  " + speak.say(N_("reference {truth:.3f}, read {signal:.3f}, left over {residual:.3f}"), fields))
-    choices = {
-        "1": N_("Adjust the reading (new curve in force)"),
-        "2": N_("Record only (reading unchanged)"),
-        "3": N_("Stop"),
-    }
+    for line in result_lines(seen, session.signal_unit, quantity(quantity_of(session)).unit):
+        click.echo("  " + speak.say(*line))
+    choices = {"1": ADJUST, "2": RECORD, "3": N_("Stop")}
     for key, text in choices.items():
         click.echo(f"  {key}  {speak.text(text)}")
     chosen = await asyncio.to_thread(
@@ -178,15 +187,15 @@ async def _result(desk: CalibrationDesk, session: Session, speak: Words) -> Cali
     if chosen == "3":
         return None
     adjusted = chosen == "1"
-    try:
-        return await desk.complete(session, ROLE, adjusted=adjusted, jump_confirmed=False)
-    except FitRefused as refused:
-        if refused.code != JUMP:
-            raise
-        click.secho(speak.say(refused.code, refused.fields), fg="yellow", err=True)
-        if not await asyncio.to_thread(click.confirm, speak.text(N_("Put it in force all the same?")), default=False):
+    confirmed = False
+    if adjusted and seen.jump_share > JUMP_MAX_SHARE:
+        click.secho(speak.say(JUMP, {"jump": 100.0 * seen.jump_share}), fg="yellow", err=True)
+        confirmed = await asyncio.to_thread(
+            click.confirm, speak.text(N_("Put it in force all the same?")), default=False
+        )
+        if not confirmed:
             return None
-        return await desk.complete(session, ROLE, adjusted=adjusted, jump_confirmed=True)
+    return await desk.complete(session, ROLE, adjusted=adjusted, jump_confirmed=confirmed)
 
 
 async def _roll_back(desk: CalibrationDesk, folder: Path, series: str, person: str, speak: Words) -> None:
@@ -230,19 +239,7 @@ def _told(record: Calibration | None, speak: Words, *, as_json: bool) -> None:
 
         sys.stdout.buffer.write(encode(record))
         return
-    fields: dict[str, str | float] = {
-        "id": record.id,
-        "person": record.person,
-        "u": record.expanded_uncertainty,
-        "unit": record.unit,
-        "found": record.as_found_error,
-        "left": record.as_left_error,
-        "due": f"{record.due_at:%d/%m/%Y}",
-    }
-    text = N_(
-        "Signed by {person}: {id}. Error found {found:.3f}, left {left:.3f}, U (k = 2) {u:.3f} {unit}. Due {due}."
-    )
-    click.echo(speak.say(text, fields))
+    click.echo(speak.say(*signed_line(record)))
 
 
 def _instrument(folder: Path, series: str) -> Instrument | None:

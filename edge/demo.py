@@ -23,10 +23,10 @@ from drivers.bus import fine_timer_loop
 from drivers.catalogue import Catalogue
 from edge.agent_client import AgentAway, AgentClient
 from edge.config import FarmConfig, parse
-from edge.exits import SOCKET_FILE, USERS_FILE
+from edge.exits import LOG_FILE, SOCKET_FILE, USERS_FILE
 from edge.live import LiveState
 from edge.users import Users
-from edge.wiring import LOG_FILE, SimulatedField, known_devices
+from edge.wiring import SimulatedField, known_devices
 from telemetry.history import LogReader
 from telemetry.records import Ack, Command, Decision, Sample
 

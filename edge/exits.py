@@ -23,6 +23,7 @@ TRY_AGAIN: Final = 75  # EX_TEMPFAIL of sysexits.h
 SYSTEM_CONFIG: Final = Path("/etc/vuon/farm.toml")
 SOCKET_FILE: Final = "agent.sock"
 USERS_FILE: Final = "users.json"
+LOG_FILE: Final = "farm.log"
 
 
 def language(environment: Mapping[str, str] = os.environ) -> Language:

@@ -15,6 +15,7 @@ from controllers.twin import Twin
 
 STEP_S: Final = 1.0
 MAINS_HZ: Final = 50.0
+HUMIDITY_MOST: Final = 99.0
 # What the twin can be told; an output of another kind (a siren) acts on nothing.
 ACTS: Final = frozenset({"valve", "pump", "master_valve", "fill_valve", "fan", "vent", "heater", "fogger", "shade"})
 
@@ -44,7 +45,9 @@ class Field:
             return MAINS_HZ if self._seen.get((at, "voltage"), 0.0) > 0.0 else 0.0
         if name == "power_factor":
             return 1.0  # the twin's power is volts times amperes
-        return self._seen.get((at, name), nan)
+        value = self._seen.get((at, name), nan)
+        # A capacitive humidity element saturates just below 100 %; with its noise it must not show more.
+        return min(value, HUMIDITY_MOST) if name == "air_humidity" else value
 
     def advance_to(self, at_s: float, levels: Callable[[float], Mapping[str, float]]) -> None:
         """Live until ``at_s`` seconds after the start; ``levels(now_s)`` tells how the outputs stand."""

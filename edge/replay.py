@@ -20,7 +20,8 @@ from drivers.catalogue import Catalogue
 from edge.boots import Boots
 from edge.config import FarmConfig, parse
 from edge.control_loop import Senses, TickRunner
-from edge.wiring import LOG_FILE, feedback_series, known_devices
+from edge.exits import LOG_FILE
+from edge.wiring import feedback_series, known_devices
 from telemetry.history import LogReader
 from telemetry.records import AnyRecord, Decision, Event, Sample, Tick
 

@@ -30,6 +30,7 @@ from edge.config import SIMULATED, FarmConfig
 from edge.config import Bus as BusConfig
 from edge.config_check import series_of
 from edge.derived import Deficits
+from edge.exits import LOG_FILE
 from edge.farm_profile import Known, farm_profile
 from edge.field import STEP_S, Field
 from edge.hub_link import HubLink
@@ -42,16 +43,12 @@ from telemetry.quantities import quantity
 from telemetry.records import Event, series_id
 from telemetry.upkeep import Keeping, Upkeep
 
-LOG_FILE: Final = "farm.log"
-
-# The standard deviation of what a cheap instrument shows, in canonical units.
+# The standard deviation of what a cheap instrument shows, in canonical units. Light and wind have none: at night
+# and in a calm they rest at 0, and noise would show what cannot be.
 NOISE: Final[dict[str, float]] = {
     "air_temperature": 0.05,
     "air_humidity": 0.2,
     "co2": 4.0,
-    "ppfd": 3.0,
-    "solar_radiation": 1.5,
-    "wind_speed": 0.1,
     "soil_moisture": 0.05,
     "soil_temperature": 0.03,
     "soil_ec": 0.005,

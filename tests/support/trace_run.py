@@ -18,7 +18,8 @@ from drivers.bus import fine_timer_loop
 from drivers.catalogue import Catalogue
 from edge.config import parse
 from edge.demo import with_ports
-from edge.wiring import LOG_FILE, SimulatedField, assemble, known_devices, real_openers
+from edge.exits import LOG_FILE
+from edge.wiring import SimulatedField, assemble, known_devices, real_openers
 from edge.world import SystemClock, World
 from telemetry.history import LogReader
 

@@ -13,9 +13,10 @@ import pytest
 from drivers.sim.signals import ElementFault
 from edge.agent import Agent
 from edge.config import parse
+from edge.exits import LOG_FILE
 from edge.rehearsal import Script, rehearse
 from edge.replay import replay
-from edge.wiring import LOG_FILE, SimulatedField
+from edge.wiring import SimulatedField
 from telemetry.history import LogReader
 from telemetry.records import UNUSABLE, Ack, AnyRecord, Command, Decision, Event, Quality, Reading, Sample, Tick
 

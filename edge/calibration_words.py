@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a calibration's result says, as message ids and fields, the same in the terminal, on the page and on paper.
+
+The rule it keeps: hiệu chuẩn (compare and record) and hiệu chỉnh (adjust the reading) are two words and two buttons.
+"""
+
+from typing import Final
+
+from drivers.calibration.artifact import Calibration
+from drivers.calibration.result import Preview
+from pages.words import N_, Field
+
+ADJUST: Final = N_("Adjust the reading (new curve in force)")
+RECORD: Final = N_("Record only (reading unchanged)")
+
+Line = tuple[str, dict[str, Field]]
+
+
+def result_lines(seen: Preview, signal_unit: str, unit: str) -> list[Line]:
+    """Say what the points come to, before anybody signs."""
+    lines: list[Line] = [
+        (
+            N_("reference {truth:.3f} {unit}, read {signal:.3f} {signal_unit}, left over {residual:.3f} {unit}"),
+            {
+                "truth": point.truth,
+                "signal": point.signal,
+                "residual": residual,
+                "unit": unit,
+                "signal_unit": signal_unit,
+            },
+        )
+        for point, residual in zip(seen.points, seen.made.residuals, strict=True)
+    ]
+    lines += health_lines(seen.health)
+    lines.append(
+        (
+            N_("error found {found:.3f} {unit}, U (k = 2) {u:.3f} {unit}"),
+            {"found": seen.found, "u": seen.expanded, "unit": unit},
+        )
+    )
+    return lines
+
+
+def health_lines(health: dict[str, float]) -> list[Line]:
+    """Say how the probe fares, from what the fit found."""
+    fields: dict[str, Field] = dict(health)
+    if "slope_acid_pct" in health:
+        text = N_(
+            "slope {slope_acid_pct:.1f} % acid, {slope_base_pct:.1f} % base (85 to 105 is sound), zero {zero_mv:.1f} mV"
+        )
+        return [(text, fields)]
+    if "cell_constant" in health:
+        return [(N_("cell constant {cell_constant:.4f}, dry {dry_offset:.4f}"), fields)]
+    if "gain" in health:
+        return [(N_("gain {gain:.4f} of the maker's scale"), fields)]
+    if "soil_gain" in health:
+        return [(N_("this soil: {soil_gain:.3f} times the equation, {soil_offset:.2f} % added"), fields)]
+    return []
+
+
+def signed_line(record: Calibration) -> Line:
+    """Say that it is signed."""
+    fields: dict[str, Field] = {
+        "id": record.id,
+        "person": record.person,
+        "u": record.expanded_uncertainty,
+        "unit": record.unit,
+        "found": record.as_found_error,
+        "left": record.as_left_error,
+        "due": f"{record.due_at:%d/%m/%Y}",
+    }
+    text = N_(
+        "Signed by {person}: {id}. Error found {found:.3f}, left {left:.3f}, U (k = 2) {u:.3f} {unit}. Due {due}."
+    )
+    return text, fields
