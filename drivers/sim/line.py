@@ -199,16 +199,17 @@ def run_virtual(master: BusMaster, line: SimLine, from_s: float, until_s: float)
     """Run a bus on a simulated line in virtual time; give the time reached (exact, no clock, no sleep)."""
     now = from_s
     while now < until_s:
+        data = line.take(now)
+        if data:
+            master.received(data, now)
         step = master.step(now)
         if step.send:
-            line.take(now)
             line.master_sent(step.send, now)
         arrival_s = line.next_s()
         if step.look_s >= step.until_s and not step.send:
             now = step.look_s
         elif max(arrival_s, step.look_s) <= step.until_s:
             now = max(arrival_s, step.look_s, now)
-            master.received(line.take(now), now)
         elif math.isinf(step.until_s):
             return now
         else:
