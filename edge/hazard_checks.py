@@ -103,8 +103,9 @@ class Judge:
         self._was = levels
 
     def forget(self) -> None:
-        """The hardware has let go of everything (a restart): nothing was on in the step before."""
+        """The hardware has let go of everything (a restart): nothing was on before, and waits begin anew."""
         self._was = [0.0] * len(self._names)
+        self._blind_steps = 0
 
     def _people(self, given: TickInput, result: TickResult, levels: list[float]) -> None:
         if given.stop_all and any(levels):
