@@ -175,7 +175,9 @@ class FarmPages:
         active = output.level > 0.0
         zone = self._zone_of_valve.get(output.output)
         fields = fields_of(output.inputs)
-        manual = left_s > 0.0
+        # What a person asked for and got; an order that safety does not let through yet shows its limit instead.
+        manual = left_s > 0.0 and active == (output.wanted > 0.0)
+        waits = left_s > 0.0 and output.wanted > 0.0 and not active
         return OutputView(
             id=html_id("o-", output.output),
             output=output.output,
@@ -190,8 +192,8 @@ class FarmPages:
             until_ms=now_ms + round(left_s * 1000) if manual else 0,
             left=countdown(left_s) if manual else "",
             person=output.person if manual else "",
-            can_open=zone is not None and not active and not manual and output.hold_max_s > 0 and not away,
-            can_stop=output.kind == "valve" and (active or manual),
+            can_open=zone is not None and not active and not waits and output.hold_max_s > 0 and not away,
+            can_stop=output.kind == "valve" and (active or waits),
         )
 
     def _output_title(self, output: str, kind: str, settings: OutputSettings | None) -> str:

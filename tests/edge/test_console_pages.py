@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from math import nan
 from pathlib import Path
 
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 
@@ -14,7 +15,7 @@ from edge.console.board import Shot
 from edge.console.day_book import DayBook
 from edge.console.sentences import say
 from edge.console.views import FarmView, TileView
-from edge.live import Alarm
+from edge.live import Alarm, OutputState
 from pages.words import words
 from telemetry.records import Quality
 from tests.edge.fake_farm import NOW_MS, FakeReader, FarmUnderTest, farm_under_test
@@ -86,6 +87,34 @@ def test_an_output_says_what_it_does_and_why(farm: FarmUnderTest) -> None:
     assert fan is not None
     assert (fan.title, fan.state) == ("Quạt", "Tắt")
     assert fan.why.text == "Không cần làm gì: 26,1 °C và VPD 1,23 kPa đều trong ngưỡng."
+
+
+@pytest.mark.parametrize(
+    ("level", "wanted", "override_s", "can_open", "can_stop", "by_hand"),
+    [
+        (0.0, 0.0, 0.0, True, False, False),
+        (1.0, 1.0, 0.0, False, True, False),
+        (1.0, 1.0, 200.0, False, True, True),
+        (0.0, 1.0, 200.0, False, True, False),  # asked for, not let through yet: the limit is shown
+        (0.0, 0.0, 800.0, True, False, True),  # stopped by hand: kept closed, may be opened again
+        (1.0, 0.0, 800.0, False, True, False),  # told to close, still open
+    ],
+)
+def test_a_valves_buttons_fit_what_it_does(
+    farm: FarmUnderTest, level: float, wanted: float, override_s: float, can_open: bool, can_stop: bool, by_hand: bool
+) -> None:
+    valve = OutputState(
+        "valve-pepper-1", "pepper-1", "valve", level, wanted, "irrigation.idle.wet_enough", "irrigation",
+        limit="safety.stagger", override_s=override_s, person="lan", hold_max_s=1800.0,
+    )  # fmt: skip
+    state = msgspec.structs.replace(farm.agent.state(), outputs=(valve,))
+    seen = farm.desk.farm(Shot(state, farm.mono_s[0], away=False, number=1), "vi").output("valve-pepper-1")
+    assert seen is not None
+    assert (seen.can_open, seen.can_stop, bool(seen.until_ms)) == (can_open, can_stop, by_hand)
+    assert (seen.why.text == "") == by_hand
+    gone = farm.desk.farm(Shot(state, farm.mono_s[0], away=True, number=1), "vi").output("valve-pepper-1")
+    assert gone is not None
+    assert not gone.can_open
 
 
 def test_a_code_of_a_newer_agent_is_shown_as_it_is() -> None:
