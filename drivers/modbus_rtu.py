@@ -343,7 +343,7 @@ class RtuMaster:
         while at + 5 <= len(seen):
             size = _foreign_length(seen, at)
             if size and at + size <= len(seen) and crc16(seen[at : at + size]) == 0:
-                if not (self.echo and seen[at : at + size] == self._frame):
+                if seen[at : at + size] != self._frame:
                     events.append(self._name_stray(seen[at : at + size], now))
                 at += size
             else:
