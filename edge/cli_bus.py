@@ -19,6 +19,7 @@ from edge.exits import BAD_CONFIG, FAILED, NO_DEVICE, REFUSED, config_file, spee
 from pages.words import N_
 
 if TYPE_CHECKING:
+    from drivers.catalogue import Catalogue
     from edge.config import FarmConfig
 
 T = TypeVar("T")
@@ -73,6 +74,22 @@ def farm_of(config: Path | None) -> "FarmConfig":
     except (OSError, SettingsRefused) as refused:
         click.echo(str(refused), err=True)
         raise SystemExit(BAD_CONFIG) from None
+
+
+def known_types(config: Path | None = None) -> "Catalogue":
+    """Give the device types of the farm; a wrong file of its own ends the command with file and line."""
+    from drivers.catalogue_schema import CatalogueError
+    from edge.device_types import device_types, own_types
+
+    path = config_file(config)
+    types = device_types(path)
+    try:
+        for name in own_types(path):
+            types.entry(name)
+    except CatalogueError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(BAD_CONFIG) from None
+    return types
 
 
 def line_options(command: Any) -> Any:
@@ -146,7 +163,6 @@ def scan(port: str, baud: int | None, addresses: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the candidates as one JSON object.")
 def identify(port: str, address: int, baud: int, form: str, as_json: bool) -> None:
     """Say which types the device at ADDRESS on PORT may be, the likeliest first. Only reads."""
-    from drivers.catalogue import Catalogue
     from drivers.commissioning import Candidate, identify
     from drivers.probe import Probe
     from drivers.serial_port import opener
@@ -154,7 +170,7 @@ def identify(port: str, address: int, baud: int, form: str, as_json: bool) -> No
     async def look() -> list[Candidate]:
         settings = settings_of(baud, form)
         async with Probe(opener(port, settings), settings) as probe:
-            return await identify(probe, address, Catalogue().entries())
+            return await identify(probe, address, known_types().entries())
 
     found = run(look())[:5]
     say = speech()
@@ -182,14 +198,13 @@ def readdress(port: str, old: int, new: int, type_name: str, alone: bool, yes: b
 
     Exit codes: 0 done (or waiting for the power), 1 failed, 5 refused.
     """
-    from drivers.catalogue import Catalogue
     from drivers.commissioning import Outcome, readdress
     from drivers.probe import Probe
     from drivers.serial_port import opener
 
     say = speech()
     try:
-        entry = Catalogue().entry(type_name)
+        entry = known_types().entry(type_name)
     except KeyError as error:
         raise click.BadParameter(str(error.args[0])) from None
     if not yes:
@@ -213,12 +228,11 @@ def readdress(port: str, old: int, new: int, type_name: str, alone: bool, yes: b
 @line_options
 def monitor(port: str, devices: tuple[str, ...], seconds: float | None, golden: Any, baud: int, form: str) -> None:
     """Show every frame that passes on PORT, with its time and meaning. Only listens."""
-    from drivers.catalogue import Catalogue
     from drivers.monitor import Monitor, Seen, golden_case
     from drivers.serial_port import opener
 
     settings = settings_of(baud, form)
-    catalogue = Catalogue()
+    catalogue = known_types()
     known = {}
     for text in devices:
         address, _, type_name = text.partition("=")
@@ -263,7 +277,7 @@ def health(config: Path | None, seconds: float, as_json: bool) -> None:
     from edge.connected import connected
     from edge.line_health import watch
 
-    places = connected(farm_of(config)).values()
+    places = connected(farm_of(config), known_types(config)).values()
     lines = {place.bus.name: [p for p in places if p.bus.name == place.bus.name] for place in places}
 
     async def everyone() -> Any:

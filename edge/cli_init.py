@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controllers.climate_bands import CROP_BANDS
-from edge.cli_bus import addresses_of, run
+from edge.cli_bus import addresses_of, known_types, run
 from edge.exits import BAD_CONFIG, NO_DEVICE, USAGE, speech
 from pages.words import N_
 
 if TYPE_CHECKING:
+    from drivers.catalogue import Catalogue
     from edge.farm_draft import Seen
 
 
@@ -54,7 +55,7 @@ def init(ports: tuple[str, ...], baud: int | None, addresses: str, out: Path, **
     if not lines:
         click.echo(say.text(N_("No serial adapter is plugged in here")), err=True)
         raise SystemExit(NO_DEVICE)
-    found = [one for port in lines for one in run(_look(port, baud, wanted))]
+    found = [one for port in lines for one in run(_look(port, baud, wanted, known_types(out)))]
     place = Place(
         told["farm"], told["title"], told["latitude"], told["longitude"], told["house"], told["area"], told["crop"]
     )
@@ -80,8 +81,7 @@ def init(ports: tuple[str, ...], baud: int | None, addresses: str, out: Path, **
     )
 
 
-async def _look(port: str, baud: int | None, addresses: list[int]) -> "list[Seen]":
-    from drivers.catalogue import Catalogue
+async def _look(port: str, baud: int | None, addresses: list[int], catalogue: "Catalogue") -> "list[Seen]":
     from drivers.catalogue_schema import Entry
     from drivers.commissioning import FACTORY_SETTINGS, identify, scan
     from drivers.line_settings import LineSettings
@@ -90,7 +90,7 @@ async def _look(port: str, baud: int | None, addresses: list[int]) -> "list[Seen
     from edge.farm_draft import Seen
 
     settings = FACTORY_SETTINGS if baud is None else (LineSettings(baud),)
-    entries = list(Catalogue().entries())
+    entries = list(catalogue.entries())
     seen: list[Seen] = []
     for one in await scan(lambda s: opener(port, s), settings=settings, addresses=addresses):
         types: tuple[Entry, ...] = ()

@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 
-from edge.cli_bus import REASONS, farm_of, line_options, run, settings_of
-from edge.exits import BAD_CONFIG, FAILED, REFUSED, TRY_AGAIN, speech, state_folder
+from edge.cli_bus import REASONS, farm_of, known_types, line_options, run, settings_of
+from edge.exits import BAD_CONFIG, FAILED, REFUSED, TRY_AGAIN, config_file, speech, state_folder
 from pages.words import N_
 
 
@@ -48,9 +48,7 @@ def _seen(texts: tuple[str, ...]) -> list[tuple[str, str, float]]:
 @click.argument("words")
 def find(words: str) -> None:
     """Look for a device in the catalogue by its maker's or seller's name."""
-    from drivers.catalogue import Catalogue
-
-    found = Catalogue().search(words)
+    found = known_types().search(words)
     for entry in found:
         click.echo(
             f"{entry.type}: {entry.title}" + ("" if entry.verified else f" ({speech().text(N_('not verified'))})")
@@ -74,7 +72,9 @@ def find(words: str) -> None:
 @click.option("--title", default="", help="What it is.")
 @click.option("--maker", default="unknown", help="Who made it.")
 @click.option("--source", default="", help="Where its register table stands.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("devices"), show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Where; without it devices/ beside farm.toml."
+)
 @line_options
 def add(
     port: str, address: int, name: str, see: tuple[str, ...], within: float, baud: int, form: str, **told: Any
@@ -86,6 +86,7 @@ def add(
     from drivers.catalogue import parse_entry
     from drivers.catalogue_schema import CatalogueError
     from drivers.wizard import propose_entry
+    from edge.device_types import own_folder
 
     say = speech()
     wanted = _seen(see)
@@ -111,7 +112,8 @@ def add(
         chosen,
         source=told["source"],
     )
-    path = told["out"] / f"{name}.toml"
+    folder = told["out"] or own_folder(config_file(None))
+    path = folder / f"{name}.toml"
     try:
         golden = run(_exchange(port, settings, address, parse_entry(entry_text(), str(path))))
         text = entry_text(golden=golden)
@@ -119,7 +121,7 @@ def add(
     except CatalogueError as error:
         click.echo(str(error), err=True)
         raise SystemExit(BAD_CONFIG) from None
-    told["out"].mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     click.echo(text)
     click.echo(
@@ -204,7 +206,8 @@ def replace(device: str, config: Path | None, state: Path | None, at: int | None
 
     say = speech()
     farm = farm_of(config)
-    places = connected(farm)
+    types = known_types(config)
+    places = connected(farm, types)
     if device not in places:
         known = ", ".join(places) or "-"
         raise click.BadParameter(
@@ -213,12 +216,12 @@ def replace(device: str, config: Path | None, state: Path | None, at: int | None
         )
     place = places[device]
     here = place.entry.serial.address if at is None else at
-    outcome = run(change(place, here, alone=alone))
+    outcome = run(change(place, here, types, alone=alone))
     if outcome.state == "power-cycle" and sys.stdin.isatty():
         click.prompt(
             say.text(N_("Take the device's power off and on, then press Enter")), default="", show_default=False
         )
-        outcome = run(change(place, place.device.address, alone=alone))
+        outcome = run(change(place, place.device.address, types, alone=alone))
     click.echo(say.say(REASONS[outcome.reason], {"detail": outcome.detail}), err=outcome.state != "done")
     if outcome.state != "done":
         raise SystemExit({"refused": REFUSED, "power-cycle": TRY_AGAIN}.get(outcome.state, FAILED))

@@ -27,12 +27,11 @@ class Connected:
         return LineSettings(self.bus.baud_bd, form[1], int(form[2]), int(form[0]))  # type: ignore[arg-type]
 
 
-def connected(farm: FarmConfig) -> dict[str, Connected]:
+def connected(farm: FarmConfig, types: Catalogue) -> dict[str, Connected]:
     """Give every device on a serial line by its name, in the order of the file."""
-    catalogue = Catalogue()
     buses = {bus.name: bus for bus in farm.buses if bus.port != SIMULATED}
     return {
-        device.name: Connected(device, buses[device.bus], catalogue.entry(device.type, device.variant))
+        device.name: Connected(device, buses[device.bus], types.entry(device.type, device.variant))
         for device in farm.devices
         if device.bus in buses
     }

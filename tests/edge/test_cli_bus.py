@@ -149,3 +149,19 @@ def test_a_first_farm_is_written_from_what_answers_and_never_over_another(port: 
     assert again.exit_code == 2
     assert "is there already" in again.output
     assert out.read_text(encoding="utf-8") == before
+
+
+def test_the_farms_own_entries_are_known_and_a_wrong_one_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "farm.toml").write_text("", encoding="utf-8")
+    own = tmp_path / "devices" / "mine.toml"
+    own.parent.mkdir()
+    text = (BUILT_IN / "xy-md02.toml").read_text(encoding="utf-8")
+    own.write_text(text.replace('type = "xy-md02"', 'type = "mine"').replace("XY-MD02", "Zebra"), encoding="utf-8")
+    assert "mine: Zebra" in CliRunner().invoke(sensor, ["find", "zebra"]).output
+    own.write_text('type = "mine"\nspeed = 3\n', encoding="utf-8")
+    wrong = CliRunner().invoke(sensor, ["find", "zebra"])
+    assert wrong.exit_code == 3
+    assert "mine.toml:2" in wrong.output
