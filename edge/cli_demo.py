@@ -32,14 +32,18 @@ def demo(state: Path | None, config: Path | None, port: int, lan: bool, headless
       vuon demo
       vuon demo --headless --seconds 60
     """  # noqa: D301 click wants the \b
-    from edge.demo import EXAMPLE, DemoFailed, run_checked
-    from edge.kernel_cache import fill
+    from edge.demo import EXAMPLE, DemoFailed, die_with_parent, run_checked
+    from edge.kernel_cache import begin
 
     say = speech()
     folder = state_folder(state) if state is not None else state_folder(None) / "demo"
     source = config or EXAMPLE
-    click.echo(say.say(N_("Starting; the first time the computing kernels are compiled, about a minute ..."), {}))
-    fill()
+    click.echo(say.text(N_("Starting ...")))
+    compiler = begin(die_with_parent)
+    if compiler is not None:
+        click.echo(
+            say.text(N_("The kernels are compiled in the background; until the next start plain Python computes."))
+        )
     try:
         if headless:
             found = run_checked(folder, source, max(seconds, 20.0))
@@ -51,6 +55,10 @@ def demo(state: Path | None, config: Path | None, port: int, lan: bool, headless
     except DemoFailed as failed:
         click.echo(say.say(N_("The demo failed: {seen}"), {"seen": str(failed)}), err=True)
         raise SystemExit(FAILED) from None
+    finally:
+        if compiler is not None:
+            compiler.terminate()
+            compiler.wait()
 
 
 def _show(folder: Path, source: Path, port: int, lan: bool) -> None:

@@ -98,7 +98,7 @@ class Demo:
     async def process(self, *arguments: str, **options: Any) -> AsyncIterator[asyncio.subprocess.Process]:
         """Run ``vuon`` with these arguments; at the end it is asked to stop, then made to."""
         child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "edge", *arguments, preexec_fn=_die_with_parent, **options
+            sys.executable, "-m", "edge", *arguments, preexec_fn=die_with_parent, **options
         )
         try:
             yield child
@@ -213,7 +213,7 @@ def run_checked(state: Path, source: Path, seconds: float) -> Findings:
         return runner.run(check_itself(Demo(state, source), seconds))
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel stop a child whose parent died (prctl(2)), so that no agent runs on without its field."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     os.setpgrp()

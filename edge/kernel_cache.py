@@ -2,7 +2,7 @@
 """Has the kernels compiled by a child process before the agent starts, so that the agent only loads them.
 
 The rule it keeps: whatever happens to the compiler, the agent starts; without compiled kernels it runs the same
-mathematics in plain Python and says so.
+mathematics in plain Python and says so. ``python -m edge.kernel_cache`` fills the cache and ends.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -29,12 +30,8 @@ def fill() -> tuple[bool, str]:
     """
     if os.environ.get("VUON_NO_JIT") or os.environ.get("NUMBA_DISABLE_JIT"):
         return False, "by request"
-    mark, made_by = cache_dir() / "filled", _makers()
-    try:
-        if mark.read_text(encoding="utf-8") == made_by:
-            return True, ""
-    except OSError:
-        pass  # not filled yet
+    if is_filled():
+        return True, ""
     try:
         done = subprocess.run(
             [sys.executable, "-m", "controllers.kernels.warm"],
@@ -51,8 +48,39 @@ def fill() -> tuple[bool, str]:
     if not report["enabled"]:
         return _without(f"{report['why']} {report['detail']}".strip())
     with contextlib.suppress(OSError):  # then the next start looks again
-        mark.write_text(made_by, encoding="utf-8")
+        _mark().write_text(_makers(), encoding="utf-8")
     return True, ""
+
+
+def is_filled() -> bool:
+    """Say whether the cache holds the kernels of these sources, libraries and processor."""
+    try:
+        return _mark().read_text(encoding="utf-8") == _makers()
+    except OSError:
+        return False
+
+
+def begin(child_setup: Callable[[], None]) -> subprocess.Popen[bytes] | None:
+    """Start with what there is: where the cache is not filled, compute uncompiled now and fill it in the background.
+
+    For a first look, which should not wait a minute for a compiler. Gives the child that compiles (``child_setup`` runs
+    in it first), or None where none is needed; the caller ends it.
+    """
+    if os.environ.get("VUON_NO_JIT") or os.environ.get("NUMBA_DISABLE_JIT") or is_filled():
+        return None
+    child = subprocess.Popen(
+        [sys.executable, "-m", "edge.kernel_cache"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=child_setup,  # noqa: PLW1509 no thread has been started yet
+    )
+    os.environ["VUON_NO_JIT"] = "1"
+    return child
+
+
+def _mark() -> Path:
+    return cache_dir() / "filled"
 
 
 def _makers() -> str:
@@ -79,3 +107,8 @@ def _processor() -> str:
 def _without(why: str) -> tuple[bool, str]:
     os.environ["VUON_NO_JIT"] = "1"
     return False, why
+
+
+if __name__ == "__main__":
+    os.nice(19)
+    sys.exit(0 if fill()[0] else 1)
