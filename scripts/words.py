@@ -13,6 +13,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,11 @@ PLURAL_MARKS: Final = frozenset({"count", "ngettext"})
 # Methods whose given argument (0 = the first) is a message id: the mistakes that ``vuon check`` names.
 ARGUMENTS: Final = {"wrong": 1}
 JS_TEXT: Final = re.compile(r"\b(?:_|gettext|say)\(\s*[\"'`]")
+
+# Modules that speak to people in message ids without a mark.
+SPEAKERS: Final = ("drivers/calibration/*.py", "controllers/settings_check.py")
+BUILT_IN_ERRORS: Final = frozenset({"ValueError", "TypeError", "KeyError", "RuntimeError", "AssertionError", "OSError"})
+WORDS: Final = re.compile(r"[A-Za-z]{2,},? (?:[a-z(]|\{)")
 
 Found = dict[str, str]  # msgid -> its plural or ""
 
@@ -70,6 +76,39 @@ def in_template(text: str) -> Found:
     return found
 
 
+def _for_programmers(node: ast.AST) -> bool:
+    raised = node.exc.func if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) else None
+    return isinstance(raised, ast.Name) and raised.id in BUILT_IN_ERRORS
+
+
+def sentences(text: str) -> Found:
+    """Give the sentences of a module below the applications: every text of two words that is no docstring or error.
+
+    Such a module may not import ``pages`` and so has no mark to put on its message ids. What it raises with a built-in
+    error is for programmers.
+    """
+    tree = ast.parse(text)
+    skipped: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) or _for_programmers(node):
+            skipped.update(ast.walk(node))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            skipped.add(node.value)
+    found: Found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node not in skipped:
+            value = _constant(node)
+            if value and WORDS.search(value) and not value.isupper():
+                found[value] = ""
+    return found
+
+
+def in_catalogue_of_devices(text: str) -> Found:
+    """Give what instruments say of themselves: the ``means`` of a device's status bits."""
+    quoted = re.findall(r'^\s*means\s*=\s*(".*")\s*$', text, re.MULTILINE)
+    return {ast.literal_eval(one): "" for one in quoted}
+
+
 def _sources() -> Iterator[Path]:
     for package in PACKAGES:
         yield from sorted((ROOT / package).rglob("*.py"))
@@ -87,6 +126,7 @@ def in_tables() -> Found:
     return dict.fromkeys(texts, "")
 
 
+@cache
 def everything() -> Found:
     """Give every message id of the tree."""
     found: Found = {}
@@ -95,6 +135,11 @@ def everything() -> Found:
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("templates/**/*.html")):
             found |= in_template(path.read_text(encoding="utf-8"))
+    for pattern in SPEAKERS:
+        for path in sorted(ROOT.glob(pattern)):
+            found |= sentences(path.read_text(encoding="utf-8"))
+    for path in sorted((ROOT / "drivers" / "catalog").glob("*.toml")):
+        found |= in_catalogue_of_devices(path.read_text(encoding="utf-8"))
     return found | in_tables()
 
 

@@ -7,7 +7,16 @@ import string
 import pytest
 
 from pages.words import words
-from scripts.words import catalogue, everything, in_python, in_template, missing, words_in_javascript
+from scripts.words import (
+    catalogue,
+    everything,
+    in_catalogue_of_devices,
+    in_python,
+    in_template,
+    missing,
+    sentences,
+    words_in_javascript,
+)
 
 
 def fields_of(text: str) -> set[str]:
@@ -59,6 +68,12 @@ def test_scripts_of_the_browser_carry_no_words() -> None:
 )
 def test_marked_texts_are_found(source: str, found: dict[str, str]) -> None:
     assert in_python(source) == found
+
+
+def test_sentences_of_modules_below_the_applications_are_found_without_a_mark() -> None:
+    source = '"""A docstring here."""\nA = "Too noisy: {sd}"\nraise Refused("A point is old", x=1)\nraise ValueError("for us")'
+    assert set(sentences(source)) == {"Too noisy: {sd}", "A point is old"}
+    assert set(in_catalogue_of_devices('name = "x y"\n  means = "The sensor is busy"\n')) == {"The sensor is busy"}
 
 
 def test_texts_in_templates_are_found() -> None:
