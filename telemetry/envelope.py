@@ -19,7 +19,8 @@ from typing import Final, NamedTuple
 
 import zstandard
 
-from telemetry.codec import BODY_MAX, BodyEncoder, Others, Samples, decode_others, decode_records, decode_samples
+from telemetry.codec import BODY_MAX, Others, Samples, decode_others, decode_records, decode_samples
+from telemetry.encoding import BodyEncoder
 from telemetry.ints import ColumnError
 from telemetry.records import AnyRecord
 
