@@ -99,6 +99,19 @@ def line_options(command: Any) -> Any:
     return click.option("--format", "form", type=forms, default="8N1", show_default=True)(command)
 
 
+def wait_option(command: Any) -> Any:
+    """Add --wait, handed on in seconds as ``within_s``."""
+    return click.option(
+        "--wait",
+        "within_s",
+        type=click.IntRange(10, 5000),
+        default=80,
+        show_default=True,
+        callback=lambda _context, _option, wait_ms: wait_ms / 1000.0,
+        help="How long a device may take to answer, in ms; more for slow ones and radio links.",
+    )(command)
+
+
 @click.group()
 def bus() -> None:
     """Find, name and address the devices on a serial line.
@@ -127,7 +140,8 @@ def addresses_of(text: str) -> list[int]:
 @click.option("--baud", type=int, help="Only this speed (8N1); without it, the eight factory settings.")
 @click.option("--addresses", default="1-247", show_default=True, help="Which to ask, as 1-32 or 1,5,9.")
 @click.option("--json", "as_json", is_flag=True, help="Print the devices as one JSON object.")
-def scan(port: str, baud: int | None, addresses: str, as_json: bool) -> None:
+@wait_option
+def scan(port: str, baud: int | None, addresses: str, as_json: bool, within_s: float) -> None:
     """Ask every address on PORT who is there. Only reads.
 
     Exit codes: 0 someone answered, 4 nobody did or the port is not there.
@@ -144,7 +158,7 @@ def scan(port: str, baud: int | None, addresses: str, as_json: bool) -> None:
         if address == wanted[0] and not as_json and sys.stderr.isatty():
             click.echo(f"{setting} ({found})", err=True)
 
-    found = run(scan(lambda s: opener(port, s), settings=settings, addresses=wanted, told=told))
+    found = run(scan(lambda s: opener(port, s), settings=settings, addresses=wanted, within_s=within_s, told=told))
     if as_json:
         rows = [{"address": f.address, "settings": str(f.settings), "state": f.state} for f in found]
         click.echo(json.dumps({"port": port, "devices": rows}))
@@ -161,7 +175,8 @@ def scan(port: str, baud: int | None, addresses: str, as_json: bool) -> None:
 @click.argument("address", type=click.IntRange(1, 247))
 @line_options
 @click.option("--json", "as_json", is_flag=True, help="Print the candidates as one JSON object.")
-def identify(port: str, address: int, baud: int, form: str, as_json: bool) -> None:
+@wait_option
+def identify(port: str, address: int, baud: int, form: str, as_json: bool, within_s: float) -> None:
     """Say which types the device at ADDRESS on PORT may be, the likeliest first. Only reads."""
     from drivers.commissioning import Candidate, identify
     from drivers.probe import Probe
@@ -169,7 +184,7 @@ def identify(port: str, address: int, baud: int, form: str, as_json: bool) -> No
 
     async def look() -> list[Candidate]:
         settings = settings_of(baud, form)
-        async with Probe(opener(port, settings), settings) as probe:
+        async with Probe(opener(port, settings), settings, within_s) as probe:
             return await identify(probe, address, known_types().entries())
 
     found = run(look())[:5]
@@ -193,7 +208,8 @@ def identify(port: str, address: int, baud: int, form: str, as_json: bool) -> No
 @click.option("--alone", is_flag=True, help="Only this device is connected to the line.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
 @line_options
-def readdress(port: str, old: int, new: int, type_name: str, alone: bool, yes: bool, baud: int, form: str) -> None:
+@wait_option
+def readdress(port: str, old: int, new: int, type_name: str, alone: bool, yes: bool, **line: Any) -> None:
     """Give the device at OLD on PORT the address NEW, by its maker's rules.
 
     Exit codes: 0 done (or waiting for the power), 1 failed, 5 refused.
@@ -211,8 +227,8 @@ def readdress(port: str, old: int, new: int, type_name: str, alone: bool, yes: b
         click.confirm(say.say(N_("Write address {new} into {title}?"), {"new": new, "title": entry.title}), abort=True)
 
     async def work() -> Outcome:
-        settings = settings_of(baud, form)
-        async with Probe(opener(port, settings), settings) as probe:
+        settings = settings_of(line["baud"], line["form"])
+        async with Probe(opener(port, settings), settings, line["within_s"]) as probe:
             return await readdress(probe, entry, old, new, alone=alone)
 
     outcome = run(work())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controllers.climate_bands import CROP_BANDS
-from edge.cli_bus import addresses_of, known_types, run
+from edge.cli_bus import addresses_of, known_types, run, wait_option
 from edge.exits import BAD_CONFIG, NO_DEVICE, USAGE, speech
 from pages.words import N_
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--baud", type=int, help="Only this speed (8N1); without it, the eight factory settings.")
 @click.option("--addresses", default="1-247", show_default=True, help="Which to ask, as 1-32 or 1,5,9.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("farm.toml"), show_default=True)
+@wait_option
 def init(ports: tuple[str, ...], baud: int | None, addresses: str, out: Path, **told: Any) -> None:
     """Ask everyone on PORTS who they are and write a first farm.toml. Only reads from the lines.
 
@@ -55,7 +56,7 @@ def init(ports: tuple[str, ...], baud: int | None, addresses: str, out: Path, **
     if not lines:
         click.echo(say.text(N_("No serial adapter is plugged in here")), err=True)
         raise SystemExit(NO_DEVICE)
-    found = [one for port in lines for one in run(_look(port, baud, wanted, known_types(out)))]
+    found = [one for port in lines for one in run(_look(port, baud, wanted, known_types(out), told["within_s"]))]
     place = Place(
         told["farm"], told["title"], told["latitude"], told["longitude"], told["house"], told["area"], told["crop"]
     )
@@ -81,7 +82,9 @@ def init(ports: tuple[str, ...], baud: int | None, addresses: str, out: Path, **
     )
 
 
-async def _look(port: str, baud: int | None, addresses: list[int], catalogue: "Catalogue") -> "list[Seen]":
+async def _look(
+    port: str, baud: int | None, addresses: list[int], catalogue: "Catalogue", within_s: float
+) -> "list[Seen]":
     from drivers.catalogue_schema import Entry
     from drivers.commissioning import FACTORY_SETTINGS, identify, scan
     from drivers.line_settings import LineSettings
@@ -92,10 +95,10 @@ async def _look(port: str, baud: int | None, addresses: list[int], catalogue: "C
     settings = FACTORY_SETTINGS if baud is None else (LineSettings(baud),)
     entries = list(catalogue.entries())
     seen: list[Seen] = []
-    for one in await scan(lambda s: opener(port, s), settings=settings, addresses=addresses):
+    for one in await scan(lambda s: opener(port, s), settings=settings, addresses=addresses, within_s=within_s):
         types: tuple[Entry, ...] = ()
         if one.state == "device":
-            async with Probe(opener(port, one.settings), one.settings) as probe:
+            async with Probe(opener(port, one.settings), one.settings, within_s) as probe:
                 types = tuple(c.entry for c in await identify(probe, one.address, entries))
         seen.append(Seen(port, one.address, one.settings, types, several=one.state == "several"))
     return seen

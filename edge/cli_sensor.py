@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from edge.cli_bus import REASONS, farm_of, known_types, line_options, run, settings_of
+from edge.cli_bus import REASONS, farm_of, known_types, line_options, run, settings_of, wait_option
 from edge.exits import BAD_CONFIG, FAILED, REFUSED, TRY_AGAIN, config_file, speech, state_folder
 from pages.words import N_
 
@@ -76,6 +76,7 @@ def find(words: str) -> None:
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Where; without it devices/ beside farm.toml."
 )
 @line_options
+@wait_option
 def add(
     port: str, address: int, name: str, see: tuple[str, ...], within: float, baud: int, form: str, **told: Any
 ) -> None:
@@ -91,7 +92,9 @@ def add(
     say = speech()
     wanted = _seen(see)
     settings = settings_of(baud, form)
-    registers = run(_registers(port, settings, address, told["function"], told["first"], told["count"]))
+    registers = run(
+        _registers(port, settings, address, told["function"], told["first"], told["count"], told["within_s"])
+    )
     chosen = []
     for quantity, unit, number in wanted:
         guess = _choose(registers, quantity, number, abs(number) * within)
@@ -115,7 +118,7 @@ def add(
     folder = told["out"] or own_folder(config_file(None))
     path = folder / f"{name}.toml"
     try:
-        golden = run(_exchange(port, settings, address, parse_entry(entry_text(), str(path))))
+        golden = run(_exchange(port, settings, address, told["within_s"], parse_entry(entry_text(), str(path))))
         text = entry_text(golden=golden)
         parse_entry(text, str(path))
     except CatalogueError as error:
@@ -132,14 +135,16 @@ def add(
     )
 
 
-async def _registers(port: str, settings: Any, address: int, function: int, first: int, count: int) -> dict[int, int]:
+async def _registers(
+    port: str, settings: Any, address: int, function: int, first: int, count: int, within_s: float
+) -> dict[int, int]:
     """Read registers one by one where the device refuses them together."""
     from drivers.modbus_pdu import read, words
     from drivers.probe import Probe
     from drivers.serial_port import opener
 
     found: dict[int, int] = {}
-    async with Probe(opener(port, settings), settings) as probe:
+    async with Probe(opener(port, settings), settings, within_s) as probe:
         together = await probe.ask_twice(read(address, function, first, count))
         if together.kind == "reply":
             return dict(enumerate(words(together.payload), start=first))
@@ -150,7 +155,7 @@ async def _registers(port: str, settings: Any, address: int, function: int, firs
     return found
 
 
-async def _exchange(port: str, settings: Any, address: int, entry: Any) -> str:
+async def _exchange(port: str, settings: Any, address: int, within_s: float, entry: Any) -> str:
     """Read the entry's values once more and give the exchange as its golden frame; "" when the device is silent."""
     from drivers.decode import plan_blocks
     from drivers.modbus_pdu import read
@@ -164,7 +169,7 @@ async def _exchange(port: str, settings: Any, address: int, entry: Any) -> str:
 
     block = plan_blocks(entry)[0]
     request = read(address, block.function, block.start, block.count)
-    async with Probe(opener(port, settings), settings) as probe:
+    async with Probe(opener(port, settings), settings, within_s) as probe:
         heard = await probe.ask_twice(request)
     if heard.kind != "reply":
         return ""
@@ -194,7 +199,10 @@ def _choose(registers: dict[int, int], quantity: str, number: float, tolerance: 
 @click.option("--at", type=click.IntRange(1, 247), help="The new device's address; without it, its maker's.")
 @click.option("--alone", is_flag=True, help="Only this device is connected to the line.")
 @click.option("--person", default="", help="Who does it; without it your login name.")
-def replace(device: str, config: Path | None, state: Path | None, at: int | None, alone: bool, person: str) -> None:
+@wait_option
+def replace(
+    device: str, config: Path | None, state: Path | None, at: int | None, alone: bool, person: str, within_s: float
+) -> None:
     """Put a new device of the same type in DEVICE's place: give it the address and void the old calibration.
 
     Stop the agent first, and disconnect the old device.
@@ -216,12 +224,12 @@ def replace(device: str, config: Path | None, state: Path | None, at: int | None
         )
     place = places[device]
     here = place.entry.serial.address if at is None else at
-    outcome = run(change(place, here, types, alone=alone))
+    outcome = run(change(place, here, types, within_s, alone=alone))
     if outcome.state == "power-cycle" and sys.stdin.isatty():
         click.prompt(
             say.text(N_("Take the device's power off and on, then press Enter")), default="", show_default=False
         )
-        outcome = run(change(place, place.device.address, types, alone=alone))
+        outcome = run(change(place, place.device.address, types, within_s, alone=alone))
     click.echo(say.say(REASONS[outcome.reason], {"detail": outcome.detail}), err=outcome.state != "done")
     if outcome.state != "done":
         raise SystemExit({"refused": REFUSED, "power-cycle": TRY_AGAIN}.get(outcome.state, FAILED))

@@ -20,9 +20,9 @@ from edge.config_check import series_of
 from edge.connected import Connected
 
 
-async def change(place: Connected, at: int, types: Catalogue, *, alone: bool) -> Outcome:
+async def change(place: Connected, at: int, types: Catalogue, within_s: float, *, alone: bool) -> Outcome:
     """Give the device that now answers at ``at`` the place's address. Raises LineDown when the port cannot be used."""
-    async with Probe(opener(place.bus.port, place.settings), place.settings) as probe:
+    async with Probe(opener(place.bus.port, place.settings), place.settings, within_s) as probe:
         return await replace_device(probe, place.entry, at, place.device.address, types.entries(), alone=alone)
 
 

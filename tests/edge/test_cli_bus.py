@@ -19,6 +19,8 @@ from tests.drivers.served import served
 
 FAST = LineSettings(115200)
 LINE = ["--baud", "115200"]
+PATIENT = ["--wait", "500"]  # the simulated devices share a busy machine with other tests
+SURE = ["--wait", "200"]
 CATALOGUE = Catalogue()
 WORLD = {
     "soil_moisture": 49.5,
@@ -47,23 +49,23 @@ def port(probe: SimulatedInstrument) -> Iterator[str]:
 
 
 def test_the_walk_from_a_scan_to_a_name(port: str) -> None:
-    found = CliRunner().invoke(bus, ["scan", port, *LINE, "--addresses", "1-2,5", "--json"])
+    found = CliRunner().invoke(bus, ["scan", port, "--baud", "115200", "--addresses", "1-2,5", "--json", *PATIENT])
     assert found.exit_code == 0, found.output
     assert [d["address"] for d in json.loads(found.output)["devices"]] == [2, 5]
-    shown = CliRunner().invoke(bus, ["identify", port, "2", *LINE])
+    shown = CliRunner().invoke(bus, ["identify", port, "2", *LINE, *PATIENT])
     assert "sn-3002-thc-s" in shown.output
     assert "soil_moisture 49.5 %" in shown.output
 
 
 def test_readdress_asks_and_obeys(port: str, probe: SimulatedInstrument) -> None:
-    order = ["readdress", port, "2", "9", "--type", "sn-3002-thc-s", *LINE]
+    order = ["readdress", port, "2", "9", "--type", "sn-3002-thc-s", *LINE, *SURE]
     assert CliRunner().invoke(bus, order, input="n\n").exit_code == 1
     done = CliRunner().invoke(bus, order, input="y\n")
     assert done.exit_code == 0, done.output
     assert "power off and on" in done.output
     probe.power_cycle(0.0)
     assert probe.address == 9
-    taken = CliRunner().invoke(bus, ["readdress", port, "9", "5", "--type", "sn-3002-thc-s", "--yes", *LINE])
+    taken = CliRunner().invoke(bus, ["readdress", port, "9", "5", "--type", "sn-3002-thc-s", "--yes", *LINE, *SURE])
     assert taken.exit_code == 5
     assert "Someone answers at address 5" in taken.output
 
@@ -89,7 +91,7 @@ def test_a_new_device_becomes_a_short_entry_with_its_own_frame(port: str, tmp_pa
     made = CliRunner().invoke(
         sensor,
         [
-            *["add", port, "2", "my-probe", *LINE, "--count", "3", "--out", str(tmp_path)],
+            *["add", port, "2", "my-probe", *LINE, *SURE, "--count", "3", "--out", str(tmp_path)],
             *["--see", "soil_moisture=49", "--see", "soil_temperature=32.5", "--see", "soil_ec=1200 µS/cm"],
         ],
     )
@@ -108,7 +110,8 @@ def test_a_new_device_becomes_a_short_entry_with_its_own_frame(port: str, tmp_pa
 
 def test_a_value_that_stands_nowhere_is_said(port: str, tmp_path: Path) -> None:
     lost = CliRunner().invoke(
-        sensor, ["add", port, "2", "my-probe", *LINE, "--count", "3", "--out", str(tmp_path), "--see", "soil_ph=7"]
+        sensor,
+        ["add", port, "2", "my-probe", *LINE, *SURE, "--count", "3", "--out", str(tmp_path), "--see", "soil_ph=7"],
     )
     assert lost.exit_code == 1
     assert "soil_ph = 7 stands nowhere in registers 0 to 2" in lost.output
@@ -139,7 +142,7 @@ FARM = ["--title", "Vườn", "--latitude", "11.9", "--longitude", "108.4", "--a
 
 def test_a_first_farm_is_written_from_what_answers_and_never_over_another(port: str, tmp_path: Path) -> None:
     out = tmp_path / "farm.toml"
-    order = [port, *FARM, "--baud", "115200", "--addresses", "1-2,5", "--out", str(out)]
+    order = [port, *FARM, "--baud", "115200", "--addresses", "1-2,5", "--out", str(out), *PATIENT]
     made = CliRunner().invoke(init, order)
     assert made.exit_code == 0, made.output
     config = load(out)

@@ -62,7 +62,18 @@ def calibrate(shelf: Shelf, series: str) -> None:
 
 
 def replaced(farm: Path, *options: str) -> tuple[int, str]:
-    order = ["replace", "sn-3002-thc-s", "--config", str(farm), "--state", str(farm.parent), "--person", "Bình"]
+    order = [
+        "replace",
+        "sn-3002-thc-s",
+        "--config",
+        str(farm),
+        "--state",
+        str(farm.parent),
+        "--person",
+        "Bình",
+        "--wait",
+        "200",
+    ]
     result = CliRunner().invoke(sensor, [*order, *options])
     return result.exit_code, result.output
 
