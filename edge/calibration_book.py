@@ -145,7 +145,7 @@ class ShelfBook:
             self._pages.pop(series, None)
             return
         warm = [point.temperature_c for point in record.points if point.temperature_c is not None]
-        needs = ("temperature",) if needs_temperature(record.curve) else ()
+        needs: tuple[str, ...] = ("temperature",) if needs_temperature(record.curve) else ()
         needs += ("pressure",) if isinstance(record.curve, GasPressure) else ()
         needs += ("permittivity",) if isinstance(record.curve, Hilhorst) else ()
         mean_c = sum(warm) / len(warm) if warm else 25.0

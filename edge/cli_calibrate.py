@@ -114,7 +114,8 @@ async def _perform(
         await desk.put_back(session, ROLE)
         click.echo(speak.text(N_("Kept as it stands; the same command goes on. The probe is back in control.")))
         raise
-    except ProbeTaken:
+    except (FitRefused, BadArtifact):
+        await desk.leave(session, ROLE)  # the calibration in force stays
         raise
     if desk.sessions.open(series, _now()) is not None or record is None:
         # Stopped: the probe goes back to control, the calibration in force stays.

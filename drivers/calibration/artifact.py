@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from drivers.calibration.curves import Curve, apply_one
+from drivers.calibration.curves import Beside, Curve, apply_one
 from telemetry.quantities import QUANTITIES
 from telemetry.records import SERIES_PATTERN, CalibrationSummary
 
@@ -52,6 +52,26 @@ class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: float
     reference: str  # the name of one of the references
     temperature_c: float | None = None
+    pressure_hpa: float | None = None
+    permittivity: float | None = None
+    sheet: dict[str, float] = {}  # what the truth was computed from: masses, volumes, seconds
+
+
+def beside(point: Point) -> Beside:
+    """Give what was measured beside the probe at this point; what was not is taken as usual (25 °C, 1013.25 hPa)."""
+    usual = Beside()
+    return Beside(
+        usual.temperature_c if point.temperature_c is None else point.temperature_c,
+        usual.pressure_hpa if point.pressure_hpa is None else point.pressure_hpa,
+        usual.permittivity if point.permittivity is None else point.permittivity,
+    )
+
+
+class BudgetLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One component of the uncertainty: its English name and standard uncertainty in the unit of the truth."""
+
+    name: str
+    standard: float
 
 
 class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +110,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     performed_at: datetime
     due_at: datetime
     passed: bool
+    budget: tuple[BudgetLine, ...] = ()
+    health: dict[str, float] = {}  # what the fit says of the probe: slope_acid_pct, zero_mv, gain ...
     previous_hash: str = ""
     notes: str = ""
     content_hash: str = ""
@@ -119,7 +141,7 @@ def decode(data: bytes) -> Calibration:
         raise BadArtifact("The file is {size} bytes long: no calibration is", size=float(len(data)))
     try:
         calibration = msgspec.json.decode(data, type=Calibration)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadArtifact("The file cannot be read: {why}", why=str(error)) from error
     if calibration.schema != SCHEMA:
         raise BadArtifact(
@@ -152,7 +174,8 @@ def summary(calibration: Calibration) -> CalibrationSummary:
 
 def _sense(calibration: Calibration) -> None:
     """Refuse a record whose parts contradict each other, whatever its hash says."""
-    for stamp in (calibration.performed_at, calibration.due_at, *(point.at for point in calibration.points)):
+    expiries = (one.expires for one in calibration.references if one.expires is not None)
+    for stamp in (calibration.performed_at, calibration.due_at, *(p.at for p in calibration.points), *expiries):
         if stamp.tzinfo is None:
             raise BadArtifact("A time without its zone: {stamp}", stamp=stamp.isoformat())
     if not SERIES_PATTERN.match(calibration.series):
@@ -178,19 +201,25 @@ def _sense(calibration: Calibration) -> None:
             )
         if not (isfinite(point.signal) and isfinite(point.truth) and point.count >= 1):
             raise BadArtifact("A point is not a number: read the instrument again")
+        used = next(one for one in calibration.references if one.name == point.reference)
+        if used.expires is not None and used.expires < point.at:
+            raise BadArtifact("The reference {name} had expired when it was used", name=used.name)
+    for one in calibration.references:
+        if not (isfinite(one.uncertainty) and one.uncertainty >= 0.0):
+            raise BadArtifact("The uncertainty is no number")
     _curve_sense(calibration)
 
 
 def _curve_sense(calibration: Calibration) -> None:
     if not calibration.domain_low <= calibration.domain_high:
         raise BadArtifact("The domain ends before it begins")
+    if not (isfinite(calibration.as_found_error) and isfinite(calibration.as_left_error)):
+        raise BadArtifact("The error found or left is no number")
     if not (isfinite(calibration.expanded_uncertainty) and calibration.expanded_uncertainty >= 0.0):
         raise BadArtifact("The uncertainty is no number")
     try:
         redone = [
-            point.truth
-            - apply_one(calibration.curve, point.signal, 25.0 if point.temperature_c is None else point.temperature_c)
-            for point in calibration.points
+            point.truth - apply_one(calibration.curve, point.signal, beside(point)) for point in calibration.points
         ]
     except (ValueError, IndexError, ZeroDivisionError) as error:
         raise BadArtifact("The curve cannot be computed: {why}", why=str(error)) from error

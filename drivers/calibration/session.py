@@ -13,8 +13,19 @@ from typing import Final, Literal
 import msgspec
 
 from drivers.calibration.artifact import Device, Point, Reference
-from drivers.calibration.methods import METHODS, Method, criterion_for, usual_span
-from drivers.calibration.stability import TracePoint, Verdict, judge
+from drivers.calibration.forms import (
+    CONDITIONS,
+    NOT_POSSIBLE,
+    AnswerRefused,
+    Field,
+    number,
+    read_reference,
+    reference_fields,
+    truth_fields,
+)
+from drivers.calibration.methods import METHODS, Method, PointPlan, criterion_for, usual_span
+from drivers.calibration.sheets import SHEET_FIELDS, SheetRefused, truth_of
+from drivers.calibration.stability import Criterion, TracePoint, Verdict, judge
 from telemetry.quantities import quantity
 
 SCHEMA: Final = "vuon-session/1"
@@ -23,17 +34,12 @@ TRACE_MAX: Final = 600
 Stage = Literal["reference", "truth", "settle", "result", "stopped"]
 
 
-class AnswerRefused(ValueError):
-    """The answer cannot be taken. ``code`` is an English msgid, ``fields`` belong to it."""
-
-    def __init__(self, code: str, **fields: float | str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.fields = fields
-
-
 class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a calibration stands."""
+    """Where a calibration stands.
+
+    ``proposed`` is the reference used last time; ``beside`` names what is measured beside the probe; ``waiting`` are
+    points whose truth is entered later; ``saved`` counts how often it was written, so that two hands are noticed.
+    """
 
     schema: str
     id: str
@@ -48,20 +54,15 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stage: Stage = "reference"
     point: int = 0
     truth: float | None = None
+    sheet: dict[str, float] = {}
+    entered: dict[str, float] = {}
     reference: Reference | None = None
+    proposed: Reference | None = None
+    beside: tuple[str, ...] = ()
     trace: tuple[TracePoint, ...] = ()
+    waiting: tuple[Point, ...] = ()
     taken: tuple[Point, ...] = ()
-
-
-class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing to enter. ``kind``: text, number or date; ``name`` is its key among the answers."""
-
-    name: str
-    label: str  # English msgid
-    kind: Literal["text", "number", "date"]
-    value: str = ""
-    unit: str = ""
-    required: bool = True
+    saved: int = 0
 
 
 class Screen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,15 +96,22 @@ def method_of(session: Session) -> Method:
 def verdict(session: Session, now: datetime) -> Verdict:
     """Judge whether the signal is still now."""
     now_s = (now - session.started_at).total_seconds()
-    return judge(session.trace, criterion_for(quantity_of(session), session.period_s), now_s)
+    return judge(session.trace, _criterion(session), now_s)
 
 
-def feed(session: Session, signal: float, temperature_c: float, now: datetime) -> Session:
+def feed(
+    session: Session,
+    signal: float,
+    temperature_c: float,
+    now: datetime,
+    pressure_hpa: float = nan,
+    permittivity: float = nan,
+) -> Session:
     """Take a reading into the trace while a point settles; at other times it is left out."""
     if session.stage != "settle":
         return session
     at_s = (now - session.started_at).total_seconds()
-    trace = (*session.trace, TracePoint(at_s, signal, temperature_c))[-TRACE_MAX:]
+    trace = (*session.trace, TracePoint(at_s, signal, temperature_c, pressure_hpa, permittivity))[-TRACE_MAX:]
     return msgspec.structs.replace(session, trace=trace)
 
 
@@ -113,18 +121,21 @@ def advance(session: Session, action: str, answers: Mapping[str, str], now: date
         case (_, "stop"):
             return msgspec.structs.replace(session, stage="stopped")
         case ("reference", "next"):
-            return msgspec.structs.replace(session, stage="truth", reference=_reference(answers, now))
+            return _to_point(msgspec.structs.replace(session, reference=read_reference(answers, now)), 0)
+        case ("truth", "next") if session.waiting:
+            return _complete_waiting(session, answers)
         case ("truth", "next"):
-            truth = _truth(session, answers)
-            return msgspec.structs.replace(session, stage="settle", truth=truth, trace=())
+            truth, sheet = _truth(session, answers)
+            entered = _conditions(session, answers)
+            return msgspec.structs.replace(session, stage="settle", truth=truth, sheet=sheet, entered=entered, trace=())
         case ("settle", "again"):
             return msgspec.structs.replace(session, trace=())
         case ("settle", "back"):
-            return msgspec.structs.replace(session, stage="truth", trace=())
+            return _to_point(session, session.point)
         case ("settle", "take"):
             return _take(session, now)
         case ("result", "again"):
-            return msgspec.structs.replace(session, stage="truth", point=0, truth=None, taken=(), trace=())
+            return _to_point(msgspec.structs.replace(session, taken=(), waiting=()), 0)
     raise AnswerRefused("{action} is not possible at this step", action=action)
 
 
@@ -135,13 +146,11 @@ def render(session: Session, now: datetime) -> Screen:
     known = quantity(quantity_of(session))
     match session.stage:
         case "reference":
-            return Screen(
-                method.title, 1, steps, "What do you compare with?", "", {}, _reference_fields(known.unit), _NEXT
-            )
+            ask = reference_fields(method.preset, session.proposed, known.unit, now)
+            return Screen(method.title, 1, steps, "What do you compare with?", "", {}, ask, _NEXT)
         case "truth":
             plan = method.points[session.point]
-            proposed = "" if plan.truth is None else f"{plan.truth:g}"
-            ask = (Field("truth", "Value of the reference", "number", proposed, known.unit),)
+            ask = (*truth_fields(plan, known.unit), *_condition_fields(session))
             return Screen(method.title, session.point + 2, steps, plan.prompt, "", {}, ask, _NEXT)
         case "settle":
             return _settling(session, now, steps)
@@ -153,6 +162,40 @@ def render(session: Session, now: datetime) -> Screen:
             )
 
 
+def needs(session: Session) -> tuple[str, ...]:
+    """Name what the method must know beside the probe: temperature, pressure, permittivity."""
+    method = method_of(session)
+    match method.fit:
+        case "nernst":
+            return ("temperature",) if session.signal_unit == "mV" else ()
+        case "cell":
+            return ("temperature",) if method.option == "raw" else ()
+        case "gas":
+            return ("pressure",)
+        case "hilhorst":
+            return ("temperature", "permittivity")
+        case _:
+            return ()
+
+
+def _criterion(session: Session) -> Criterion:
+    return criterion_for(quantity_of(session), session.signal_unit, session.period_s)
+
+
+def _asked(session: Session, plan: PointPlan) -> bool:
+    """Say whether a person must enter anything before the signal settles."""
+    if method_of(session).truth_last:
+        return False
+    return not (plan.as_it_stands or plan.low == plan.high) or bool(_condition_fields(session))
+
+
+def _to_point(session: Session, place: int) -> Session:
+    plan = method_of(session).points[place]
+    stage: Stage = "truth" if _asked(session, plan) else "settle"
+    truth = None if stage == "truth" or method_of(session).truth_last else (plan.truth or 0.0)
+    return msgspec.structs.replace(session, stage=stage, point=place, truth=truth, sheet={}, entered={}, trace=())
+
+
 _NEXT: Final = {"next": "Next", "stop": "Stop"}
 _RESULT: Final = {
     "adjust": "Adjust the reading (new curve in force)",
@@ -162,9 +205,13 @@ _RESULT: Final = {
 }
 
 
+_LEAVE: Final = "Leave the probe in place until the signal is still."
+
+
 def _settling(session: Session, now: datetime, steps: int) -> Screen:
     seen = verdict(session, now)
-    limits = criterion_for(quantity_of(session), session.period_s)
+    limits = _criterion(session)
+    plan = method_of(session).points[session.point]
     fields: dict[str, float | str] = {
         "count": seen.count,
         "wait": seen.wait_s,
@@ -177,7 +224,7 @@ def _settling(session: Session, now: datetime, steps: int) -> Screen:
         title=method_of(session).title,
         step=session.point + 2,
         steps=steps,
-        say="Leave the probe in place until the signal is still.",
+        say=_LEAVE if _asked(session, plan) else plan.prompt,
         status=seen.why or "Still",
         fields=fields,
         ask=(),
@@ -190,46 +237,43 @@ def _settling(session: Session, now: datetime, steps: int) -> Screen:
     )
 
 
-def _reference_fields(unit: str) -> tuple[Field, ...]:
-    return (
-        Field("name", "Name of the reference", "text"),
-        Field("lot", "Lot or serial number", "text", required=False),
-        Field("expires", "Valid until", "date", required=False),
-        Field("uncertainty", "Its own uncertainty (k = 2)", "number", unit=unit),
+def _condition_fields(session: Session) -> tuple[Field, ...]:
+    return tuple(
+        Field(name, label, "number", "", unit)
+        for what in needs(session)
+        if what not in session.beside
+        for name, label, unit, _, _ in (CONDITIONS[what],)
     )
 
 
-def _reference(answers: Mapping[str, str], now: datetime) -> Reference:
-    name = answers.get("name", "").strip()
-    if not name:
-        raise AnswerRefused("Name the reference: a certificate without one proves nothing")
-    expires: datetime | None = None
-    if text := answers.get("expires", "").strip():
-        try:
-            expires = datetime.fromisoformat(text).replace(hour=23, minute=59, second=59, tzinfo=now.tzinfo)
-        except ValueError as error:
-            raise AnswerRefused("{text} is no date; write it like 2027-06-30", text=text) from error
-        if expires < now:
-            raise AnswerRefused("The reference expired on {day}: use a valid one", day=text)
-    uncertainty = _number(answers.get("uncertainty", ""), "uncertainty")
-    if uncertainty < 0.0:
-        raise AnswerRefused("An uncertainty cannot be negative: {value:.4g}", value=uncertainty)
-    return Reference(name, uncertainty, answers.get("lot", "").strip(), expires)
+def _conditions(session: Session, answers: Mapping[str, str]) -> dict[str, float]:
+    entered = {}
+    for what in needs(session):
+        name, _, unit, low, high = CONDITIONS[what]
+        if what in session.beside:
+            continue
+        value = number(answers.get(name, ""), name)
+        if not low <= value <= high:
+            raise AnswerRefused(NOT_POSSIBLE, value=value, unit=unit, low=low, high=high)
+        entered[name] = value
+    return entered
 
 
-def _truth(session: Session, answers: Mapping[str, str]) -> float:
+def _truth(session: Session, answers: Mapping[str, str]) -> tuple[float, dict[str, float]]:
     plan = method_of(session).points[session.point]
     known = quantity(quantity_of(session))
-    truth = _number(answers.get("truth", ""), "truth")
+    sheet: dict[str, float] = {}
+    if plan.sheet:
+        sheet = {name: number(answers.get(name, ""), name) for name, _, _ in SHEET_FIELDS[plan.sheet]}
+        try:
+            truth = truth_of(plan.sheet, sheet)
+        except SheetRefused as refused:
+            raise AnswerRefused(refused.code, **refused.fields) from None
+    else:
+        truth = number(answers.get("truth", ""), "truth")
     low, high = max(plan.low, known.low), min(plan.high, known.high)
     if not low <= truth <= high:
-        raise AnswerRefused(
-            "{value:.4g} {unit} is not possible here: {low:.4g} to {high:.4g}; check the unit",
-            value=truth,
-            unit=known.unit,
-            low=low,
-            high=high,
-        )
+        raise AnswerRefused(NOT_POSSIBLE, value=truth, unit=known.unit, low=low, high=high)
     apart = method_of(session).spread_min_share * usual_span(quantity_of(session))
     for point in session.taken:
         if abs(point.truth - truth) < apart:
@@ -239,40 +283,52 @@ def _truth(session: Session, answers: Mapping[str, str]) -> float:
                 unit=known.unit,
                 apart=apart,
             )
-    return truth
+    return truth, sheet
 
 
 def _take(session: Session, now: datetime) -> Session:
     seen = verdict(session, now)
-    if not seen.stable or session.truth is None or session.reference is None:
+    late = method_of(session).truth_last
+    if not seen.stable or session.reference is None or (session.truth is None and not late):
         raise AnswerRefused("The signal is not still yet: no point was taken")
+    total = quantity(quantity_of(session)).cumulative
     point = Point(
         at=now,
-        signal=seen.mean,
+        signal=session.trace[-1].signal if total else seen.mean,
         signal_sd=seen.sd,
         count=seen.count,
-        truth=session.truth,
+        truth=session.truth or 0.0,
         reference=session.reference.name,
-        temperature_c=seen.temperature_c if isfinite(seen.temperature_c) else None,
+        temperature_c=_known(session, "temperature_c", seen.temperature_c),
+        pressure_hpa=_known(session, "pressure_hpa", seen.pressure_hpa),
+        permittivity=_known(session, "permittivity", seen.permittivity),
+        sheet=session.sheet,
     )
+    if late:
+        session = msgspec.structs.replace(session, waiting=(*session.waiting, point))
+    else:
+        session = msgspec.structs.replace(session, taken=(*session.taken, point))
+    if session.point + 1 < len(method_of(session).points):
+        return _to_point(session, session.point + 1)
+    if late:
+        return msgspec.structs.replace(session, stage="truth", point=0, truth=None, trace=())
+    return msgspec.structs.replace(session, stage="result", truth=None, trace=())
+
+
+def _complete_waiting(session: Session, answers: Mapping[str, str]) -> Session:
+    """Give the truth to a point whose signal was taken before."""
+    truth, sheet = _truth(session, answers)
+    entered = _conditions(session, answers)
+    point = msgspec.structs.replace(session.waiting[session.point], truth=truth, sheet=sheet, **entered)
     taken = (*session.taken, point)
-    last = len(taken) == len(method_of(session).points)
+    last = len(taken) == len(session.waiting)
     return msgspec.structs.replace(
-        session,
-        taken=taken,
-        point=session.point if last else session.point + 1,
-        stage="result" if last else "truth",
-        truth=None,
-        trace=(),
+        session, taken=taken, point=session.point if last else session.point + 1, stage="result" if last else "truth"
     )
 
 
-def _number(text: str, name: str) -> float:
-    """Read a number as people write it, with decimal comma or point."""
-    try:
-        value = float(text.strip().replace(",", "."))
-    except ValueError:
-        value = nan
-    if not isfinite(value):
-        raise AnswerRefused("{text} is no number ({name})", text=text, name=name)
-    return value
+def _known(session: Session, name: str, measured: float) -> float | None:
+    entered = session.entered.get(name)
+    if entered is not None:
+        return entered
+    return measured if isfinite(measured) else None

@@ -3,7 +3,7 @@
 
 The rule it keeps: a file is written whole (new file, fsync, rename, folder fsync) before it is pointed at; a torn or
 edited file is set aside with its reason and never used; the calibration that was active stays so.
-Layout: ``<folder>/<place>__<quantity>/<id>.json`` and ``active.json`` beside them.
+Layout: ``<folder>/<place>__<quantity>/<id>.json``, and ``active.json`` with its copy beside them.
 """
 
 import os
@@ -19,6 +19,8 @@ from telemetry.records import SERIES_PATTERN
 
 KEPT_MAX: Final = 1000
 HISTORY_MAX: Final = 1000
+ACTIVE: Final = "active.json"
+ACTIVE_COPY: Final = "active-copy.json"
 
 
 class Switch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,7 +68,7 @@ class Shelf:
         """Give the usable calibrations of ``series``, oldest first, and the files refused."""
         good: list[Calibration] = []
         refused: list[Refused] = []
-        paths = [path for path in self._place(series).glob("*.json") if path.name != "active.json"]
+        paths = [path for path in self._place(series).glob("*.json") if path.name not in {ACTIVE, ACTIVE_COPY}]
         for path in sorted(paths)[:KEPT_MAX]:
             try:
                 good.append(_open(path, series))
@@ -108,7 +110,8 @@ class Shelf:
         pointer = self._pointer(series)
         history = (*(pointer.history if pointer else ()), Switch(identity, now, person))[-HISTORY_MAX:]
         record = Active("vuon-active/1", identity, history)
-        write_whole(self._place(series) / "active.json", msgspec.json.encode(record))
+        for name in (ACTIVE, ACTIVE_COPY):
+            write_whole(self._place(series) / name, msgspec.json.encode(record))
         return chosen
 
     def before(self, series: str) -> str:
@@ -136,10 +139,12 @@ class Shelf:
         return self._folder / series.replace("/", "__")
 
     def _pointer(self, series: str) -> Active | None:
-        try:
-            return msgspec.json.decode((self._place(series) / "active.json").read_bytes(), type=Active)
-        except (FileNotFoundError, msgspec.DecodeError):
-            return None
+        for name in (ACTIVE, ACTIVE_COPY):  # a worn card may lose one
+            try:
+                return msgspec.json.decode((self._place(series) / name).read_bytes(), type=Active)
+            except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+                continue
+        return None
 
 
 def _open(path: Path, series: str) -> Calibration:

@@ -23,11 +23,13 @@ class Criterion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TracePoint(msgspec.Struct, frozen=True, array_like=True):
-    """One reading of the trace: seconds since the session began, signal, temperature [°C, nan = unknown]."""
+    """One reading of the trace: seconds since the session began, signal, and what was beside it (nan = unknown)."""
 
     at_s: float
     signal: float
-    temperature_c: float
+    temperature_c: float = nan
+    pressure_hpa: float = nan
+    permittivity: float = nan
 
 
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,7 +41,9 @@ class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sd: float
     drift_per_min: float
     count: int
-    temperature_c: float
+    temperature_c: float = nan
+    pressure_hpa: float = nan
+    permittivity: float = nan
     wait_s: float = 0.0  # until the window is filled
 
 
@@ -54,13 +58,11 @@ def judge(trace: Sequence[TracePoint], criterion: Criterion, now_s: float) -> Ve
     """Judge the readings of the last window before ``now_s`` [s]."""
     recent = [p for p in trace if p.at_s > now_s - criterion.window_s and isfinite(p.signal)]
     if not recent:
-        return Verdict(False, NO_SIGNAL, nan, nan, nan, 0, nan)
+        return Verdict(False, NO_SIGNAL, nan, nan, nan, 0)
     count = len(recent)
     mean = sum(p.signal for p in recent) / count
     sd = sqrt(sum((p.signal - mean) ** 2 for p in recent) / (count - 1)) if count > 1 else nan
     drift = _slope_per_min(recent)
-    warm = [p.temperature_c for p in recent if isfinite(p.temperature_c)]
-    temperature = sum(warm) / len(warm) if warm else nan
     wait_s = max(0.0, 0.6 * criterion.window_s - (recent[-1].at_s - recent[0].at_s))
     if count < criterion.count_min or wait_s > 0.0:
         why = TOO_FEW
@@ -70,7 +72,23 @@ def judge(trace: Sequence[TracePoint], criterion: Criterion, now_s: float) -> Ve
         why = NOISY
     else:
         why = STABLE
-    return Verdict(why == STABLE, why, mean, sd, drift, count, temperature, wait_s)
+    return Verdict(
+        why == STABLE,
+        why,
+        mean,
+        sd,
+        drift,
+        count,
+        _mean([p.temperature_c for p in recent]),
+        _mean([p.pressure_hpa for p in recent]),
+        _mean([p.permittivity for p in recent]),
+        wait_s,
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if isfinite(value)]
+    return sum(known) / len(known) if known else nan
 
 
 def _slope_per_min(points: Sequence[TracePoint]) -> float:
