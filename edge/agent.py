@@ -92,7 +92,7 @@ class Agent:
         self.gate = Gate(boot.mono_ms, self.record, log.epoch)
         self._banks = [self.gate.add_bank(bank.name, bank.outputs, bank.wires) for bank in parts.banks]
         outputs = {output.id: output for output in control.outputs}
-        self.orders = Orders(outputs, plans, control.limits.override_max_s, boot.mono_ms, self.record)
+        self.orders = Orders(outputs, plans, control.limits, boot.mono_ms, self.record)
         senses = Senses(parts.engine.series, parts.engine.outputs, parts.feedback)
         self.runner = TickRunner(parts.engine, senses, control.timezone)
         self.deadlines = Deadlines()
@@ -167,7 +167,12 @@ class Agent:
         self._keep(self.pipeline.sweep(now))
         tick = Tick(number, now, *self.boot.wall(), late_us)
         self.record((tick,))
-        result = self.runner.tick(tick, tuple(self.orders.overrides.values()))
+        result = self.runner.tick(
+            tick,
+            tuple(self.orders.overrides.values()),
+            tuple(self.orders.maintenance.values()),
+            self.orders.take_resets(),
+        )
         self.record(result.decisions)
         self.record(result.events)
         self.board.counts.decisions += len(result.decisions)

@@ -98,6 +98,14 @@ class AgentClient:
         """Give a probe back to control."""
         return await self._order("unlock", series=series, person=person, role=role)
 
+    async def reset(self, place: str, person: str, role: str) -> Outcome:
+        """Release what safety has latched at ``place`` (a line, an output): the person has looked. Needs technician."""
+        return await self._order("reset", place=place, person=person, role=role, **self._number())
+
+    async def maintain(self, place: str, seconds: float, person: str, role: str) -> Outcome:
+        """Keep the outputs of ``place`` safe while somebody works there (0 s ends it). Needs technician."""
+        return await self._order("maintain", place=place, seconds=seconds, person=person, role=role, **self._number())
+
     def _number(self) -> dict[str, Any]:
         self._seq += 1
         return {"issuer": self._issuer, "seq": self._seq}

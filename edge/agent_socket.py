@@ -17,6 +17,7 @@ from edge.live import LiveState, Outcome
 from edge.world import Connection
 
 CONNECTIONS_MAX: Final = 16
+ORDERS: Final = frozenset({"hold", "stop", "activate", "lock", "unlock", "reset", "maintain"})
 PEER_TIMEOUT_S: Final = 10.0
 
 
@@ -30,7 +31,7 @@ class Desk(Protocol):
         """Give a live state after each tick."""
 
     async def order(self, call: str, args: dict[str, Any]) -> Outcome:
-        """Carry out ``hold``, ``stop``, ``activate``, ``lock`` or ``unlock``; ValueError for bad arguments."""
+        """Carry out one of ``ORDERS``; ValueError for bad arguments."""
 
 
 class HoldArgs(msgspec.Struct, forbid_unknown_fields=True):
@@ -74,6 +75,18 @@ class LockArgs(msgspec.Struct, forbid_unknown_fields=True):
     role: str
 
 
+class PlaceArgs(msgspec.Struct, forbid_unknown_fields=True):
+    """Arguments of ``reset`` and ``maintain`` (``seconds`` 0 ends the maintenance)."""
+
+    place: str
+    person: str
+    role: str
+    seconds: float = 0.0
+    issuer: str = ""
+    epoch: int = 0
+    seq: int = 0
+
+
 class Counter:
     """Answers connections one call at a time each; refuses the seventeenth."""
 
@@ -114,7 +127,7 @@ class Counter:
             match call.call:
                 case "status":
                     result: LiveState | Outcome = self._desk.live()
-                case "hold" | "stop" | "activate" | "lock" | "unlock":
+                case call_name if call_name in ORDERS:
                     result = await self._desk.order(call.call, call.args)
                 case _:
                     return Answer(error="unknown call", fields={"call": call.call})

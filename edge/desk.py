@@ -15,7 +15,7 @@ import msgspec
 from controllers.schedule import local_time
 from drivers.calibration.shelf import UnknownCalibration
 from edge.actuation import Gate
-from edge.agent_socket import ActivateArgs, HoldArgs, LockArgs, StopArgs
+from edge.agent_socket import ActivateArgs, HoldArgs, LockArgs, PlaceArgs, StopArgs
 from edge.calibration_book import ShelfBook
 from edge.control_loop import TickRunner
 from edge.live import LiveState, Outcome
@@ -86,6 +86,8 @@ class FarmDesk:
                 return self._activate(msgspec.convert(args, ActivateArgs))
             case "lock" | "unlock":
                 return self._lock(msgspec.convert(args, LockArgs), locked=call == "lock")
+            case "reset" | "maintain":
+                return await self._serve_place(call, msgspec.convert(args, PlaceArgs))
         raise ValueError(f"unknown order {call!r}")
 
     async def _hold(self, args: HoldArgs) -> Outcome:
@@ -131,6 +133,17 @@ class FarmDesk:
             await asyncio.sleep(LOOK_S)
             waited_s += LOOK_S
         return Outcome("done", command=command)
+
+    async def _serve_place(self, call: str, args: PlaceArgs) -> Outcome:
+        giver = Giver(args.person, args.role, "manual", args.issuer, args.epoch, args.seq)
+        if call == "reset":
+            refused = self.orders.reset(args.place, giver)
+        else:
+            refused = self.orders.work_at(args.place, args.seconds, giver)
+        if refused:
+            return Outcome("refused", refused)
+        await self.bell.wait()
+        return Outcome("done")
 
     def _activate(self, args: ActivateArgs) -> Outcome:
         refused = self.orders.may_service(args.series, args.role)

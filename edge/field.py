@@ -26,16 +26,18 @@ class Field:
     def __init__(self, control: ControlSettings, houses: Mapping[str, str], start_wall_s: float, seed: int) -> None:
         self.twin = Twin({house: HOUSES[model] for house, model in houses.items()}, seed=seed, start_s=start_wall_s)
         self._known = (*houses, *self.twin.zones, *(f"{house}-outside" for house in houses))
+        self._lines = frozenset(line.id for line in control.lines)
         self._houses = tuple(sorted(houses, key=len, reverse=True))
         self._acts = {o.id: (self.place(o.place), o.kind) for o in control.outputs if o.kind in ACTS}
         self._seen = self.twin.signals()
         self._at_s = 0.0
 
     def place(self, place: str) -> str:
-        """Give the twin's place: its own name, or for a water line the house whose id it begins with."""
+        """Give the twin's place: its own name; for a water line the house whose id it begins with, else its outside."""
         if place in self._known:
             return place
-        return next((house for house in self._houses if place.startswith(house)), place)
+        house = next((house for house in self._houses if place.startswith(house)), "")
+        return house if place in self._lines else f"{house}-outside"
 
     def signal(self, series: str) -> float:
         """Give the truth behind a series now, nan where the twin has none."""

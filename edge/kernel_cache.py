@@ -36,6 +36,8 @@ def fill() -> tuple[bool, str]:
         done = subprocess.run(
             [sys.executable, "-m", "controllers.kernels.warm"],
             capture_output=True,
+            # The child also leaves Python's own compiled files of the libraries behind, where none were installed.
+            env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             timeout=COMPILE_MAX_S,
             check=False,
         )

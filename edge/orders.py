@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
-from controllers.settings import OutputSettings
-from controllers.ticks import Origin, Override
+from controllers.settings import OutputSettings, SafetyLimits
+from controllers.ticks import Maintenance, Origin, Override, Reset
 from edge.users import ROLES, Role
 from telemetry.records import AnyRecord, Event
 
@@ -23,12 +23,12 @@ ISSUERS_KEPT: Final = 256
 SEQS_KEPT: Final = 1024
 
 UNKNOWN_OUTPUT: Final = "there is no such output"
+UNKNOWN_PLACE: Final = "there is no such place"
 UNKNOWN_SERIES: Final = "there is no such series"
 ROLE_TOO_LOW: Final = "this role may not do that"
 BAD_LEVEL: Final = "the level must be between 0 and 1, or 0 or 1 for an on-off output"
 BAD_TIME: Final = "the time must be above 0 s and at most {most} s"
 SEEN_BEFORE: Final = "this order was already carried out"
-TOO_LATE: Final = "the order came too late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +77,22 @@ class Orders:
         self,
         outputs: Mapping[str, OutputSettings],
         series: Collection[str],
-        override_max_s: float,
+        limits: SafetyLimits,
         now_ms: Callable[[], int],
         record: Callable[[Sequence[AnyRecord]], None],
     ) -> None:
         self._outputs = outputs
         self._series = frozenset(series)
-        self._override_max_s = override_max_s
+        self._places = frozenset({"farm", *outputs, *(output.place for output in outputs.values())})
+        self._override_max_s = limits.override_max_s
+        self._maintenance_max_s = limits.maintenance_max_s
         self._now_ms = now_ms
         self._record = record
         self._seen = SeenOrders()
         self.overrides: dict[str, Override] = {}
         self.locks: dict[str, int] = {}
+        self.maintenance: dict[str, Maintenance] = {}
+        self._resets: list[Reset] = []
 
     def hold_max_s(self, output: str) -> float:
         """Give the longest manual hold of an output."""
@@ -139,6 +143,35 @@ class Orders:
         self._record((Event(kind, series, self._now_ms(), person=giver.person),))
         return ""
 
+    def work_at(self, place: str, seconds: float, giver: Giver) -> str:
+        """Keep the outputs of a place safe while somebody works there; 0 s ends it. Gives "" or why not."""
+        refused = self._admit_at(place, giver)
+        if refused:
+            return refused
+        if not isfinite(seconds) or not 0.0 <= seconds <= self._maintenance_max_s:
+            return BAD_TIME
+        now = self._now_ms()
+        until_ms = now + round(seconds * 1000.0)
+        self.maintenance.pop(place, None)
+        if seconds > 0.0:
+            self.maintenance[place] = Maintenance(place, until_ms, giver.person)
+        self._record((Event("order.maintenance", place, now, person=giver.person, fields={"until_ms": until_ms}),))
+        return ""
+
+    def reset(self, place: str, giver: Giver) -> str:
+        """Release what safety has latched at a place, for somebody has looked. Gives "" or why not."""
+        refused = self._admit_at(place, giver)
+        if refused:
+            return refused
+        self._resets.append(Reset(place, giver.person))
+        self._record((Event("order.reset", place, self._now_ms(), person=giver.person),))
+        return ""
+
+    def take_resets(self) -> tuple[Reset, ...]:
+        """Give the resets since the last tick; each is told to the engine once."""
+        taken, self._resets = tuple(self._resets), []
+        return taken
+
     def may_service(self, series: str, role: str) -> str:
         """Say "" when this role may work on the probe of ``series``, else why not."""
         if ROLES.get(role, Role.VIEWER) < Role.TECHNICIAN:
@@ -151,6 +184,9 @@ class Orders:
         for output, override in list(self.overrides.items()):
             if now >= override.until_ms:
                 self.drop(output)
+        for place, work in list(self.maintenance.items()):
+            if now >= work.until_ms:
+                del self.maintenance[place]
         back = [series for series, until_ms in self.locks.items() if now >= until_ms]
         for series in back:
             del self.locks[series]
@@ -161,6 +197,13 @@ class Orders:
         if output not in self._outputs:
             return UNKNOWN_OUTPUT
         if ROLES.get(giver.role, Role.VIEWER) < least:
+            return ROLE_TOO_LOW
+        return "" if self._seen.admit(giver) else SEEN_BEFORE
+
+    def _admit_at(self, place: str, giver: Giver) -> str:
+        if place not in self._places:
+            return UNKNOWN_PLACE
+        if ROLES.get(giver.role, Role.VIEWER) < Role.TECHNICIAN:
             return ROLE_TOO_LOW
         return "" if self._seen.admit(giver) else SEEN_BEFORE
 

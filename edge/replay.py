@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from controllers.engine import Engine
-from controllers.ticks import Override
+from controllers.ticks import Maintenance, Override, Reset
 from drivers.catalogue import Catalogue
 from edge.boots import Boots
 from edge.config import FarmConfig, parse
@@ -53,6 +53,8 @@ class Replay:
         senses = Senses(engine.series, engine.outputs, feedback_series(known))
         self._runner = TickRunner(engine, senses, config.control.timezone)
         self._overrides: dict[str, Override] = {}
+        self._maintenance: dict[str, Maintenance] = {}
+        self._resets: list[Reset] = []
         self._expected: deque[Decision] = deque()
         self._last_number = 0
         self.outcome = Outcome(epoch)
@@ -79,7 +81,12 @@ class Replay:
         self.outcome.ticks += 1
         self.outcome.missed_ticks += max(0, tick.number - self._last_number - 1)
         self._last_number = tick.number
-        result = self._runner.tick(tick, tuple(self._overrides.values()))
+        for place, work in list(self._maintenance.items()):
+            if tick.mono_ms >= work.until_ms:
+                del self._maintenance[place]
+        overrides, maintenance = tuple(self._overrides.values()), tuple(self._maintenance.values())
+        result = self._runner.tick(tick, overrides, maintenance, tuple(self._resets))
+        self._resets.clear()
         self._expected.extend(result.decisions)
 
     def _compare(self, stored: Decision) -> None:
@@ -113,6 +120,13 @@ class Replay:
             )
         elif event.kind == "order.end":
             self._overrides.pop(event.subject, None)
+        elif event.kind == "order.maintenance":
+            until_ms = int(event.fields["until_ms"])
+            self._maintenance.pop(event.subject, None)
+            if until_ms > event.mono_ms:
+                self._maintenance[event.subject] = Maintenance(event.subject, until_ms, event.person)
+        elif event.kind == "order.reset":
+            self._resets.append(Reset(event.subject, event.person))
 
 
 def replay(state: Path) -> Iterator[Outcome]:

@@ -281,6 +281,26 @@ def test_an_order_sent_twice_acts_once_and_an_old_epoch_is_not_heard(tmp_path: P
     assert outcomes[1].detail == "this order was already carried out"
 
 
+def test_maintenance_closes_a_place_for_its_time_and_replays(tmp_path: Path) -> None:
+    work = {"place": "pepper-1-water", "seconds": 60.0, "person": "minh", "role": "technician"}
+    outcomes = []
+
+    async def script(agent: Agent, _field: SimulatedField) -> None:
+        await asyncio.sleep(40)
+        assert agent.gate.lines["pepper-1-pump"].level == 1.0
+        outcomes.append(await agent.desk.order("maintain", work))
+        await asyncio.sleep(10)
+        assert agent.gate.lines["pepper-1-pump"].level == 0.0
+        outcomes.append(await agent.desk.order("maintain", {**work, "role": "operator"}))
+        outcomes.append(await agent.desk.order("reset", {"place": "moon", "person": "minh", "role": "technician"}))
+        del work["seconds"]
+        outcomes.append(await agent.desk.order("reset", work))
+
+    live(tmp_path / "s", 150, script)
+    assert [o.outcome for o in outcomes] == ["done", "refused", "refused", "done"]
+    assert all(outcome.ok for outcome in replay(tmp_path / "s"))
+
+
 def test_a_locked_probe_leaves_control_and_comes_back(tmp_path: Path) -> None:
     lock = {"series": "pepper-1-1/soil_moisture", "person": "minh", "role": "technician"}
 
