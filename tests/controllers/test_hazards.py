@@ -100,7 +100,7 @@ def test_h2_a_zone_without_flow_is_skipped_and_three_in_a_row_stop_the_line(rig:
     started = farm.until(lambda r: r.level("pump") > 0.0, 10)
     assert math.isfinite(started)
     fill_and_bound_s = 20 + 10
-    assert farm.until(lambda r: r.level("valve-a") == 0.0, 60) <= fill_and_bound_s + 3
+    assert farm.until(lambda r: r.level("valve-a") == 0.0, 60) <= fill_and_bound_s
     assert ("valve-a", "safety.no_flow") in farm.raised()
     for _ in range(2):
         farm.run(70)
@@ -564,7 +564,7 @@ def test_h10_a_tank_of_unknown_level_is_not_filled(rig: RigMaker) -> None:
 
 
 def test_h12_a_day_that_comes_too_soon_brings_no_more_water(rig: RigMaker) -> None:
-    farm = rig(minute=1.0, step_ms=5000)
+    farm = rig(minute=1.0, step_ms=20_000)
     farm.values |= WET
     total = 0.0
     for hour in range(19):
@@ -578,7 +578,7 @@ def test_h12_a_day_that_comes_too_soon_brings_no_more_water(rig: RigMaker) -> No
 
 
 def test_h12_without_a_trusted_clock_the_day_is_counted_by_the_monotonic_one(rig: RigMaker) -> None:
-    farm = rig(clock_ok=False, step_ms=10_000)
+    farm = rig(clock_ok=False, step_ms=60_000)
     farm.values |= WET
     farm.run(29 * 3600)
     assert farm.engine.water_today_l()["zone-a"] <= 400.0
