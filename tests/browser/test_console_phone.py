@@ -89,15 +89,25 @@ def test_a_lost_line_is_told_and_the_page_comes_back_by_itself(phone: Page, site
     expect(lost).to_be_hidden()
 
 
-def test_a_hidden_page_holds_no_stream(phone: Page, site: Site) -> None:
+HIDE = (
+    "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
+    " document.dispatchEvent(new Event('visibilitychange')) }"
+)
+
+
+def test_a_hidden_tab_holds_no_stream(phone: Page, site: Site) -> None:
     phone.goto(site.address)
-    expect(phone.locator("#status")).to_have_text("Trực tiếp")
-    phone.goto(f"{site.address}/place/pepper-1")
-    expect(phone.locator("#w-pepper-1")).to_contain_text("08:36")
-    phone.goto(f"{site.address}/login")
+    number = phone.locator(f"{TILE} .number b")
+    expect(number).to_have_text("23,8")
+    phone.evaluate(HIDE, True)
     phone.wait_for_timeout(300)
-    site.do(lambda: None)
+    site.do(lambda: site.farm.agent.values.update({"pepper/air_temperature": 24.6}))
+    phone.wait_for_timeout(300)
     assert site.farm.desk.board.followers == 0
+    expect(number).to_have_text("23,8")
+    phone.evaluate(HIDE, False)
+    expect(number).to_have_text("24,6")
+    assert site.farm.desk.board.followers == 1
 
 
 def test_it_works_as_pages_without_scripts(browser: Browser, site: Site) -> None:

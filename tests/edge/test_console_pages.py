@@ -167,6 +167,27 @@ def test_before_any_state_the_page_shows_the_record_as_old(farm: FarmUnderTest) 
     assert tile(seen).age == "1 giờ trước"
 
 
+def test_titles_of_the_farm_are_text_wherever_they_stand(farm: FarmUnderTest) -> None:
+    evil = "<script>alert(1)</script>"
+    replace = msgspec.structs.replace
+    control = farm.desk.config.control
+    farm.desk.config = replace(
+        farm.desk.config,
+        control=replace(
+            control,
+            houses=tuple(replace(one, title=evil) for one in control.houses),
+            zones=tuple(replace(one, title=evil) for one in control.zones),
+            outputs=tuple(replace(one, title=evil) for one in control.outputs),
+        ),
+    )
+    farm.agent.alarms = (Alarm("sensor.stuck", "melon-1/soil_moisture", "alarm", 3.0, {"value": evil}),)
+    with TestClient(application(farm.desk), base_url="http://127.0.0.1") as client:
+        client.cookies.set("vuon_session", farm.session("operator"))
+        for path in ("/", "/place/pepper-1", "/output/valve-pepper-1/open"):
+            page = next(text for _ in range(200) if "&lt;script&gt;" in (text := client.get(path).text))
+            assert evil not in page
+
+
 class Outline(HTMLParser):
     """Collects ids, labels and headings."""
 

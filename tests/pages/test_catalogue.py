@@ -71,7 +71,8 @@ def test_marked_texts_are_found(source: str, found: dict[str, str]) -> None:
 
 
 def test_sentences_of_modules_below_the_applications_are_found_without_a_mark() -> None:
-    source = '"""A docstring here."""\nA = "Too noisy: {sd}"\nraise Refused("A point is old", x=1)\nraise ValueError("for us")'
+    source = '"""A docstring here."""\nA = "Too noisy: {sd}"\nraise Refused("A point is old", x=1)\n'
+    source += 'raise ValueError("for us")\n'
     assert set(sentences(source)) == {"Too noisy: {sd}", "A point is old"}
     assert set(in_catalogue_of_devices('name = "x y"\n  means = "The sensor is busy"\n')) == {"The sensor is busy"}
 
