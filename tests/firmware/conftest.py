@@ -31,7 +31,7 @@ def avr_programs(host_programs: Path) -> Path:
     missing = [program for program in NEEDED if shutil.which(program) is None]
     if missing:
         pytest.skip(f"{missing} missing; run: sudo apt-get install simavr libsimavr-dev libelf-dev gcc-avr avr-libc")
-    subprocess.run(["make", "-s", "-C", str(SOURCE), "avr", "rig"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["make", "-s", "-C", str(SOURCE), "avr", "rig", "boot"], check=True, stdout=subprocess.DEVNULL)
     return host_programs
 
 

@@ -30,7 +30,6 @@
 #include "avr_uart.h"
 #include "sim_avr.h"
 #include "sim_cycle_timers.h"
-#include "sim_hex.h"
 #include "sim_io.h"
 
 #define MHZ 16u
@@ -47,6 +46,7 @@
 #define LINE_MAX_LENGTH 16384u
 #define PAGE 128u
 #define RJMP_SELF 0xCFFFu
+#define ELASTIC_SLICE_US 1000u
 
 static avr_t *avr;
 static avr_uart_t *uart;
@@ -661,9 +661,10 @@ static void run_live(bool elastic)
 {
     uint64_t wall_then = wall_us();
     bool was_closed = true;
+    bool spoke = false;
     bool quit = false;
     while (!quit) {
-        const bool busy = elastic && (to_avr.head != to_avr.tail || uart_held() != 0);
+        const bool busy = elastic && (spoke || to_avr.head != to_avr.tail || uart_held() != 0);
         struct pollfd wait[2] = {{STDIN_FILENO, POLLIN, 0}, {line, POLLIN, 0}};
         if (was_closed) {
             (void)poll(wait, 1, 1);
@@ -684,7 +685,10 @@ static void run_live(bool elastic)
         const uint64_t wall_now = wall_us();
         const uint64_t passed = wall_now - wall_then;
         wall_then = wall_now;
-        advance_cycles(avr->cycle + (busy && passed < 2000u ? 2000u : passed) * MHZ);
+        /* Elastic time never runs ahead of a tool that the machine holds up: the boot loader has a watchdog. */
+        const uint64_t slice_us = !elastic ? passed : busy ? ELASTIC_SLICE_US : (passed < ELASTIC_SLICE_US ? passed : ELASTIC_SLICE_US);
+        advance_cycles(avr->cycle + slice_us * MHZ);
+        spoke = has_words();
         if (unplugged) {
             from_avr.tail = from_avr.head;
         }
@@ -696,18 +700,34 @@ static void run_live(bool elastic)
     }
 }
 
+/* Intel HEX, as avr-objcopy and the boot loaders' makers write it. *base becomes the lowest address. */
 static bool load_hex(const char *path, uint32_t *base)
 {
-    uint32_t size = 0;
-    uint32_t start = 0;
-    uint8_t *code = read_ihex_file(path, &size, &start);
-    if (code == NULL || start + size > avr->flashend + 1u) {
+    FILE *file = fopen(path, "r");
+    char text[600];
+    uint32_t lowest = UINT32_MAX;
+    while (file != NULL && fgets(text, sizeof text, file) != NULL) {
+        unsigned count;
+        unsigned address;
+        unsigned type;
+        if (sscanf(text, ":%2x%4x%2x", &count, &address, &type) != 3 || type != 0) {
+            continue;
+        }
+        for (unsigned i = 0; i < count && address + i <= avr->flashend; i++) {
+            unsigned byte = 0xFF;
+            (void)sscanf(&text[9u + 2u * i], "%2x", &byte);
+            avr->flash[address + i] = (uint8_t)byte;
+        }
+        lowest = address < lowest ? address : lowest;
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    if (lowest == UINT32_MAX) {
         (void)fprintf(stderr, "avr-rig: cannot load %s\n", path);
         return false;
     }
-    memcpy(&avr->flash[start], code, size);
-    free(code);
-    *base = start;
+    *base = lowest;
     return true;
 }
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real host process on a real port: ``python host_process.py PORT [SECONDS]`` waters until somebody ends it.
+
+It holds a valve by a control tick of 0.2 s with wishes of 0.6 s, or once for SECONDS. SIGUSR1 wedges its kernel
+tick (the whole loop computes for ever), SIGUSR2 only the control tick. It says ``on`` when the valve is on, and
+``wall SECONDS`` with its wall clock once a second.
+"""
+
+import asyncio
+import itertools
+import signal
+import sys
+import time
+
+from drivers.line_settings import LineSettings
+from drivers.ports import Fault
+from drivers.serial_port import opener
+from firmware_bridge.board_config import BoardConfig, Valve
+from firmware_bridge.bridge import Bridge
+from firmware_bridge.mcu_devices import McuOutputs
+
+TICK_S = 0.2
+WISH_S = 0.6
+
+
+class Epochs:
+    def last(self) -> int:
+        return 0
+
+    def keep(self, epoch: int) -> None:
+        del epoch
+
+
+def compute_for_ever() -> None:
+    for _ in itertools.count():
+        pass
+
+
+async def main(port: str, once_s: float) -> None:
+    config = BoardConfig(name="mcu", valves=(Valve(name="bed", output=0, max_on_s=60.0),))
+    ready = asyncio.Event()
+
+    def listen(fault: Fault) -> None:
+        print(fault.kind, fault.detail, file=sys.stderr, flush=True)
+        if fault.kind == "mcu.ready":
+            ready.set()
+
+    bridge = Bridge(opener(port, LineSettings(baud=115200)), config, Epochs(), host_id=7, report=listen)
+    outputs = McuOutputs(bridge)
+    wedged = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, compute_for_ever)
+    loop.add_signal_handler(signal.SIGUSR2, wedged.set)
+    running = asyncio.create_task(bridge.run(), name="bridge")
+    await ready.wait()
+    told = await outputs.hold("bed", 1.0, once_s or WISH_S)
+    print("on" if told.outcome == "done" else told.detail, flush=True)
+    while not wedged.is_set():
+        await asyncio.sleep(TICK_S)
+        if not once_s:
+            await outputs.hold("bed", 1.0, WISH_S)
+        print("wall", time.time(), flush=True)
+    await running
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 0.0))
