@@ -323,7 +323,7 @@ def measured(name: str, function: Callable[..., dict[str, float]], *args: Any, d
     return result
 
 
-def main(seconds: float = 16.0, *, torture: bool = False) -> None:
+def main(seconds: float = 12.0, *, torture: bool = False) -> None:
     """Run everything; the last line is the JSON object."""
     print(f"Most that 9600 8N1 allows, {SLAVES} slaves, {REGISTERS} registers, 10 ms latency: {MOST_PER_S:.2f} polls/s")
     healthy = Virtual()
@@ -338,15 +338,20 @@ def main(seconds: float = 16.0, *, torture: bool = False) -> None:
             f"(cycle {cycle_s:.2f} s), back after {figures['recover_s']:.2f} s"
         )
     print("real time, one line:")
-    us = measured("ours", ours, seconds)
-    peers = {
-        "minimalmodbus": measured("minimalmodbus", minimal, seconds),
+    runs = [measured("ours", ours, seconds)]
+    peers = {"minimalmodbus": measured("minimalmodbus", minimal, seconds)}
+    runs.append(measured("ours", ours, seconds))
+    peers |= {
         "pymodbus_sync": measured("pymodbus sync", pymodbus_sync, seconds, 1.0, 0),
         "pymodbus_async": measured("pymodbus async", pymodbus_async, seconds, 1.0, 0),
+    }
+    runs.append(measured("ours", ours, seconds))
+    peers |= {
         "ours_dead1": measured("ours, 1 of 20 dead", ours, seconds, dead=1),
         "minimalmodbus_dead1": measured("minimalmodbus 1 s, 1 of 20 dead", minimal, seconds, dead=1),
         "pymodbus_defaults_dead1": measured("pymodbus defaults, 1 of 20 dead", pymodbus_sync, seconds, 3.0, 3, dead=1),
     }
+    us = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
     with devices(8) as (paths, _):
         eight = _in_child(ours, paths, seconds)
     eight_pct = 100 * eight["per_s"] / MOST_PER_S
@@ -365,12 +370,12 @@ def main(seconds: float = 16.0, *, torture: bool = False) -> None:
         json.dumps(
             {
                 "util_real_pct": us["use_pct"],
-                "util_real_best_pct": us["best_use_pct"],
+                "util_real_best_pct": max(run["best_use_pct"] for run in runs),
                 "util_virtual_pct": round(use_pct, 3),
                 "dead1_pct": round(dead[1]["use_pct"], 2),
                 "dead4_pct": round(dead[4]["use_pct"], 2),
                 "dead10_pct": round(dead[10]["use_pct"], 2),
-                "silence_violations": int(us["silence_violations"]) + healthy.line.violations,
+                "silence_violations": sum(int(run["silence_violations"]) for run in runs) + healthy.line.violations,
                 "wrong_values": len(wrong),
                 "fault_kinds": len(KINDS),
                 "transactions": faulty,

@@ -22,8 +22,8 @@ ECHO_TEST: Final = b"\x00\x55\xaa\x00\xff"
 ECHO_WAIT_S: Final = 0.05
 BABBLE_S: Final = 1.0
 BUSY_AGAIN_S: Final = 0.2
-AIM_EARLIER: Final = 0.02  # characters; small against a poll, so that the bus is never idle for long
-AIM_LATER: Final = 0.06
+AIM_EARLIER: Final = 0.06  # characters; six misses for each hit, so that a host's jitter costs little line time
+AIM_LATER: Final = 0.01
 ADDRESS_FAULTS: Final = frozenset({2, 3})
 BUSY_CODES: Final = frozenset({5, 6})
 
