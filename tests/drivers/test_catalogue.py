@@ -75,6 +75,21 @@ def test_the_simulated_twin_reads_back_what_the_world_has(name: str) -> None:
         assert quality == 0, value
 
 
+def orders() -> list[tuple[str, int]]:
+    return [(e.type, i) for e in CATALOGUE.entries() for i, golden in enumerate(e.golden) if golden.does]
+
+
+@pytest.mark.parametrize(("name", "number"), orders())
+def test_a_golden_order_is_answered_so_by_the_simulated_device(name: str, number: int) -> None:
+    entry = CATALOGUE.entry(name)
+    golden = entry.golden[number]
+    request, reply = (bytes.fromhex(text) for text in (golden.request, golden.reply))
+    slave = SimulatedInstrument(entry, lambda _name, _now: 0.0, address=request[0])
+    assert slave.answer(request[0], request[1:-2], 0.0) == reply[1:-2]
+    assert slave.coils is not None
+    assert slave.coils.states(0.0)[0], golden.does
+
+
 def test_an_unknown_register_is_answered_with_exception_2() -> None:
     slave = SimulatedInstrument(CATALOGUE.entry("xy-md02"), lambda _n, _t: 20.0)
     assert slave.answer(1, bytes.fromhex("04 0100 0002".replace(" ", "")), 0.0) == bytes((0x84, 2))
