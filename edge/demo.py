@@ -25,6 +25,7 @@ from edge.agent_client import AgentAway, AgentClient
 from edge.config import FarmConfig, parse
 from edge.exits import LOG_FILE, SOCKET_FILE, USERS_FILE
 from edge.live import LiveState
+from edge.practice import Practice
 from edge.users import Users
 from edge.wiring import SimulatedField, known_devices
 from telemetry.history import LogReader
@@ -87,10 +88,12 @@ class Demo:
         paths = {name: one.path for name, one in ptys.items()}
         self.file.write_text(with_ports(self._text, self._config, paths), encoding="utf-8")
         living = asyncio.create_task(nature.live(), name="nature")
+        practising = asyncio.create_task(nature.follow_practice(Practice(self.state)), name="practice")
         try:
             yield nature
         finally:
             living.cancel()
+            practising.cancel()
             for one in ptys.values():
                 one.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from math import nan
 from typing import Any
 
-from edge.console.day_book import DayBook, runs_of
+from edge.console.day_book import DayBook, runs_of, turns_of
 from edge.console.day_memory import BUCKET_MS, BUCKETS, DayMemory
 from telemetry.records import Decision, Quality
 from tests.edge.fake_farm import NOW_MS, FakeReader
@@ -30,6 +30,13 @@ def test_runs_begin_and_end_where_the_level_does() -> None:
         ]
     )
     assert [(run.begin_ms, run.end_ms, run.code) for run in runs] == [(20, 30, "dry"), (50, 0, "again")]
+
+
+def test_a_busy_day_keeps_every_turn_of_every_output() -> None:
+    many = [(at, decision(float(at % 600 < 5), f"d{at}")) for at in range(30_000)]
+    turns = turns_of(many)
+    assert len(turns) == 100
+    assert runs_of(turns) == runs_of(many)
 
 
 def test_a_day_keeps_extremes_and_forgets_the_day_before() -> None:
