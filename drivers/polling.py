@@ -86,6 +86,13 @@ class BusInstrument:
             )
             self._jobs.append(bus.poll(transaction, self._period_s, self._taker(block)))
 
+    def read_every(self, period_s: float) -> None:
+        """Change how often it is read, from its next turn on."""
+        if period_s < self.entry.min_interval_s:
+            raise ValueError(f"{self.name}: {self.entry.type} measures every {self.entry.min_interval_s} s")
+        for job in self._jobs:
+            job.period_s = period_s
+
     def detach(self) -> None:
         """Take the polls off the bus."""
         if self._bus is not None:

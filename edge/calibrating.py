@@ -6,10 +6,11 @@ given back to control whatever happens.
 """
 
 import secrets
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 from math import nan
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -18,7 +19,6 @@ from drivers.calibration.result import Preview, finish, preview
 from drivers.calibration.session import SCHEMA, Session, feed
 from drivers.calibration.sessions import Sessions
 from drivers.calibration.shelf import Shelf
-from edge.agent_client import AgentClient
 from edge.beside import neighbours, values
 from edge.live import LiveState, Outcome, Tile
 from telemetry.quantities import quantity
@@ -26,8 +26,6 @@ from telemetry.records import Instrument
 
 SHELF_FOLDER: Final = "calibrations"
 SESSIONS_FOLDER: Final = "calibration-sessions"
-# The agent gives a probe back to control after half an hour; while somebody works on it, it is kept out.
-LOCK_AGAIN: Final = timedelta(minutes=10)
 STALE_PERIODS: Final = 3.0
 
 
@@ -39,10 +37,28 @@ class Refused(Exception):
         self.outcome = outcome
 
 
+def _now() -> datetime:
+    return datetime.now(UTC).astimezone()
+
+
+class Agent(Protocol):
+    """What a calibration asks of the running agent; ``edge.agent_client.AgentClient`` is one."""
+
+    async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
+        """Make a kept record the active one."""
+
+    async def lock(self, series: str, person: str, role: str = "technician") -> Outcome:
+        """Take a probe out of control."""
+
+    async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
+        """Give a probe back to control."""
+
+
 class CalibrationDesk:
     """The calibrations of one farm; ``folder`` is the agent's state folder."""
 
-    def __init__(self, folder: Path, client: AgentClient) -> None:
+    def __init__(self, folder: Path, client: Agent, now: Callable[[], datetime] = _now) -> None:
+        self._now = now
         self.shelf = Shelf(folder / SHELF_FOLDER)
         self.sessions = Sessions(folder / SESSIONS_FOLDER)
         self._client = client
@@ -51,7 +67,7 @@ class CalibrationDesk:
         self, state: LiveState, series: str, instrument: Instrument | None, method: str, person: str, role: str
     ) -> Session:
         """Lock the probe and open a session. Raises Refused, ProbeTaken, AgentAway; LookupError: no such series."""
-        now = datetime.now(UTC).astimezone()
+        now = self._now()
         tile = tile_of(state, series)
         session = Session(
             schema=SCHEMA,
@@ -101,10 +117,11 @@ class CalibrationDesk:
         measured_ms = state.mono_ms - round(tile.age_s * 1000.0)
         if measured_ms <= last_ms + AGE_NOISE_MS or tile.age_s > STALE_PERIODS * tile.period_s:
             return session, last_ms
-        if tile.period_s != session.period_s:  # the agent reads a probe that is out for calibration more often
-            session = msgspec.structs.replace(session, period_s=tile.period_s)
+        if last_ms >= 0:  # the agent reads a probe that is out for calibration more often than usual
+            apart_s = round((measured_ms - last_ms) / 1000.0)
+            session = msgspec.structs.replace(session, period_s=min(tile.period_s, max(1.0, apart_s)))
         beside = values(session.series, [one.series for one in state.tiles], lambda name: _fresh(state, name))
-        now = datetime.now(UTC).astimezone()
+        now = self._now()
         fed = feed(
             session,
             tile.raw,
@@ -122,7 +139,7 @@ class CalibrationDesk:
     async def complete(self, session: Session, role: str, *, adjusted: bool, jump_confirmed: bool) -> Calibration:
         """Seal and keep the record, put it in force, give the probe back. Raises FitRefused, BadArtifact, Refused."""
         before = self.shelf.active(session.series)
-        now = datetime.now(UTC).astimezone()
+        now = self._now()
         session = self.sessions.save(session)  # of two hands at the last step, one signs
         record = finish(
             session, now, adjusted=adjusted, before=before, identity=session.id, jump_confirmed=jump_confirmed

@@ -59,6 +59,7 @@ class ShelfBook:
         self._pages: dict[str, _Page] = {}
         self._seen: dict[str, tuple[int, float]] = {}
         self._beside: dict[str, dict[str, str]] = {}
+        self.on_change: Callable[[], None] = lambda: None
         for series in shelf.series():
             self._open(series, shelf.active(series))
 
@@ -96,6 +97,7 @@ class ShelfBook:
         now = datetime.fromtimestamp(self._wall()[0] / 1000.0, UTC)
         chosen = self._shelf.activate(series, identity, person, now)
         self._open(series, chosen)
+        self.on_change()
         return chosen
 
     def due(self, within_ms: float) -> Iterable[tuple[str, Calibration, float]]:

@@ -5,7 +5,7 @@ The rule it keeps: a value is flagged, never clamped and never dropped; the raw 
 that falls silent gives one sample without a value, so that everybody downstream hears of the silence.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite, isnan, nan
 from typing import Final, NamedTuple, Protocol
@@ -115,6 +115,7 @@ class Pipeline:
     def __init__(self, plans: Iterable[SeriesPlan], book: CalibrationBook, started_ms: int = 0) -> None:
         self._book = book
         self._tracks: dict[str, _Track] = {}
+        self.on_lock: Callable[[str, bool], None] = lambda _series, _locked: None
         for plan in plans:
             factor, offset = conversion(plan.unit, plan.quantity.name)
             self._tracks[plan.series] = _Track(
@@ -175,6 +176,8 @@ class Pipeline:
     def lock(self, series: str, locked: bool) -> None:
         """Take a series out of control (its samples carry LOCKED), or give it back; KeyError if unknown."""
         track = self._tracks[series]
+        if track.locked != locked:
+            self.on_lock(series, locked)
         track.locked = locked
         if not locked:
             # The value may have moved by any amount while the probe was in the beaker.

@@ -19,6 +19,7 @@ from drivers.scheduler import Rank, Transaction
 from telemetry.records import Reading
 
 ORDER_WITHIN_S: Final = 2.0
+ATTENDED_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,20 @@ class ModbusSource:
         self._devices = devices
         self._mono_ms = mono_ms
         self._faults = faults
+        self._instruments: dict[str, BusInstrument] = {}
+
+    def attend(self, device: str, closely: bool) -> None:
+        """Read a device as often as it allows (at most every second) while somebody calibrates it, or as usual."""
+        for one in self._devices:
+            if one.name == device and device in self._instruments:
+                fast_s = min(one.period_s, max(ATTENDED_S, one.entry.min_interval_s))
+                self._instruments[device].read_every(fast_s if closely else one.period_s)
 
     async def run(self, deliver: Callable[[Sequence[Reading]], None], report: Callable[[Fault], None]) -> None:
         """Poll until cancelled."""
         self._faults.report = report
         for device in self._devices:
-            BusInstrument(
+            instrument = BusInstrument(
                 device.entry,
                 device.name,
                 device.address,
@@ -67,7 +76,9 @@ class ModbusSource:
                 period_s=device.period_s,
                 deliver=deliver,
                 mono_ms=self._mono_ms,
-            ).attach(self.bus)
+            )
+            instrument.attach(self.bus)
+            self._instruments[device.name] = instrument
         await self.bus.run()
 
     def ask(self, device: str) -> Ask:

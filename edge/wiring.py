@@ -36,12 +36,16 @@ from edge.field import STEP_S, Field
 from edge.hub_link import HubLink
 from edge.pipeline import SeriesPlan, still_s
 from edge.poller import FaultRelay, ModbusSource, PolledDevice
+from edge.practice import Practice, Probe
+from edge.profile import write_profile
 from edge.release import VERSION
 from edge.world import BootClock, World
 from telemetry.log import PROFILES, Log
 from telemetry.quantities import quantity
-from telemetry.records import Event, series_id
+from telemetry.records import Event, FarmProfile, series_id
 from telemetry.upkeep import Keeping, Upkeep
+
+PRACTICE_LOOK_S: Final = 0.5
 
 # The standard deviation of what a cheap instrument shows, in canonical units. Light and wind have none: at night
 # and in a calm they rest at 0, and noise would show what cannot be.
@@ -202,7 +206,7 @@ def assemble(
         taken = engine.snapshot(boot.mono_ms(), wall_ms, clock_ok=clock_ok)
         return lambda: boots.save(taken)
 
-    book = ShelfBook(Shelf(world.state / "calibrations"), boot.wall)
+    book = ShelfBook(Shelf(world.state / "calibrations"), boot.wall, {plan.series: plan.unit for plan in plans})
     link = None
     if config.uplink is not None and world.network is not None:
         link = HubLink(config.uplink, log, world, farm_profile(config, known, book))
@@ -225,7 +229,36 @@ def assemble(
         compiled=compiled,
         version=VERSION,
     )
-    return Agent(config, world, boot, log, book, parts)
+    agent = Agent(config, world, boot, log, book, parts)
+    agent.pipeline.on_lock = _attend(plans, known, sources)
+    book.on_change = lambda: agent.record(_describe(world, boot, farm_profile(config, known, book)))
+    book.on_change()
+    return agent
+
+
+def _describe(world: World, boot: BootClock, profile: FarmProfile) -> tuple[Event, ...]:
+    """Lay the farm's description beside the log, for a report on this farm and for the calibration's pages."""
+    try:
+        write_profile(world.state, profile)
+    except OSError as error:
+        return (Event("profile.unwritten", profile.edge, boot.mono_ms(), "warning", fields={"detail": str(error)}),)
+    return ()
+
+
+def _attend(
+    plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Source]
+) -> Callable[[str, bool], None]:
+    """Give what reads a probe more often while it is out for calibration."""
+    devices = {plan.series: plan.device for plan in plans}
+    buses = {one.device.name: one.device.bus for one in known}
+
+    def attend(series: str, locked: bool) -> None:
+        device = devices.get(series, "")
+        source = sources.get(buses.get(device, ""))
+        if isinstance(source, ModbusSource):
+            source.attend(device, locked)
+
+    return attend
 
 
 def load_kernels(control: ControlSettings) -> None:
@@ -261,6 +294,7 @@ class SimulatedField:
         seed = config.simulation.seed
         self.field = Field(config.control, config.simulation.houses, start_wall_s, seed)
         self._start_s = start_s
+        self.practice: dict[str, Probe] = {}
         self.instruments: dict[str, SimulatedInstrument] = {}
         self.lines: dict[str, SimLine] = {}
         self._outputs: list[tuple[str, SimulatedInstrument, int]] = []
@@ -280,7 +314,7 @@ class SimulatedField:
         noise = {name: NOISE[name.partition(".")[0]] for name in names if name.partition(".")[0] in NOISE}
         instrument = SimulatedInstrument(
             one.entry,
-            lambda name, _now: self.field.signal(series.get(name, "")),
+            lambda name, _now: self._met(series.get(name, "")),
             address=device.address,
             seed=seed,
             noise=noise,
@@ -288,6 +322,18 @@ class SimulatedField:
         self.instruments[device.name] = instrument
         self._outputs += [(output, instrument, int(channel)) for channel, output in device.outputs.items()]
         return instrument
+
+    def _met(self, series: str) -> float:
+        """Give what the probe of a series meets: the twin's truth, or the beaker that somebody put it into."""
+        truth = self.field.signal(series)
+        probe = self.practice.get(series)
+        return truth if probe is None else probe.meets(truth)
+
+    async def follow_practice(self, bench: Practice) -> None:
+        """Put probes where a technician who practises puts them, until cancelled."""
+        while True:
+            self.practice = bench.probes()
+            await asyncio.sleep(PRACTICE_LOOK_S)
 
     def levels(self, at_s: float) -> dict[str, float]:
         """Say how the hardware holds every output, ``at_s`` seconds after the start."""
