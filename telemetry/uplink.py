@@ -75,6 +75,15 @@ class Uplink:
         """Say that the log has grown."""
         self._wake.set()
 
+    def pending(self) -> int:
+        """Count the rows that are not acknowledged yet."""
+        self._outbox.grow(self._rows.boots())
+        return self._outbox.pending()
+
+    def acked_row(self) -> int:
+        """Give the row up to which everything is acknowledged: for ``Upkeep``."""
+        return self._outbox.acknowledged_below()
+
     async def run(self) -> None:
         """Keep a connection and send over it."""
         tries = 0

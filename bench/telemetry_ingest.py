@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cooperative's side of the telemetry bench: ingest into InfluxDB and VictoriaMetrics, the naive peer, a backlog.
+
+What counts is what the database returns when it is asked to count; CPU is read from /proc for broker and worker.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from bench.telemetry_data import PERIOD_MS, polls
+from telemetry.log import Log
+from telemetry.mqtt import MqttBroker
+from telemetry.outgoing import OutgoingRows
+from telemetry.records import Sample
+from telemetry.stores.http_client import HttpClient
+from telemetry.uplink import Uplink
+from tests.support.servers import Server, influxdb, mosquitto, victoria_metrics
+
+Figures = dict[str, float | None]
+ROOT: Final = Path(__file__).resolve().parents[1]
+EDGES: Final = 4_500
+TICK_S: Final = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s(process: subprocess.Popen[bytes] | None) -> float:
+    """Give the CPU seconds of a process."""
+    assert process
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK_S
+
+
+@contextmanager
+def hub(folder: Path, broker: Server, store: str, edges: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a hub worker."""
+    folder.mkdir(exist_ok=True)
+    (folder / "hub.toml").write_text(
+        f'name = "hub-1"\ntitle = "t"\nstate = "state"\n[broker]\nurl = "mqtt://127.0.0.1:{broker.port}"\n{store}\n'
+        f'[[members]]\nname = "coop"\ntitle = "t"\nedges = {json.dumps(edges)}\n'
+    )
+    process = subprocess.Popen([sys.executable, "-m", "tests.support.hub", str(folder / "hub.toml")], cwd=ROOT)
+    try:
+        ready = folder / "state" / "worker-0.db"
+        end = time.monotonic() + 30
+        while not ready.exists() and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(5.0)  # it greets every edge before it listens
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def influx_count(client: HttpClient, database: str = "vuon") -> int:
+    """Count the values in the database."""
+    data = client.get("/query", {"db": database, "q": "SELECT count(v) FROM /^[a-z0-9_]+$/"})
+    series = msgspec.json.decode(data)["results"][0].get("series", [])
+    return sum(row[1] for each in series for row in each["values"])
+
+
+def victoria_count(client: HttpClient) -> int:
+    """Count the values in the database."""
+    client.get("/internal/force_flush", {})
+    query = {"query": 'sum(count_over_time({__name__=~".+_v"}[1h]))', "nocache": "1", "step": "1s"}
+    result = msgspec.json.decode(client.get("/api/v1/query", query))["data"]["result"]
+    return int(float(result[0]["value"][1])) if result else 0
+
+
+def fleet(broker: Server, count: int, points: int, rate: float) -> dict[str, float]:
+    """Run the fleet to its end."""
+    command = [sys.executable, "-m", "bench.telemetry_fleet", str(broker.port), str(EDGES), str(count), str(points)]
+    out = subprocess.run([*command, str(rate)], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    figures: dict[str, float] = json.loads(out)
+    return figures
+
+
+def until_counted(count: Callable[[], int], want: int, seconds: float) -> tuple[int, float]:
+    """Ask until all is there; give how many and when."""
+    end = time.monotonic() + seconds
+    while (there := count()) < want and time.monotonic() < end:
+        time.sleep(0.1)
+    return there, time.monotonic()
+
+
+def at_75k(folder: Path, seconds: int) -> tuple[Figures, str]:
+    """Broker and worker at 75,000 points a second into InfluxDB, 100 points a message, and a real edge beside them."""
+    with ExitStack() as stack:
+        broker = stack.enter_context(mosquitto(folder))
+        database, front = stack.enter_context(influxdb(folder))
+        client = HttpClient(database.url, timeout_s=60)
+        client.post("/query", {"q": "CREATE DATABASE vuon"})
+        edges = ["probe-1", *(f"farm-{at}" for at in range(EDGES))]
+        store = f'[store]\nkind = "influx"\nurl = "{front.url}"'
+        worker = stack.enter_context(hub(folder / "hub", broker, store, edges))
+        count = seconds * 750
+        command = [sys.executable, "-m", "bench.telemetry_fleet", str(broker.port), str(EDGES), str(count), "100"]
+        publisher = subprocess.Popen([*command, "75000"], cwd=ROOT, stdout=subprocess.PIPE)
+        time.sleep(4.0)
+        before, start = cpu_s(worker) + cpu_s(broker.process), time.monotonic()
+        waits, answers = asyncio.run(probe(folder, broker, client, seconds - 8))
+        cores = (cpu_s(worker) + cpu_s(broker.process) - before) / (time.monotonic() - start)
+        publisher.communicate()
+        there, _ = until_counted(lambda: influx_count(client), count * 100 + len(waits), 20)
+    waits.sort()
+    note = f"{there - len(waits):,} of {count * 100:,} points counted in InfluxDB; {EDGES:,} edges of 10 series"
+    return {
+        "cores_75k": cores,
+        "p99_ms_75k": waits[int(len(waits) * 0.99)] * 1000,
+        "ack_max_s": max(answers, default=None),
+        "missing_75k": count * 100 + len(waits) - there,
+    }, note
+
+
+async def probe(folder: Path, broker: Server, client: HttpClient, seconds: float) -> tuple[list[float], list[float]]:
+    """Be a real edge: commit, then ask the database until the point is there; give these times and those of acks."""
+    log = Log.open(folder / "probe.db", "probe-1")
+    url = f"mqtt://127.0.0.1:{broker.port}"
+    uplink = Uplink(log, OutgoingRows(folder / "probe.db"), MqttBroker(url), "coop", now=time.monotonic)
+    task = asyncio.create_task(uplink.run(), name="uplink")
+    await asyncio.sleep(1.0)
+    waits: list[float] = []
+    end = time.monotonic() + seconds
+    number = 0
+    while time.monotonic() < end:
+        number += 1
+        now_ms = time.time_ns() // 1_000_000
+        log.append([Sample("probe/switch", now_ms, number, number)])
+        await asyncio.to_thread(log.flush, now_ms, now_ms, True)
+        committed = time.monotonic()
+        uplink.wake()
+        query = {"db": "vuon", "q": f"SELECT v FROM switch WHERE time >= {now_ms * 1_000_000}"}
+        while b"values" not in await asyncio.to_thread(client.get, "/query", query):  # noqa: ASYNC110 - no event there
+            await asyncio.sleep(0.004)
+        waits.append(time.monotonic() - committed)
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(1.5)
+    answers = list(uplink.state.answer_s)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return waits, answers
+
+
+def burst(folder: Path, kind: str, messages: int, points: int) -> tuple[float, int]:
+    """Points a second from the first message to the last one counted, everything at once; and how many are missing."""
+    with ExitStack() as stack:
+        broker = stack.enter_context(mosquitto(folder, "allow_anonymous true\nmax_queued_messages 0\n"))
+        if kind == "influx":
+            database, front = stack.enter_context(influxdb(folder))
+            client = HttpClient(database.url, timeout_s=60)
+            client.post("/query", {"q": "CREATE DATABASE vuon"})
+            url, count = front.url, lambda: influx_count(client)
+        else:
+            server = stack.enter_context(victoria_metrics(folder))
+            client = HttpClient(server.url, timeout_s=60)
+            url, count = server.url, lambda: victoria_count(client)
+        store = f'[store]\nkind = "{kind}"\nurl = "{url}"'
+        stack.enter_context(hub(folder / "hub", broker, store, [f"farm-{at}" for at in range(EDGES)]))
+        sent = fleet(broker, messages, points, 0)
+        start = time.monotonic() - sent["seconds"]
+        there, end = until_counted(count, messages * points, 60)
+    return there / (end - start), messages * points - there
+
+
+def naive(folder: Path, seconds: float) -> float:
+    """The naive peer: one JSON point a message at QoS 1, influxdb-client, one write a point; points a second."""
+    with ExitStack() as stack:
+        broker = stack.enter_context(mosquitto(folder, "allow_anonymous true\nmax_queued_messages 0\n"))
+        database, front = stack.enter_context(influxdb(folder))
+        client = HttpClient(database.url, timeout_s=60)
+        client.post("/query", {"q": "CREATE DATABASE vuon"})
+        (folder / "hub.toml").write_text(
+            f'name = "hub-1"\ntitle = "t"\n[broker]\nurl = "mqtt://127.0.0.1:{broker.port}"\n'
+            f'[store]\nkind = "influx"\nurl = "{front.url}"\n'
+        )
+        command = [sys.executable, "-m", "tests.support.naive_hub", str(folder / "hub.toml")]
+        process = subprocess.Popen(command, cwd=ROOT)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        time.sleep(2.0)
+        publisher = paho.Client(CallbackAPIVersion.VERSION2, client_id="naive")
+        publisher.max_inflight_messages_set(1000)
+        publisher.connect("127.0.0.1", broker.port)
+        publisher.loop_start()
+        base = time.time_ns()
+        for at in range(int(seconds * 4_000)):
+            point = {"edge": "farm-1", "place": f"zone-{at % 50}", "v": at / 10, "t": base + at * 1_000_000}
+            publisher.publish("naive/farm-1", json.dumps(point), qos=1)
+        time.sleep(1.0)
+        first, start = influx_count(client), time.monotonic()
+        time.sleep(seconds)
+        rate = (influx_count(client) - first) / (time.monotonic() - start)
+        publisher.loop_stop()
+    return rate
+
+
+def drain(folder: Path) -> Figures:
+    """A day's backlog of 50 series at 10 s through a real uplink, a live group every second meanwhile."""
+    log = Log.open(folder / "backlog.db", "farm-1")
+    day = 8_640
+    wall0 = time.time_ns() // 1_000_000 - day * PERIOD_MS
+    for mono, group in polls(9, day):
+        log.append(group)
+        if mono % 100_000 == 90_000:
+            log.flush(mono, wall0 + mono, True)
+    log.close()
+    with ExitStack() as stack:
+        broker = stack.enter_context(mosquitto(folder))
+        database, front = stack.enter_context(influxdb(folder))
+        client = HttpClient(database.url, timeout_s=60)
+        client.post("/query", {"q": "CREATE DATABASE vuon"})
+        store = f'[store]\nkind = "influx"\nurl = "{front.url}"'
+        stack.enter_context(hub(folder / "hub", broker, store, ["farm-1"]))
+        command = [sys.executable, "-m", "bench.telemetry_drain", str(folder / "backlog.db"), str(broker.port)]
+        edge = subprocess.Popen([*command, front.url], cwd=ROOT, stdout=subprocess.PIPE)
+        out, _ = edge.communicate(timeout=120)
+        figures: Figures = json.loads(out.splitlines()[-1])
+        there, _ = until_counted(lambda: influx_count(client), day * 50, 30)
+    figures["drain_missing"] = max(0, day * 50 - there)
+    return figures
+
+
+def run(seconds: int) -> tuple[Figures, dict[str, str]]:
+    """Run this side; give figures and notes."""
+    figures: Figures = {}
+    notes: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="vuon-bench-") as name:
+        folders = iter([Path(name) / part for part in ("a", "b", "c", "d", "e")])
+
+        def fresh() -> Path:
+            folder = next(folders)
+            folder.mkdir()
+            return folder
+
+        at_rate, notes["75k"] = at_75k(fresh(), seconds)
+        figures |= at_rate
+        ours, figures["ingest_missing"] = burst(fresh(), "influx", 15_000, 100)
+        figures["victoria_points_per_s"], figures["victoria_missing"] = burst(fresh(), "victoria", 6_000, 500)
+        theirs = naive(fresh(), 5.0)
+        figures |= {"ingest_points_per_s": ours, "naive_points_per_s": theirs, "ratio_naive": ours / max(1.0, theirs)}
+        figures |= drain(fresh())
+    return figures, notes
