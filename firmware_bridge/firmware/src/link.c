@@ -73,8 +73,8 @@ void link_done(const struct call *call)
 
 bool link_report(enum message message, const uint32_t *args)
 {
-    if (board_uart_room() < FRAME_WIRE_MAX) {
-        return false;
+    if (board_uart_room() < BOARD_UART_EMPTY) {
+        return false; /* one report at a time: an answer never waits for more than the one on the wire */
     }
     uint8_t frame[FRAME_MAX];
     frame[1] = FRAME_REPORT;

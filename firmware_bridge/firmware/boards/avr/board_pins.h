@@ -22,6 +22,7 @@
 #define BOARD_ESTOP_INPUT 0u
 #define BOARD_COUNTERS 3u
 #define BOARD_ADCS 4u
+#define BOARD_UART_EMPTY 127u /* room when nothing waits to be sent */
 #define BOARD_EEPROM_BYTES 1024u
 
 #define BOARD_FLASH PROGMEM

@@ -11,6 +11,7 @@
 #define BOARD_ESTOP_INPUT 0u
 #define BOARD_COUNTERS 8u
 #define BOARD_ADCS 8u
+#define BOARD_UART_EMPTY 127u /* room when nothing waits to be sent */
 #define BOARD_EEPROM_BYTES 4096u
 
 #endif
