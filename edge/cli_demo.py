@@ -73,8 +73,8 @@ def _show(folder: Path, source: Path, port: int, lan: bool) -> None:
             loop.add_signal_handler(number, stop.set)
         play = Demo(folder, source)
         async with play.field(), play.agent() as agent, play.console(port, lan=lan) as console:
-            address = await console_address(console)
             await play.agent_answers(agent)
+            address = await console_address(console)
             click.echo(say.say(N_("Open {address}"), {"address": address}))
             click.echo(say.say(N_("First login, once, within 15 minutes: {link}"), {"link": play.invitation(address)}))
             click.echo(say.text(N_("Ctrl-C ends the demo.")))
