@@ -117,24 +117,20 @@ def _n(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _path(run: Sequence[Column], scale: _Scale) -> str:
-    """Draw one unbroken run: a flat column is a point, one with a spread a stroke across its width.
+def _path(run: Sequence[Column], scale: _Scale) -> tuple[str, bool]:
+    """Draw one unbroken run: a line where each column is flat, else the outline from the highs back over the lows.
 
-    The stroke is entered from the end that is nearer, so a steady climb stays a smooth line and a spike stays whole.
+    The outline shows what min and max per column mean: noise is a thick line, a spike is a spike, a step is a step.
     """
-    points: list[tuple[float, float]] = []
-    rises = len(run) < 2 or run[0].low + run[0].high <= run[1].low + run[1].high
-    for column in run:
-        low, high = scale.y(column.low), scale.y(column.high)
-        if low - high < _FLAT:
-            points.append((scale.x(column.x), (low + high) / 2))
-            continue
-        from_low = abs(low - points[-1][1]) <= abs(high - points[-1][1]) if points else rises
-        first, last = (low, high) if from_low else (high, low)
-        points.append((scale.x(column.x - 0.4), first))
-        points.append((scale.x(column.x + 0.4), last))
-    text = "L".join(f"{_n(x)} {_n(y)}" for x, y in points)
-    return f"M{text}" + ("h0" if len(points) == 1 else "")
+    xs = [scale.x(column.x) for column in run]
+    lows = [scale.y(column.low) for column in run]
+    highs = [scale.y(column.high) for column in run]
+    if all(low - high < _FLAT for low, high in zip(lows, highs, strict=True)):
+        text = "L".join(f"{_n(x)} {_n((low + high) / 2)}" for x, low, high in zip(xs, lows, highs, strict=True))
+        return f"M{text}" + ("h0" if len(run) == 1 else ""), False
+    there = [f"{_n(x)} {_n(high)}" for x, high in zip(xs, highs, strict=True)]
+    back = [f"{_n(x)} {_n(low)}" for x, low in zip(reversed(xs), reversed(lows), strict=True)]
+    return "M" + "L".join(there + back) + "Z", True
 
 
 def _range(thinned: Sequence[Column], band: Band | None, decimals: int) -> tuple[float, float]:
@@ -166,13 +162,16 @@ def _band_rect(band: Band, scale: _Scale) -> str:
 
 
 def _line(thinned: Sequence[Column], gap_ms: float, scale: _Scale) -> str:
-    path = "".join(_path(run, scale) for run in runs(thinned, gap_ms))
-    if not path:
-        return ""
-    return (
-        f'<path class="line" d="{path}" fill="none" stroke="#1f6f43" stroke-width="1.6" '
-        'stroke-linejoin="round" stroke-linecap="round" vector-effect="non-scaling-stroke"/>'
-    )
+    drawn = [_path(run, scale) for run in runs(thinned, gap_ms)]
+    parts: list[str] = []
+    for name, fill, area in (("line", "none", False), ("line area", "#1f6f43", True)):
+        path = "".join(text for text, is_area in drawn if is_area == area)
+        if path:
+            parts.append(
+                f'<path class="{name}" d="{path}" fill="{fill}" stroke="#1f6f43" stroke-width="{1.0 if area else 1.6}" '
+                'stroke-linejoin="round" stroke-linecap="round" vector-effect="non-scaling-stroke"/>'
+            )
+    return "".join(parts)
 
 
 def sparkline(series: Series, from_ms: int, to_ms: int, *, band: Band | None = None, decimals: int = 1) -> str:

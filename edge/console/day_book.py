@@ -18,7 +18,7 @@ from telemetry.records import Decision, Input
 DAY_MS: Final = 86_400_000
 LOOK_AGAIN_S: Final = 20.0
 OVERLAP_MS: Final = 120_000  # a group may be written so long after what it holds
-DECISIONS_MAX: Final = 5_000
+TURNS_MAX: Final = 1_000  # of one output; a valve that turns oftener than every 100 s is a fault of its own
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def runs_of(decisions: list[tuple[int, Decision]]) -> list[Run]:
     runs: list[Run] = []
     began: tuple[int, Decision] | None = None
     for wall_ms, decision in decisions:
-        wanted = decision.level > 0.0 and not decision.vetoed
+        wanted = _wanted(decision)
         if wanted and began is None:
             began = (wall_ms, decision)
         elif not wanted and began is not None:
@@ -78,6 +78,19 @@ def runs_of(decisions: list[tuple[int, Decision]]) -> list[Run]:
     return runs
 
 
+def turns_of(decisions: list[tuple[int, Decision]]) -> list[tuple[int, Decision]]:
+    """Keep of one output's decisions (oldest first) those where it began or ended, the newest TURNS_MAX."""
+    kept: list[tuple[int, Decision]] = []
+    for wall_ms, decision in decisions:
+        if not kept or _wanted(decision) != _wanted(kept[-1][1]):
+            kept.append((wall_ms, decision))
+    return kept[-TURNS_MAX:]
+
+
+def _wanted(decision: Decision) -> bool:
+    return decision.level > 0.0 and not decision.vetoed
+
+
 class DayBook:
     """Reads the log for the page. ``open_reader`` is called in the worker thread."""
 
@@ -86,17 +99,13 @@ class DayBook:
         self._memory = memory
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="day-book")
         self._reader: Reader | None = None
-        self._decisions: dict[tuple[str, int], tuple[int, Decision]] = {}
+        self._turns: dict[str, list[tuple[int, Decision]]] = {}
         self._read_to_ms = 0
         self.latest: dict[str, tuple[int, float, int]] = {}
 
     def runs(self, output: str, since_ms: int) -> list[Run]:
         """Give the runs of ``output`` that ended after ``since_ms`` or still go on, oldest first."""
-        mine = sorted(
-            ((at, decision) for at, decision in self._decisions.values() if decision.output == output),
-            key=lambda pair: pair[0],
-        )
-        return [run for run in runs_of(mine) if run.end_ms == 0 or run.end_ms > since_ms]
+        return [run for run in runs_of(self._turns.get(output, [])) if run.end_ms == 0 or run.end_ms > since_ms]
 
     async def run(self, wall_ms: Callable[[], int]) -> None:
         """Fill the memory from the log, then keep the decisions up to date until cancelled."""
@@ -132,11 +141,15 @@ class DayBook:
                 self._memory.add(name, at, value, quality)
 
     def _look(self, now_ms: int) -> None:
-        since = max(now_ms - DAY_MS - DAY_MS // 4, self._read_to_ms - OVERLAP_MS)
-        fresh = dict(self._decisions)
-        for stored in self._open().decisions("", since, now_ms + 1):
-            fresh[stored.record.output, stored.wall_ms] = (stored.wall_ms, stored.record)
-        kept = sorted(fresh.items(), key=lambda item: item[1][0])[-DECISIONS_MAX:]
+        oldest_ms = now_ms - DAY_MS - DAY_MS // 4
+        found: dict[str, dict[int, Decision]] = {output: dict(turns) for output, turns in self._turns.items()}
+        for stored in self._open().decisions("", max(oldest_ms, self._read_to_ms - OVERLAP_MS), now_ms + 1):
+            found.setdefault(stored.record.output, {})[stored.wall_ms] = stored.record
         # The event loop reads the old dict until this one stands in its place.
-        self._decisions = {key: value for key, value in kept if value[0] >= now_ms - DAY_MS - DAY_MS // 4}
+        self._turns = {
+            output: turns_of(
+                sorted(((at, one) for at, one in turns.items() if at >= oldest_ms), key=lambda turn: turn[0])
+            )
+            for output, turns in found.items()
+        }
         self._read_to_ms = now_ms

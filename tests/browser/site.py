@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.console.app import LOCAL_NAMES
-from edge.console.desk import SESSION_COOKIE
+from edge.console.desk import SESSION_COOKIE, Desk
 from edge.console.server import ConsoleServer
 from tests.edge.fake_farm import FarmUnderTest, farm_under_test
 
@@ -48,14 +48,13 @@ class Site:
 
 
 @contextmanager
-def running_site(folder: Path) -> Iterator[Site]:
-    """Serve a farm until the block ends."""
-    farm = farm_under_test(folder, running=True)
+def site_of(desk: Desk) -> Iterator[tuple[str, ConsoleServer, asyncio.AbstractEventLoop]]:
+    """Serve a desk on a free port until the block ends; gives address, server and its event loop."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     up = threading.Event()
     loops: list[asyncio.AbstractEventLoop] = []
-    server = ConsoleServer(farm.desk, LOCAL_NAMES, up.set)
+    server = ConsoleServer(desk, LOCAL_NAMES, up.set)
 
     async def serve() -> None:
         loops.append(asyncio.get_running_loop())
@@ -65,7 +64,15 @@ def running_site(folder: Path) -> Iterator[Site]:
     thread.start()
     try:
         assert up.wait(10)
-        yield Site(farm, f"http://127.0.0.1:{listening.getsockname()[1]}", server, loops[0])
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", server, loops[0]
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    """Serve the farm of the console's tests until the block ends."""
+    farm = farm_under_test(folder, running=True)
+    with site_of(farm.desk) as (address, server, loop):
+        yield Site(farm, address, server, loop)
