@@ -162,27 +162,18 @@ def balance_day(
         percolation = max(total - evaporation - transpiration - dr, 0.0)
         left = dr - total + evaporation + transpiration + percolation
         if left > taw:
-            # The soil cannot give more than it holds: the day's evapotranspiration is cut by what is missing.
-            missing = left - taw
-            cut = min(missing, transpiration)
+            # The soil cannot give more than it holds: transpiration, then evaporation, is cut by what is missing.
+            cut = min(left - taw, transpiration)
+            evaporation -= min(left - taw - cut, evaporation)
             transpiration -= cut
-            evaporation -= min(missing - cut, evaporation)
             left = dr - total + evaporation + transpiration + percolation
         state[i, DE_MM] = de
         state[i, DR_MM] = max(left, 0.0)
         state[i, FW] = fw
-        out_flux[i, E_MM] = evaporation
-        out_flux[i, T_MM] = transpiration
-        out_flux[i, DP_MM] = percolation
-        out_flux[i, RUNOFF_MM] = runoff
-        out_flux[i, LOSS_MM] = loss
-        out_flux[i, KS] = ks
-        out_flux[i, KE] = ke
-        out_flux[i, KR] = kr
-        out_flux[i, FEW] = few
-        out_flux[i, P_ADJUSTED] = p
-        out_flux[i, TAW_MM] = taw
-        out_flux[i, DPE_MM] = below_surface
+        out_flux[i, E_MM], out_flux[i, T_MM], out_flux[i, DP_MM] = evaporation, transpiration, percolation
+        out_flux[i, RUNOFF_MM], out_flux[i, LOSS_MM], out_flux[i, DPE_MM] = runoff, loss, below_surface
+        out_flux[i, KS], out_flux[i, KE], out_flux[i, KR], out_flux[i, FEW] = ks, ke, kr, few
+        out_flux[i, P_ADJUSTED], out_flux[i, TAW_MM] = p, taw
     return skipped
 
 
