@@ -52,6 +52,7 @@ class BusMaster:
         self._tested = not check_echo
         self._rubbish_s = math.nan  # since when the line is not silent though nobody was asked
         self._lost = False  # and the polls were told
+        self._newest: dict[int, int] = {}  # the youngest order sent to each unit
         self._units: dict[int, str] = {}
 
     # ---- what is asked of the bus --------------------------------------------------------------
@@ -192,8 +193,8 @@ class BusMaster:
         """Send this job if it may be sent now; else put it where it belongs and give None."""
         transaction = job.transaction
         device = self._scheduler.device(transaction.device)
-        if job.period_s is None and now > job.deadline_s and not job.attempts:
-            self._finish(job, Fault(device.name, "bus.overdue", now, "not sent: it waited too long for the line"))
+        if job.period_s is None and (why := self._too_late(job, now)):
+            self._finish(job, Fault(device.name, why, now, "not sent (again)"))
             return None
         if device.dead and job.period_s is None and transaction.rank == Rank.SENSOR:
             self._finish(job, Fault(device.name, "bus.dead", now))
@@ -210,6 +211,17 @@ class BusMaster:
         elif job.period_s is not None and len(device.polls) > 1:
             return self._launch_merged(job, device, now)
         return self._launch(job, request, now)
+
+    def _too_late(self, job: Job, now: float) -> str:
+        """Name why a one-off job may not be sent any more; '' if it may."""
+        if now > job.deadline_s:
+            return "bus.overdue"
+        if job.transaction.rank == Rank.ACTUATOR:
+            unit = job.transaction.request.unit
+            if job.number < self._newest.get(unit, 0):
+                return "bus.superseded"  # a younger order went to this device: the older must not undo it
+            self._newest[unit] = job.number
+        return ""
 
     def _tagged(self, job: Job, device: Device, now: float) -> Request | None:
         """Ask for more registers than wanted, so that an older answer is known by its length."""
@@ -369,7 +381,7 @@ class BusMaster:
         """Give a job another chance at ``at_s`` if it has one left, else end it with ``fault``."""
         device = self._scheduler.device(job.transaction.device)
         job.attempts += 1
-        if job.attempts <= job.transaction.retries and not device.dead:
+        if job.attempts <= job.transaction.retries and not device.dead and at_s <= job.deadline_s:
             self._scheduler.put(job, at_s)
         else:
             self._finish(job, fault)

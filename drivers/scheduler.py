@@ -89,7 +89,7 @@ class Health(msgspec.Struct, frozen=True):
 class Job:
     """A transaction on its way; ``period_s`` is set for a poll, which comes again."""
 
-    __slots__ = ("attempts", "deadline_s", "deliver", "period_s", "release_s", "ticket", "transaction")
+    __slots__ = ("attempts", "deadline_s", "deliver", "number", "period_s", "release_s", "ticket", "transaction")
 
     def __init__(self, transaction: Transaction, deliver: Deliver, now: float, period_s: float | None) -> None:
         self.transaction = transaction
@@ -98,6 +98,7 @@ class Job:
         self.release_s = now
         self.deadline_s = now + (transaction.within_s if period_s is None else period_s)
         self.attempts = 0
+        self.number = 0  # in the order of asking
         self.ticket = 0  # a heap entry with another ticket is void
 
 
@@ -174,6 +175,7 @@ class Scheduler:
         self._count = 0
         self._run = 0
         self._open = 0
+        self._added = 0
         self._dead: list[Device] = []
 
     def device(self, name: str) -> Device:
@@ -188,6 +190,8 @@ class Scheduler:
         if self._open >= MAX_JOBS:
             raise RequestError(f"more than {MAX_JOBS} jobs wait on this bus: it cannot carry what is asked of it")
         self._open += 1
+        self._added += 1
+        job.number = self._added
         if job.period_s is not None:
             self.device(job.transaction.device).polls.append(job)
         self.put(job, job.release_s)
@@ -226,7 +230,9 @@ class Scheduler:
             _, order, ticket, job = heapq.heappop(later)
             if ticket == job.ticket:
                 rank = min(job.transaction.rank, Rank.SUSPECT if job.attempts else Rank.SENSOR)
-                heapq.heappush(ready, (rank, job.deadline_s, order, ticket, job))
+                # Orders keep the order of asking: an "open" must never overtake, or follow late, its "close".
+                due = float(job.number) if rank == Rank.ACTUATOR else job.deadline_s
+                heapq.heappush(ready, (rank, due, order, ticket, job))
         while ready:
             if self._run >= ACTUATOR_RUN and ready[0][0] == Rank.ACTUATOR:
                 entry = self._first_sensor() or heapq.heappop(ready)

@@ -116,6 +116,48 @@ def test_a_command_that_waited_too_long_is_never_sent() -> None:
     assert world.faults() == ["bus.overdue"]
 
 
+def test_orders_keep_their_order_whatever_their_deadlines() -> None:
+    world = World()
+    for on, within_s in ((True, 5.0), (False, 0.5)):
+        transaction = Transaction("relay", write_coil(3, 0, on), rank=Rank.ACTUATOR, within_s=within_s)
+        world.master.submit(transaction, world._take, world.now_s)
+    world.run(1.0)
+    assert [frame[4] for frame in world.asked] == [0xFF, 0x00]
+
+
+def test_an_order_that_failed_is_not_repeated_after_a_younger_one() -> None:
+    world = World()
+    busy = iter([b"\x85\x06"])  # the device is busy once, with the first order
+
+    def once_busy(pdu: bytes) -> bytes | None:
+        answer = next(busy, None)
+        return answer if answer is not None else memory(pdu)
+
+    memory = world.serve[3]
+    world.serve[3] = once_busy
+    for on in (True, False):
+        transaction = Transaction("relay", write_coil(3, 0, on), rank=Rank.ACTUATOR, within_s=3.0)
+        world.master.submit(transaction, world._take, world.now_s)
+    world.run(3.0)
+    assert world.faults() == ["bus.superseded"]
+    assert isinstance(memory, PlainMemory)
+    assert memory.coils[0] is False, "the younger order stands"
+
+
+def test_an_order_is_never_repeated_after_its_time() -> None:
+    world = World()
+    del world.serve[3]
+    transaction = Transaction("relay", write_coil(3, 0, True), rank=Rank.ACTUATOR, within_s=0.4, retries=9)
+    world.master.submit(transaction, world._take, world.now_s)
+    begun_s = world.now_s
+    world.run(0.8)
+    memory = world.serve[3] = PlainMemory(coils={0: False})
+    world.run(3.0)
+    assert len(world.faults()) == 1
+    assert world.outcomes[0][0] - begun_s < 1.5
+    assert memory.coils[0] is False
+
+
 def test_a_dead_device_is_known_within_a_second_and_a_cycle_and_comes_back() -> None:
     world = World()
     for unit in (1, 2, 3):
