@@ -356,10 +356,11 @@ def main(seconds: float = 12.0, *, torture: bool = False) -> None:
         eight = _in_child(ours, paths, seconds)
     eight_pct = 100 * eight["per_s"] / MOST_PER_S
     print(f"eight lines in one process: {eight_pct:.2f} % of the most, {eight['core_pct']:.2f} % of a core")
+    total = FAULTY_TORTURE if torture else FAULTY
     with multiprocessing.Pool(2) as pool:
-        total = FAULTY_TORTURE if torture else FAULTY
-        trials = pool.starmap(_faults, [(101, total // 2), (202, total // 2)])
-        week = pool.apply(_week)
+        lived = pool.apply_async(_week)
+        trials = pool.starmap(_faults, [(seed, total // 4) for seed in (101, 202, 303, 404)], 1)
+        week = lived.get()
     wrong: list[str] = [text for trial in trials for text in trial["wrong"]]
     faulty = sum(trial["faulty"] for trial in trials)
     print(f"{faulty} disturbed exchanges of {len(KINDS)} kinds: {len(wrong)} wrong values")
