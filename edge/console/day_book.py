@@ -102,6 +102,7 @@ class DayBook:
         self._turns: dict[str, list[tuple[int, Decision]]] = {}
         self._read_to_ms = 0
         self.latest: dict[str, tuple[int, float, int]] = {}
+        self.filled = False
 
     def runs(self, output: str, since_ms: int) -> list[Run]:
         """Give the runs of ``output`` that ended after ``since_ms`` or still go on, oldest first."""
@@ -111,12 +112,11 @@ class DayBook:
         """Fill the memory from the log, then keep the decisions up to date until cancelled."""
         loop = asyncio.get_running_loop()
         try:
-            filled = False
             while True:
                 try:
-                    if not filled:
+                    if not self.filled:
                         await loop.run_in_executor(self._worker, self._fill, wall_ms())
-                        filled = True
+                        self.filled = True
                     await loop.run_in_executor(self._worker, self._look, wall_ms())
                 except Exception as error:  # noqa: BLE001 - the page lives without history; the log's reader may fail in its own ways
                     _log.warning("the record cannot be read: %s", error)

@@ -56,7 +56,7 @@ class LiveFeed:
         # Numbers of another run of this process must not fit: a page would be compared with what it never showed.
         self._run = secrets.token_hex(4)
         self._sheets: OrderedDict[tuple[str, Language, bool, str], Sheet] = OrderedDict()
-        self._charts: OrderedDict[tuple[str, Language, int], list[tuple[str, str, str]]] = OrderedDict()
+        self._charts: OrderedDict[tuple[str, Language, int, bool], list[tuple[str, str, str]]] = OrderedDict()
 
     def sheet(self, page: str, language: Language, *, may_operate: bool) -> Sheet:
         """Give a page's parts now; ``page`` is "" for the whole farm or a place's id."""
@@ -93,7 +93,7 @@ class LiveFeed:
         places = [place for place in view.places() if page in ("", place.id)]
         for place in places:
             for tile in (*place.tiles, *(place.technical if page else ())):
-                parts[tile.id] = _tile_part(tile, view, made)
+                parts[tile.id] = _tile_part(tile, (view.now_ms // SPARK_EVERY_MS, self._desk.book.filled), made)
             for output in place.outputs:
                 html = made("output", output=output, place=place)
                 steady = (output.state, output.why, output.limit, output.until_ms // 10_000, output.person)
@@ -113,7 +113,7 @@ class LiveFeed:
         if not page and place in view.others:
             return []
         only = "" if page else MAIN_QUANTITY[place.is_zone]
-        key = (f"{place.id}/{only}", language, view.now_ms // CHART_EVERY_MS)
+        key = (f"{place.id}/{only}", language, view.now_ms // CHART_EVERY_MS, self._desk.book.filled)
         if key not in self._charts:
             self._charts[key] = self._desk.pages(language).charts(place, self._desk.state(shot), view.now_ms, only)
             while len(self._charts) > BASELINES:
@@ -136,9 +136,9 @@ class LiveFeed:
             parts = sheet.parts
 
 
-def _tile_part(tile: TileView, view: FarmView, made: Callable[..., str]) -> Part:
+def _tile_part(tile: TileView, spark: tuple[int, bool], made: Callable[..., str]) -> Part:
     gauge = (tile.gauge.low, tile.gauge.high) if tile.gauge else None
-    signature = (tile.title, tile.unit, tile.state, tile.note, gauge, view.now_ms // SPARK_EVERY_MS)
+    signature = (tile.title, tile.unit, tile.state, tile.note, gauge, spark)
     mark = tile.gauge.mark_x if tile.gauge else 0.0
     return Part(signature, made("tile", tile=tile), (tile.value, tile.at_ms, mark))
 

@@ -75,6 +75,17 @@ async def test_a_page_that_is_not_known_gets_everything_and_a_new_tile_asks_for_
         assert difference(fewer, sheet)["again"] is True
 
 
+async def test_the_day_is_drawn_as_soon_as_the_log_is_read(farm: FarmUnderTest) -> None:
+    feed = LiveFeed(farm.desk)
+    async with followed(farm):
+        before = feed.sheet("pepper-1", "vi", may_operate=True)
+        farm.desk.book._fill(NOW_MS)
+        farm.desk.book.filled = True
+        await settle(farm)
+        changed = difference(before.parts, feed.sheet("pepper-1", "vi", may_operate=True))["parts"]
+        assert {"t-pepper-1-soil-moisture", "c-pepper-1-soil-moisture"} <= set(changed)
+
+
 async def test_sheets_of_another_run_are_not_mistaken_for_ours(farm: FarmUnderTest) -> None:
     async with followed(farm):
         one, other = LiveFeed(farm.desk), LiveFeed(farm.desk)
