@@ -15,14 +15,14 @@ from typing import Final
 import numpy as np
 
 from telemetry.archive import Archive
-from telemetry.chunks import Rollup, Stretch, roll_up
+from telemetry.chunks import Rollup, Stretch, merge, roll_up
 from telemetry.codec import Others, Samples
 from telemetry.columns import Floats
 from telemetry.envelope import Batch, EnvelopeError, Header, Opener
 from telemetry.ints import Ints
 from telemetry.records import UNUSABLE, Ack, AnyRecord, Command, Decision, Event, Sample
 from telemetry.rows import Disk, RealDisk, find_dictionary, open_for_reading, sealed_row
-from telemetry.sealing import LEVELS, combine
+from telemetry.sealing import LEVELS, combine, stretches_of
 
 # Decoded groups kept in memory: six hours of 10 s groups, about 20 MB for 50 series.
 TAIL_GROUPS: Final = 2_200
@@ -108,6 +108,21 @@ class LogReader:
         keep = (points.wall_ms >= from_wall_ms) & (points.wall_ms < to_wall_ms)
         points = Points(points.wall_ms[keep], points.value[keep], points.quality[keep])
         return thin(points, max_points) if 0 < max_points < len(points.wall_ms) else points
+
+    def stretch(self, series: str, from_wall_ms: int, to_wall_ms: int) -> Stretch:
+        """Give all that is stored of a series from (inclusive) to (exclusive): raw signals and calibrations too."""
+        with self._snapshot() as sealed:
+            pieces = list(self._archive.stretches(series, from_wall_ms, to_wall_ms))
+            data = self._connection.execute(
+                "SELECT row, data FROM batch WHERE row>? AND source=? AND last_ms>=? AND first_ms<? ORDER BY row",
+                (sealed, self._source, from_wall_ms, to_wall_ms),
+            ).fetchall()
+        cut = (stretches_of(batch).get(series) for _, batch in self._open(data))
+        pieces += [piece for piece in cut if piece is not None]
+        if not pieces:
+            return _as_stretch(_join([]))
+        whole = merge(pieces)
+        return whole.take(np.flatnonzero((whole.wall_ms >= from_wall_ms) & (whole.wall_ms < to_wall_ms)))
 
     def rollup(self, series: str, from_wall_ms: int, to_wall_ms: int, bucket_ms: int) -> Rollup:
         """Give count, lowest, highest and sum of the good values of each minute, hour or day from (incl.) to (excl.).

@@ -45,12 +45,18 @@ class Polynomial(Shape, frozen=True, tag="polynomial"):
     centre: float = 0.0
     scale: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not self.coefficients or not self.scale:
+            raise ValueError("a polynomial has coefficients and a scale other than 0")
+
     def of(self, signal: Array) -> Array:
         """Bring signals to truth (Horner)."""
         x = (signal - self.centre) / self.scale
-        result = np.zeros_like(x)
-        for coefficient in reversed(self.coefficients):
-            result = result * x + coefficient
+        *lower, highest = self.coefficients
+        result = np.full_like(x, highest)
+        for coefficient in reversed(lower):
+            result *= x
+            result += coefficient
         return result
 
 

@@ -18,7 +18,7 @@ HILHORST_LEAST: Final = 10.0  # below it the line's denominator makes any answer
 def topp(permittivity: Array) -> Array:
     """Give water content [m³/m³] from permittivity (Topp, Davis and Annan 1980, doi:10.1029/WR016i003p00574)."""
     e = permittivity
-    result: Array = -5.3e-2 + 2.92e-2 * e - 5.5e-4 * e**2 + 4.3e-6 * e**3
+    result: Array = ((4.3e-6 * e - 5.5e-4) * e + 2.92e-2) * e - 5.3e-2
     return result
 
 
@@ -36,13 +36,14 @@ def teros_counts(mineral_percent: Array) -> Array:
 
 def teros_soilless(counts: Array) -> Array:
     """Give water content [m³/m³] of a soilless medium from a TEROS 11/12's RAW (METER manual 18224, p. 18)."""
-    result: Array = 6.771e-10 * counts**3 - 5.105e-6 * counts**2 + 1.302e-2 * counts - 10.848
+    result: Array = ((6.771e-10 * counts - 5.105e-6) * counts + 1.302e-2) * counts - 10.848
     return result
 
 
 def teros_permittivity(counts: Array) -> Array:
     """Give permittivity from a TEROS 11/12's RAW (METER manual 18224, p. 18)."""
-    result: Array = (2.887e-9 * counts**3 - 2.080e-5 * counts**2 + 5.276e-2 * counts - 43.39) ** 2
+    root = ((2.887e-9 * counts - 2.080e-5) * counts + 5.276e-2) * counts - 43.39
+    result: Array = root * root
     return result
 
 
