@@ -75,6 +75,7 @@ class Judge:
         self._blind_l = [0.0] * len(self._valves)
         self._blind_from = [0] * len(self._valves)
         self._no_flow_steps = 0
+        self._powered = False
         self.breaches: dict[str, int] = dict.fromkeys(PROMISES, 0)
         self.first: dict[str, str] = {}
         self.steps = 0
@@ -140,7 +141,9 @@ class Judge:
         house = self._house
         air = self._seen[self._air]
         wind = self._seen[self._wind]
-        free = not given.stop_all and not given.maintenance and self._seen[self._volts] > 180.0
+        powered, self._powered = self._powered, self._seen[self._volts] > 180.0
+        # in the step in which mains comes back machines start one after the other
+        free = not given.stop_all and not given.maintenance and self._powered and powered
         self._stormy = self._storm(given, wind)
         vent, fan = self._level(levels, "vent"), self._level(levels, "fan")
         if self._stormy and vent > 0.0:
@@ -156,7 +159,7 @@ class Judge:
             self._breach("frost", f"{air} °C, vent {vent}, heater {heater}")
         outside = self._seen[self._outside]
         cold = outside < house.frost_c + 5.0
-        right = vent == 0.0 if cold or self._stormy else vent == 1.0
+        right = vent == 0.0 if cold or self._stormy else vent == 1.0 or not math.isfinite(wind)
         if self._blind_steps > BLIND_STEPS and not right:
             self._breach("blind", f"outside {outside}, vent {vent}")
 

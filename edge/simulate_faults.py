@@ -20,6 +20,7 @@ from edge.simulate import START, STEP_S, Simulation
 from telemetry.records import Quality
 
 STEPS_A_DAY: Final = 86_400 // STEP_S
+OVERRIDES_KEPT: Final = 12
 RESET_EVERY: Final = 6 * 60  # a person comes round and releases latches
 SENSOR_FAULTS: Final = ("silent", "nan", "infinite", "spike", "stuck", "lies_low", "lies_high")
 PLANT_ZONE: Final = ("valve_stuck_open", "valve_stuck_shut", "pipe_burst", "drippers_clogged")
@@ -90,7 +91,7 @@ class Chaos:
         self._life.mains = self._until.get("mains_lost", 0) < step
         jump = self._jump_ms if self._until.get("clock_jump", 0) >= step else 0
         day, minute = divmod(given.day * 1440 + given.minute + jump // 60_000, 1440)
-        self._overrides = [one for one in self._overrides if one.until_ms > given.mono_ms - 600_000]
+        self._overrides = [one for one in self._overrides if one.until_ms > given.mono_ms - 600_000][-OVERRIDES_KEPT:]
         self._maintenance = [one for one in self._maintenance if one.until_ms > given.mono_ms]
         resets: tuple[Reset, ...] = ()
         if step % RESET_EVERY == 0:

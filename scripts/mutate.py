@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
-TESTS: Final = "tests/controllers/test_hazards.py"
+TESTS: Final = tuple(f"tests/controllers/test_hazards_{of}.py" for of in ("water", "dosing", "climate", "limits"))
 # module -> the hazards whose tests are tried first
 CORE: Final = {
     "controllers.kernels.safety_lines": "h1_ or h2_ or h3_ or h6_ or h10_ or low_flow or moment",
     "controllers.kernels.safety_houses": "h7_ or h8_ or h9_ or plain",
     "controllers.kernels.interlock": "h4_ or plain or h5_no_dose",
+    "controllers.kernels.safety_hazards": "h1_ or h7_ or h9_ or mains or emergency or longest",
     "controllers.kernels.safety": "h12_ or h22_ or h25_ or mains or emergency or longest or pause or number or range",
 }
 TIMEOUT_S: Final = 240.0
@@ -129,7 +130,7 @@ def is_noticed(mutant: Mutant) -> bool:
         path = Path(folder) / "mutant.py"
         path.write_text(mutant.source, encoding="utf-8")
         for choice in (["-k", CORE[mutant.module]], ["-k", f"not ({CORE[mutant.module]})"]):
-            command = [sys.executable, "-c", CHILD, mutant.module, str(path), TESTS, *choice]
+            command = [sys.executable, "-c", CHILD, mutant.module, str(path), *TESTS, *choice]
             try:
                 done = subprocess.run(
                     command,

@@ -35,13 +35,19 @@ SHADE_BACK: Final = 0.8
 
 @njit
 def passes(value: float, on_above: float, off_below: float, was_on: bool) -> bool:
-    """Switch with hysteresis: on above one value, off below the other; NaN switches off."""
+    """Switch with hysteresis: on above one value, off below the other; NaN switches off.
+
+    Levels [0..1], temperatures [°C], VPD [kPa]. Source: docs/control.md.
+    """
     return value > on_above or (was_on and value > off_below)
 
 
 @njit
 def drier_outside(house: int, hc: Floats) -> bool:
-    """Whether outside air holds less water than inside; taken as so when outside is not known."""
+    """Whether outside air holds less water than inside; taken as so when outside is not known.
+
+    Levels [0..1], temperatures [°C], VPD [kPa]. Source: docs/control.md.
+    """
     if not (-40.0 < hc[house, c.C_T_OUT] < 60.0 and math.isfinite(hc[house, c.C_RH_OUT])):
         return True
     inside = vapour_pressure_kpa(hc[house, c.C_T], hc[house, c.C_RH])
@@ -50,7 +56,10 @@ def drier_outside(house: int, hc: Floats) -> bool:
 
 @njit
 def vent_wish(house: int, was: float, hc: Floats, band: Floats) -> tuple[float, float]:
-    """Give a vent's level and code."""
+    """Give a vent's level and code.
+
+    Levels [0..1], temperatures [°C], VPD [kPa]. Source: docs/control.md.
+    """
     over = hc[house, c.C_T] - band[house, c.B_T_HIGH]
     level = min(max(over / COOLING_SPAN_K, 0.0), 1.0)
     code = float(codes.CLIMATE_COOLING if level > 0.0 else codes.CLIMATE_IN_BAND)
@@ -66,7 +75,10 @@ def vent_wish(house: int, was: float, hc: Floats, band: Floats) -> tuple[float, 
 
 @njit
 def heater_wish(house: int, was: float, hc: Floats, band: Floats) -> tuple[float, float]:
-    """Give a heater's level and code: warm up, or dry air that ventilation cannot dry."""
+    """Give a heater's level and code: warm up, or dry air that ventilation cannot dry.
+
+    Levels [0..1], temperatures [°C], VPD [kPa]. Source: docs/control.md.
+    """
     under = band[house, c.B_T_LOW] - hc[house, c.C_T]
     if passes(under, HYSTERESIS_K, -HYSTERESIS_K, was > 0.0):
         return min(max((under + HYSTERESIS_K) / HEATING_SPAN_K, 0.5), 1.0), float(codes.CLIMATE_HEATING)
@@ -79,7 +91,10 @@ def heater_wish(house: int, was: float, hc: Floats, band: Floats) -> tuple[float
 
 @njit
 def wish(house: int, kind: float, was: float, shade_above: float, hc: Floats, band: Floats) -> tuple[float, float]:
-    """Give level and code for one output of ``kind`` whose last level was ``was``."""
+    """Give level and code for one output of ``kind`` whose last level was ``was``.
+
+    Levels [0..1], temperatures [°C], VPD [kPa]. Source: docs/control.md.
+    """
     on = was > 0.0
     if kind == c.VENT:
         return vent_wish(house, was, hc, band)
@@ -106,7 +121,10 @@ def wish(house: int, kind: float, was: float, shade_above: float, hc: Floats, ba
 def decide_houses(
     hc: Floats, band: Floats, shade: Floats, op: Floats, os: Floats, want: Floats, code_of: Floats
 ) -> None:
-    """Write ``want`` and ``code_of`` for every output that belongs to a house, and 0 for what belongs nowhere."""
+    """Write ``want`` and ``code_of`` for every output that belongs to a house, and 0 for what belongs nowhere.
+
+    Levels [0..1], temperatures [°C], VPD [kPa]. Source: docs/control.md.
+    """
     for o in range(op.shape[0]):
         house = int(op[o, c.O_HOUSE])
         kind = op[o, c.O_KIND]

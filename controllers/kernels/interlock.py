@@ -20,7 +20,10 @@ Ints = npt.NDArray[np.int64]
 def count_open(
     line: int, now: float, lead: float, op: Floats, os: Floats, first: Ints, members: Ints, allowed: Floats
 ) -> tuple[int, int]:
-    """Count the line's valves that are allowed open, and those of them that have stood open for ``lead`` [ms]."""
+    """Count the line's valves that are allowed open, and those of them that have stood open for ``lead`` [ms].
+
+    Levels [0..1], times [ms]. Source: docs/safety.md (H4).
+    """
     opening = 0
     standing = 0
     for at in range(first[line], first[line + 1]):
@@ -47,7 +50,10 @@ def interlock(
     allowed: Floats,
     limit: Floats,
 ) -> None:
-    """Run a pump only behind an open way, and close the way only after the pump has stopped (H4)."""
+    """Run a pump only behind an open way, and close the way only after the pump has stopped (H4).
+
+    Levels [0..1], times [ms]. Source: docs/safety.md (H4).
+    """
     pump, master = int(lp[line, c.L_PUMP]), int(lp[line, c.L_MASTER])
     opening, standing = count_open(line, now, g[c.G_LEAD], op, os, first, members, allowed)
     way = standing > 0
@@ -77,7 +83,10 @@ def interlock(
 def commit(
     now: float, op: Floats, os: Floats, lp: Floats, ls: Floats, first: Ints, members: Ints, allowed: Floats
 ) -> None:
-    """Remember what was allowed and since when."""
+    """Remember what was allowed and since when.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md (H4).
+    """
     for line in range(lp.shape[0]):
         expected = 0.0
         for at in range(first[line], first[line + 1]):

@@ -38,7 +38,10 @@ J_CM2_PER_W_M2_MS: Final = 1.0e-7
 
 @njit
 def trigger(z: int, zp: Floats, zs: Floats, zx: Floats) -> tuple[float, float]:
-    """Give the litres that the zone's strategy wants now (NaN: it lacks its sensor, 0: none) and the code why."""
+    """Give the litres that the zone's strategy wants now (NaN: it lacks its sensor, 0: none) and the code why.
+
+    Times [ms], water [L], moisture [%]. Source: docs/control.md.
+    """
     strategy = zp[z, c.Z_STRATEGY]
     dose = zp[z, c.Z_DOSE]
     if strategy == OFF:
@@ -73,7 +76,10 @@ def trigger(z: int, zp: Floats, zs: Floats, zx: Floats) -> tuple[float, float]:
 
 @njit
 def wish(z: int, now: float, clock_ok: float, zp: Floats, zs: Floats, zx: Floats) -> tuple[float, float]:
-    """Give litres (0: none) and code after the pending run and the safe rule are seen."""
+    """Give litres (0: none) and code after the pending run and the safe rule are seen.
+
+    Times [ms], water [L], moisture [%]. Source: docs/control.md.
+    """
     if zs[z, c.R_PENDING_L] > 0.0:
         return zs[z, c.R_PENDING_L], zs[z, c.R_PENDING_CODE]
     litres, code = trigger(z, zp, zs, zx)
@@ -90,7 +96,10 @@ def wish(z: int, now: float, clock_ok: float, zp: Floats, zs: Floats, zx: Floats
 
 @njit
 def in_hours(minute: float, start: float, end: float) -> bool:
-    """Whether a minute of the day lies in [start, end), which may pass midnight."""
+    """Whether a minute of the day lies in [start, end), which may pass midnight.
+
+    Times [ms], water [L], moisture [%]. Source: docs/control.md.
+    """
     if start <= end:
         return start <= minute < end
     return minute >= start or minute < end
@@ -98,7 +107,10 @@ def in_hours(minute: float, start: float, end: float) -> bool:
 
 @njit
 def continue_run(z: int, dt: float, now: float, zp: Floats, zs: Floats, zx: Floats, os: Floats) -> float:
-    """Give the code why a run ends now, or 0 to go on."""
+    """Give the code why a run ends now, or 0 to go on.
+
+    Times [ms], water [L], moisture [%]. Source: docs/control.md.
+    """
     valve = int(zp[z, c.Z_VALVE])
     given = os[valve, c.S_TOTAL_L] - zs[z, c.R_START_L]
     step_l = zp[z, c.Z_FLOW] * dt / 60_000.0
@@ -132,7 +144,10 @@ def bar_start(
     os: Floats,
     ls: Floats,
 ) -> float:
-    """Give the code that keeps a wanted watering of ``litres`` from starting, or 0."""
+    """Give the code that keeps a wanted watering of ``litres`` from starting, or 0.
+
+    Times [ms], water [L], moisture [%]. Source: docs/control.md.
+    """
     if ls[int(zp[z, c.Z_LINE]), c.T_STOP] != 0.0:
         return float(codes.IDLE_LINE_STOPPED)
     if now < os[int(zp[z, c.Z_VALVE]), c.S_FAULT_UNTIL]:
@@ -149,7 +164,10 @@ def bar_start(
 
 @njit
 def gather(z: int, dt: float, now: float, grace: float, zp: Floats, zs: Floats, zx: Floats, os: Floats) -> None:
-    """Keep the zone's sums, its pending run and the end of its last watering, by whomever it was opened."""
+    """Keep the zone's sums, its pending run and the end of its last watering, by whomever it was opened.
+
+    Times [ms], water [L], moisture [%]. Source: docs/control.md.
+    """
     radiation, vpd = zx[z, c.I_RADIATION], zx[z, c.I_VPD]
     if radiation > 0.0:
         zs[z, c.R_RADIATION] += radiation * dt * J_CM2_PER_W_M2_MS
@@ -169,7 +187,10 @@ def gather(z: int, dt: float, now: float, grace: float, zp: Floats, zs: Floats, 
 
 @njit
 def start_run(z: int, now: float, litres: float, code: float, zp: Floats, zs: Floats, os: Floats) -> None:
-    """Begin a run of ``litres``, or of what the day's cap leaves."""
+    """Begin a run of ``litres``, or of what the day's cap leaves.
+
+    Times [ms], water [L], moisture [%]. Source: docs/control.md.
+    """
     valve = int(zp[z, c.Z_VALVE])
     zs[z, c.R_RUNNING] = 1.0
     zs[z, c.R_STARTED] = now
@@ -204,6 +225,8 @@ def decide(
 
     ``now``, ``dt``, ``grace`` [ms]; ``minute`` of the local day, -1 while the clock is not trusted (then the allowed
     hours cannot hold); ``busy`` is scratch, one entry per line.
+
+    Times [ms], water [L], moisture [%]. Source: docs/control.md.
     """
     busy[:] = 0.0
     for z in range(zp.shape[0]):
@@ -241,7 +264,10 @@ def decide(
 def serve_lines(
     lp: Floats, lx: Floats, op: Floats, os: Floats, first: Ints, members: Ints, want: Floats, code_of: Floats
 ) -> None:
-    """Ask for pump and master valve while a valve of the line is asked for, and keep the tank filled."""
+    """Ask for pump and master valve while a valve of the line is asked for, and keep the tank filled.
+
+    Times [ms], water [L], moisture [%]. Source: docs/control.md.
+    """
     for line in range(lp.shape[0]):
         asked = 0.0
         for at in range(first[line], first[line + 1]):
@@ -262,7 +288,10 @@ def serve_lines(
 
 @njit
 def fill_wish(level: float, high: float, filling: bool) -> tuple[float, float]:
-    """Fill a tank from REFILL_SHARE of its high mark up to the mark; an unknown level asks for nothing."""
+    """Fill a tank from REFILL_SHARE of its high mark up to the mark; an unknown level asks for nothing.
+
+    Times [ms], water [L], moisture [%]. Source: docs/control.md.
+    """
     if not math.isfinite(level) or not math.isfinite(high):
         return 0.0, float(codes.TANK_LEVEL_UNKNOWN)
     if level < REFILL_SHARE * high or (filling and level < high):

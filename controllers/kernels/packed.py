@@ -16,28 +16,40 @@ Ints = npt.NDArray[np.int64]
 
 @njit
 def table(memory: Floats, shape: Ints, number: int) -> Floats:
-    """Give one table of numbers as a view of the buffer."""
+    """Give one table of numbers as a view of the buffer.
+
+    Shapes are [start, rows, columns]. Source: docs/control.md.
+    """
     start, rows, columns = shape[number, 0], shape[number, 1], shape[number, 2]
     return memory[start : start + rows * columns].reshape((rows, columns))
 
 
 @njit
 def vector(memory: Floats, shape: Ints, number: int) -> Floats:
-    """Give one vector of numbers as a view of the buffer."""
+    """Give one vector of numbers as a view of the buffer.
+
+    Shapes are [start, rows, columns]. Source: docs/control.md.
+    """
     start, rows = shape[number, 0], shape[number, 1]
     return memory[start : start + rows]
 
 
 @njit
 def index_table(indices: Ints, shape: Ints, number: int) -> Ints:
-    """Give one table of indices as a view of the buffer."""
+    """Give one table of indices as a view of the buffer.
+
+    Shapes are [start, rows, columns]. Source: docs/control.md.
+    """
     start, rows, columns = shape[number, 0], shape[number, 1], shape[number, 2]
     return indices[start : start + rows * columns].reshape((rows, columns))
 
 
 @njit
 def index_vector(indices: Ints, shape: Ints, number: int) -> Ints:
-    """Give one vector of indices as a view of the buffer."""
+    """Give one vector of indices as a view of the buffer.
+
+    Shapes are [start, rows, columns]. Source: docs/control.md.
+    """
     start, rows = shape[number, 0], shape[number, 1]
     return indices[start : start + rows]
 

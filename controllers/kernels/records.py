@@ -27,7 +27,10 @@ def find_changes(
     stored_ms: Floats,
     marks: Floats,
 ) -> int:
-    """Set ``marks`` to 1 for each output to store and remember it in ``kept`` [code, limit, level]; return how many."""
+    """Set ``marks`` to 1 for each output to store and remember it in ``kept`` [code, limit, level]; return how many.
+
+    Times [ms], levels [0..1]. Source: docs/control.md.
+    """
     count = 0
     for o in range(allowed.shape[0]):
         moved = abs(allowed[o] - kept[o, 2]) >= LEVEL_STEP or (allowed[o] > 0.0) != (kept[o, 2] > 0.0)

@@ -35,7 +35,10 @@ TRIP_REST_MS = 300_000.0  # after its maximum on time a climate output rests at 
 
 @njit
 def scrub(table: Floats) -> None:
-    """Turn every infinite input into NaN, so that one test finds all that is no number."""
+    """Turn every infinite input into NaN, so that one test finds all that is no number.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     for i in range(table.shape[0]):
         for j in range(table.shape[1]):
             if not math.isfinite(table[i, j]):
@@ -44,7 +47,10 @@ def scrub(table: Floats) -> None:
 
 @njit
 def ring_sum(os: Floats, o: int, first: int, bins: int) -> float:
-    """Sum the bins of one ring of amounts."""
+    """Sum the bins of one ring of amounts.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     total = 0.0
     for i in range(bins):
         total += os[o, first + 1 + i]
@@ -53,7 +59,10 @@ def ring_sum(os: Floats, o: int, first: int, bins: int) -> float:
 
 @njit
 def ring_turn(os: Floats, o: int, first: int, bins: int, bin_ms: float, now: float) -> int:
-    """Empty the bins that are older than the ring is long; return the column of the present bin."""
+    """Empty the bins that are older than the ring is long; return the column of the present bin.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     number = math.floor(now / bin_ms)
     last = os[o, first]
     steps = min(max(number - last, 0.0), float(bins))
@@ -65,7 +74,10 @@ def ring_turn(os: Floats, o: int, first: int, bins: int, bin_ms: float, now: flo
 
 @njit
 def new_day(now: float, day: float, minute: float, f: Floats, os: Floats) -> None:
-    """Start the day's counts anew with the local date (``day`` NaN: clock not trusted), never sooner than in 20 h."""
+    """Start the day's counts anew with the local date (``day`` NaN: clock not trusted), never sooner than in 20 h.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     trusted = math.isfinite(day)
     since = now - f[c.F_DAY_RESET]
     if not ((trusted and day != f[c.F_DAY] and since >= DAY_GUARD_MS) or since >= DAY_LONGEST_MS):
@@ -81,7 +93,10 @@ def new_day(now: float, day: float, minute: float, f: Floats, os: Floats) -> Non
 
 @njit
 def account(dt: float, now: float, op: Floats, os: Floats, lp: Floats, ls: Floats, lx: Floats) -> None:
-    """Add what the last tick's levels did in ``dt`` [ms]: time on, litres (metered, else rated), millilitres dosed."""
+    """Add what the last tick's levels did in ``dt`` [ms]: time on, litres (metered, else rated), millilitres dosed.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     for o in range(op.shape[0]):
         kind = op[o, c.O_KIND]
         level = os[o, c.S_LEVEL]
@@ -105,7 +120,10 @@ def account(dt: float, now: float, op: Floats, os: Floats, lp: Floats, ls: Float
 
 @njit
 def house_force(house: int, o: int, op: Floats, hs: Floats) -> tuple[float, float]:
-    """Give the level that a hazard of the house forces on an output and its code; (NaN, 0) when it is free."""
+    """Give the level that a hazard of the house forces on an output and its code; (NaN, 0) when it is free.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     hazard = hs[house, c.U_HAZARD]
     level = math.nan
     if hazard == codes.HEAT:
@@ -123,7 +141,10 @@ def house_force(house: int, o: int, op: Floats, hs: Floats) -> tuple[float, floa
 
 @njit
 def line_veto(o: int, dt: float, now: float, g: Floats, op: Floats, os: Floats, ls: Floats) -> float:
-    """Give the code by which the water line or a day's water forbids an output, 0 when it may run."""
+    """Give the code by which the water line or a day's water forbids an output, 0 when it may run.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     kind = op[o, c.O_KIND]
     line = int(op[o, c.O_LINE])
     if line < 0:
@@ -146,7 +167,10 @@ def line_veto(o: int, dt: float, now: float, g: Floats, op: Floats, os: Floats, 
 
 @njit
 def dose_veto(o: int, dt: float, op: Floats, os: Floats) -> float:
-    """Give the dose cap that the next tick would pass, 0 when none (H5: per event, hour and day)."""
+    """Give the dose cap that the next tick would pass, 0 when none (H5: per event, hour and day).
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     if op[o, c.O_KIND] != c.DOSER:
         return 0.0
     ahead_ml = op[o, c.O_ML_S] * dt / 1000.0
@@ -159,7 +183,10 @@ def dose_veto(o: int, dt: float, op: Floats, os: Floats) -> float:
 
 @njit
 def time_veto(o: int, now: float, wanted: bool, op: Floats, os: Floats) -> float:
-    """Give the limit of the output's own times that forbids it to be on, 0 when none does."""
+    """Give the limit of the output's own times that forbids it to be on, 0 when none does.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     on = os[o, c.S_LEVEL] > 0.0
     stood = now - os[o, c.S_SINCE]
     kind = op[o, c.O_KIND]
@@ -179,7 +206,10 @@ def time_veto(o: int, now: float, wanted: bool, op: Floats, os: Floats) -> float
 
 @njit
 def start_veto(o: int, now: float, g: Floats, op: Floats, os: Floats, f: Floats) -> float:
-    """Give the code that keeps an output off after a start (H22) or while mains is away and just after, else 0."""
+    """Give the code that keeps an output off after a start (H22) or while mains is away and just after, else 0.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     if now - f[c.F_BOOT] < g[c.G_BOOT_HOLD] and op[o, c.O_KIND] != c.SIREN:
         return float(codes.BOOT_HOLD)
     if op[o, c.O_MAINS] > 0.0:
@@ -193,7 +223,10 @@ def start_veto(o: int, now: float, g: Floats, op: Floats, os: Floats, f: Floats)
 
 @njit
 def judge_feedback(now: float, op: Floats, os: Floats, ls: Floats, feedback: Floats) -> None:
-    """Find switches that do not do what they were told; one of water that stays on latches its line (H1)."""
+    """Find switches that do not do what they were told; one of water that stays on latches its line (H1).
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     for o in range(op.shape[0]):
         told = os[o, c.S_LEVEL] > 0.0
         does = feedback[o]
@@ -212,7 +245,10 @@ def judge_feedback(now: float, op: Floats, os: Floats, ls: Floats, feedback: Flo
 
 @njit
 def judge_mains(now: float, mains: float, g: Floats, f: Floats) -> None:
-    """Follow the mains voltage [V]; NaN changes nothing, for a silent meter is no proof of either."""
+    """Follow the mains voltage [V]; NaN changes nothing, for a silent meter is no proof of either.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     if mains < g[c.G_MAINS_MIN]:
         f[c.F_MAINS_OFF] = 1.0
     elif mains >= g[c.G_MAINS_MIN] and f[c.F_MAINS_OFF] > 0.0:
@@ -222,7 +258,10 @@ def judge_mains(now: float, mains: float, g: Floats, f: Floats) -> None:
 
 @njit
 def unit_level(level: float, proportional: float) -> float:
-    """Bring a finite level into [0, 1], and to 0 or 1 for what only switches."""
+    """Bring a finite level into [0, 1], and to 0 or 1 for what only switches.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     if proportional == 0.0:
         return 1.0 if level >= 0.5 else 0.0
     return min(max(level, 0.0), 1.0)
@@ -244,7 +283,10 @@ def gate_output(
     ls: Floats,
     hs: Floats,
 ) -> tuple[float, float]:
-    """Give the level one output may take and the code of the limit that bound (0: none), before the interlocks."""
+    """Give the level one output may take and the code of the limit that bound (0: none), before the interlocks.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     safe = unit_level(op[o, c.O_SAFE], op[o, c.O_PROPORTIONAL])
     code = 0.0
     level = safe
@@ -304,7 +346,10 @@ def run(
     allowed: Floats,
     limit: Floats,
 ) -> None:
-    """Judge one tick: read everything, write ``allowed`` and ``limit``, keep the states. Never raises."""
+    """Judge one tick: read everything, write ``allowed`` and ``limit``, keep the states. Never raises.
+
+    Levels [0..1], times [ms]. Source: docs/safety.md.
+    """
     dt = min(max(now - f[c.F_LAST], 0.0), LONGEST_TICK_MS)
     f[c.F_LAST] = now
     scrub(lx)
@@ -320,42 +365,3 @@ def run(
     for line in range(lp.shape[0]):
         interlock(line, now, stop, g, op, os, lp, ls, first, members, allowed, limit)
     commit(now, op, os, lp, ls, first, members, allowed)
-
-
-@njit
-def own_limit(limit: float) -> float:
-    """Give the code if it is an output's own hazard (those of house and line are told once, not per output)."""
-    if limit in (codes.NOT_A_NUMBER, codes.MAX_ON, codes.DAILY_ON, codes.DAILY_WATER, codes.NO_FLOW):
-        return limit
-    return limit if codes.DOSE_EVENT <= limit <= codes.DOSE_DAY else 0.0
-
-
-@njit
-def collect(f: Floats, os: Floats, ls: Floats, hs: Floats, limit: Floats, stop: float, hazards: Floats) -> int:
-    """Write the codes of all hazards now into ``hazards`` and give how many entries changed.
-
-    Order: mains, emergency stop, then per line (stop, dosing, filling), per house (temperature, storm), per output
-    (own limit, feedback).
-    """
-    changed = 0
-    at = 0
-    for i in range(hazards.shape[0]):
-        if i == 0:
-            code = float(codes.MAINS) if f[c.F_MAINS_OFF] > 0.0 else 0.0
-        elif i == 1:
-            code = float(codes.STOP_ALL) if stop > 0.0 else 0.0
-        elif i < 2 + 3 * ls.shape[0]:
-            at = i - 2
-            kind = at % 3
-            row = at // 3
-            code = ls[row, c.T_STOP if kind == 0 else (c.T_DOSE_STOP if kind == 1 else c.T_FILL_STOP)]
-        elif i < 2 + 3 * ls.shape[0] + 2 * hs.shape[0]:
-            at = i - 2 - 3 * ls.shape[0]
-            code = hs[at // 2, c.U_HAZARD if at % 2 == 0 else c.U_STORM]
-        else:
-            at = i - 2 - 3 * ls.shape[0] - 2 * hs.shape[0]
-            code = own_limit(limit[at // 2]) if at % 2 == 0 else os[at // 2, c.S_ODD]
-        if code != hazards[i]:
-            changed += 1
-            hazards[i] = code
-    return changed

@@ -25,7 +25,10 @@ COLD_OUTSIDE_K = 5.0  # a blind house closes rather than opens when outside is w
 
 @njit
 def votes(house: int, hx: Floats, limit: float, above: bool) -> float:
-    """Give the share of trusted thermometers beyond ``limit`` [°C]; NaN when none is trusted."""
+    """Give the share of trusted thermometers beyond ``limit`` [°C]; NaN when none is trusted.
+
+    Temperatures [°C], wind [m/s], times [ms]. Source: docs/safety.md (H7 to H9).
+    """
     trusted = 0
     beyond = 0
     for column in range(c.Y_T1, c.Y_T3 + 1):
@@ -39,7 +42,10 @@ def votes(house: int, hx: Floats, limit: float, above: bool) -> float:
 
 @njit
 def judge_temperature(house: int, now: float, g: Floats, hp: Floats, hs: Floats, hx: Floats) -> None:
-    """Set U_HAZARD to HEAT, FROST, BLIND, BLIND_COLD or 0 (H7, H8)."""
+    """Set U_HAZARD to HEAT, FROST, BLIND, BLIND_COLD or 0 (H7, H8).
+
+    Temperatures [°C], wind [m/s], times [ms]. Source: docs/safety.md (H7 to H9).
+    """
     was = hs[house, c.U_HAZARD]
     heat_limit = hp[house, c.H_HEAT] - (CLEAR_K if was == codes.HEAT else 0.0)
     frost_limit = hp[house, c.H_FROST] + (CLEAR_K if was == codes.FROST else 0.0)
@@ -56,7 +62,10 @@ def judge_temperature(house: int, now: float, g: Floats, hp: Floats, hs: Floats,
 
 @njit
 def judge_wind(house: int, now: float, g: Floats, hp: Floats, hs: Floats, hx: Floats) -> None:
-    """Set U_STORM to STORM, WIND_STALE or 0; a storm ends only after a calm of G_STORM_CLEAR (H9)."""
+    """Set U_STORM to STORM, WIND_STALE or 0; a storm ends only after a calm of G_STORM_CLEAR (H9).
+
+    Temperatures [°C], wind [m/s], times [ms]. Source: docs/safety.md (H7 to H9).
+    """
     if hp[house, c.H_HAS_WIND] == 0.0:
         return
     wind = hx[house, c.Y_WIND]
@@ -82,7 +91,10 @@ def judge_wind(house: int, now: float, g: Floats, hp: Floats, hs: Floats, hx: Fl
 
 @njit
 def judge_houses(now: float, g: Floats, hp: Floats, hs: Floats, hx: Floats) -> None:
-    """Judge every house once a tick."""
+    """Judge every house once a tick.
+
+    Temperatures [°C], wind [m/s], times [ms]. Source: docs/safety.md (H7 to H9).
+    """
     for house in range(hp.shape[0]):
         judge_temperature(house, now, g, hp, hs, hx)
         judge_wind(house, now, g, hp, hs, hx)

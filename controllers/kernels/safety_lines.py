@@ -34,7 +34,10 @@ EFFECT = 0.1  # a dose must move EC [mS/cm] or pH by so much (H5)
 
 @njit
 def judge_flow(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: Floats) -> None:
-    """Find leak (H1), burst pipe and missing flow (H2) from a trusted flow [L/min] against the valves' rated flow."""
+    """Find leak (H1), burst pipe and missing flow (H2) from a trusted flow [L/min] against the valves' rated flow.
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     flow = lx[line, c.X_FLOW]
     expected = ls[line, c.T_EXPECTED]
     ls[line, c.T_BAD_VALVES] = 0.0
@@ -66,7 +69,10 @@ def judge_flow(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: Flo
 
 @njit
 def judge_low_flow(line: int, now: float, g: Floats, lp: Floats, ls: Floats, low: bool) -> None:
-    """Mark the open valves as bad when flow stays low after the pipes are full and the pump ran (H2)."""
+    """Mark the open valves as bad when flow stays low after the pipes are full and the pump ran (H2).
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     if not low:
         ls[line, c.T_LOW_SINCE] = math.inf
         ls[line, c.T_NO_FLOW_N] = 0.0
@@ -89,7 +95,10 @@ def judge_low_flow(line: int, now: float, g: Floats, lp: Floats, ls: Floats, low
 
 @njit
 def pump_is_dry(line: int, now: float, lp: Floats, ls: Floats, lx: Floats) -> bool:
-    """Whether a running pump lacks water: by motor current, pressure, tank level, or flow that vanished (H3)."""
+    """Whether a running pump lacks water: by motor current, pressure, tank level, or flow that vanished (H3).
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     on_for = now - ls[line, c.T_PUMP_SINCE]
     if lx[line, c.X_CURRENT] < lp[line, c.L_DRY_A] and on_for >= START_UP_MS:
         return True
@@ -108,7 +117,10 @@ def pump_is_dry(line: int, now: float, lp: Floats, ls: Floats, lx: Floats) -> bo
 
 @njit
 def judge_pump(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: Floats) -> None:
-    """Lock the pump out after a dry run or too much pressure (H3, H4); after so many tries a person must come."""
+    """Lock the pump out after a dry run or too much pressure (H3, H4); after so many tries a person must come.
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     if ls[line, c.T_PUMP] == 0.0:
         ls[line, c.T_LOST_SINCE] = math.inf
         return
@@ -132,7 +144,10 @@ def judge_pump(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: Flo
 
 @njit
 def line_stop(line: int, now: float, lp: Floats, ls: Floats, lx: Floats) -> float:
-    """Give the code that keeps the whole line shut now, 0 when none does."""
+    """Give the code that keeps the whole line shut now, 0 when none does.
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     if ls[line, c.T_LATCH] != 0.0:
         return float(ls[line, c.T_LATCH])
     if now < ls[line, c.T_DRY_UNTIL]:
@@ -152,7 +167,10 @@ def line_stop(line: int, now: float, lp: Floats, ls: Floats, lx: Floats) -> floa
 
 @njit
 def judge_tank(line: int, now: float, lp: Floats, ls: Floats, lx: Floats, os: Floats) -> None:
-    """Forbid filling when the tank is full, its sensors are lost, or filling takes too long (H10)."""
+    """Forbid filling when the tank is full, its sensors are lost, or filling takes too long (H10).
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     full = lx[line, c.X_FLOAT] >= 0.5
     has_level = lp[line, c.L_HAS_LEVEL] > 0.0
     has_float = lp[line, c.L_HAS_FLOAT] > 0.0
@@ -174,19 +192,28 @@ def judge_tank(line: int, now: float, lp: Floats, ls: Floats, lx: Floats, os: Fl
 
 @njit
 def lower(a: float, b: float) -> float:
-    """Give the smaller of two values of which either may be NaN; NaN when both are."""
+    """Give the smaller of two values of which either may be NaN; NaN when both are.
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     return a if a <= b or not math.isfinite(b) else b
 
 
 @njit
 def higher(a: float, b: float) -> float:
-    """Give the greater of two values of which either may be NaN; NaN when both are."""
+    """Give the greater of two values of which either may be NaN; NaN when both are.
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     return a if a >= b or not math.isfinite(b) else b
 
 
 @njit
 def lasting(since: float, now: float, bad: bool) -> float:
-    """Give since when something has been bad: ``since`` or ``now``, inf when it is not."""
+    """Give since when something has been bad: ``since`` or ``now``, inf when it is not.
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     if not bad:
         return math.inf
     return now if since == math.inf else since
@@ -194,7 +221,10 @@ def lasting(since: float, now: float, bad: bool) -> float:
 
 @njit
 def judge_probes(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: Floats) -> float:
-    """Give why the solution's probes forbid dosing now, 0 when they do not; latch what lasts (H5, H6)."""
+    """Give why the solution's probes forbid dosing now, 0 when they do not; latch what lasts (H5, H6).
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     ec_low, ec_high = lower(lx[line, c.X_EC1], lx[line, c.X_EC2]), higher(lx[line, c.X_EC1], lx[line, c.X_EC2])
     ph_low, ph_high = lower(lx[line, c.X_PH1], lx[line, c.X_PH2]), higher(lx[line, c.X_PH1], lx[line, c.X_PH2])
     dry = ec_low < g[c.G_PROBE_DRY]
@@ -220,7 +250,10 @@ def judge_probes(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: F
 
 @njit
 def count_doses(line: int, dosing: bool, g: Floats, ls: Floats, ec: float, ph: float) -> None:
-    """Latch the dosing after so many doses in a row that moved neither EC nor pH (H5)."""
+    """Latch the dosing after so many doses in a row that moved neither EC nor pH (H5).
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     ended = ls[line, c.T_DOSING] > 0.0 and not dosing
     ls[line, c.T_DOSING] = 1.0 if dosing else 0.0
     if not ended:
@@ -249,7 +282,10 @@ def judge_dosing(
     first: Ints,
     members: Ints,
 ) -> None:
-    """Forbid dosing without flowing water or without two eyes on EC and pH (H5, H6)."""
+    """Forbid dosing without flowing water or without two eyes on EC and pH (H5, H6).
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     dosing = False
     for at in range(first[line], first[line + 1]):
         o = members[at]
@@ -277,7 +313,10 @@ def judge_dosing(
 def judge_lines(
     now: float, g: Floats, lp: Floats, ls: Floats, lx: Floats, op: Floats, os: Floats, first: Ints, members: Ints
 ) -> None:
-    """Judge every line once a tick: T_STOP, T_FILL_STOP, T_DOSE_STOP and T_BAD_VALVES then say what is forbidden."""
+    """Judge every line once a tick: T_STOP, T_FILL_STOP, T_DOSE_STOP and T_BAD_VALVES then say what is forbidden.
+
+    Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
+    """
     for line in range(lp.shape[0]):
         judge_flow(line, now, g, lp, ls, lx)
         judge_pump(line, now, g, lp, ls, lx)

@@ -21,7 +21,10 @@ Ints = npt.NDArray[np.int64]
 
 @njit
 def clean(values: Floats, quality: Ints, age_ms: Ints, refused: int, stale_ms: float, out: Floats) -> None:
-    """Copy the believed values to ``out`` (one entry longer than ``values``: the last is NaN, for index -1)."""
+    """Copy the believed values to ``out`` (one entry longer than ``values``: the last is NaN, for index -1).
+
+    Times [ms]; values [unit of their series]. Source: docs/control.md.
+    """
     n = values.shape[0]
     for i in range(n):
         believed = math.isfinite(values[i]) and (quality[i] & refused) == 0 and 0 <= age_ms[i] <= stale_ms
@@ -31,7 +34,10 @@ def clean(values: Floats, quality: Ints, age_ms: Ints, refused: int, stale_ms: f
 
 @njit
 def joined(x: Floats, index: Ints, row: int) -> float:
-    """Join the believed probes of one row: their mean, from three on without the lowest and the highest."""
+    """Join the believed probes of one row: their mean, from three on without the lowest and the highest.
+
+    Times [ms]; values [unit of their series]. Source: docs/control.md.
+    """
     count = 0
     total = 0.0
     low = math.inf
@@ -50,7 +56,10 @@ def joined(x: Floats, index: Ints, row: int) -> float:
 
 @njit
 def fill_lines(x: Floats, age_ms: Ints, now: float, index: Ints, lx: Floats) -> None:
-    """Fill the inputs of the water lines; ``index`` has the columns X_*."""
+    """Fill the inputs of the water lines; ``index`` has the columns X_*.
+
+    Times [ms]; values [unit of their series]. Source: docs/control.md.
+    """
     for line in range(index.shape[0]):
         for j in range(c.X_WIDTH):
             lx[line, j] = x[index[line, j]]
@@ -62,7 +71,10 @@ def fill_lines(x: Floats, age_ms: Ints, now: float, index: Ints, lx: Floats) -> 
 def fill_houses(
     x: Floats, age_ms: Ints, now: float, hazards: Ints, humidity: Ints, outside: Ints, hx: Floats, hc: Floats
 ) -> None:
-    """Fill the houses' inputs for safety (``hx``) and climate (``hc``); ``outside`` has the columns C_T_OUT on."""
+    """Fill the houses' inputs for safety (``hx``) and climate (``hc``); ``outside`` has the columns C_T_OUT on.
+
+    Times [ms]; values [unit of their series]. Source: docs/control.md.
+    """
     for house in range(hazards.shape[0]):
         for j in range(c.Y_WIDTH):
             hx[house, j] = x[hazards[house, j]]
@@ -79,7 +91,10 @@ def fill_houses(
 
 @njit
 def fill_zones(x: Floats, moisture: Ints, zp: Floats, hc: Floats, due_l: Floats, zx: Floats) -> None:
-    """Fill the zones' inputs of the kernel's own strategies (plans are filled by the engine)."""
+    """Fill the zones' inputs of the kernel's own strategies (plans are filled by the engine).
+
+    Times [ms]; values [unit of their series]. Source: docs/control.md.
+    """
     for z in range(moisture.shape[0]):
         zx[z, c.I_MOISTURE] = joined(x, moisture, z)
         house = int(zp[z, c.Z_HOUSE])

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from controllers.kernels import codes, house_rules, irrigation, records, safety, sense
+from controllers.kernels import codes, house_rules, irrigation, records, safety, safety_hazards, sense
 from controllers.kernels import columns as c
 from controllers.kernels.jit import njit
 from controllers.kernels.packed import index_table, index_vector, pack_floats, pack_ints, table, vector
@@ -30,7 +30,10 @@ N_LINE, N_HAZARD, N_HUMIDITY, N_OUTSIDE, N_MOISTURE, N_FIRST, N_MEMBERS = range(
 
 @njit
 def apply_overrides(override: Floats, want: Floats, code_of: Floats) -> None:
-    """Let people's levels (NaN: none) replace what the engine wants; they may be infinite, safety looks after that."""
+    """Let people's levels (NaN: none) replace what the engine wants; they may be infinite, safety looks after that.
+
+    Times [ms], levels [0..1]. Source: docs/control.md (the order of a tick).
+    """
     for o in range(override.shape[0]):
         if not math.isnan(override[o]):
             want[o] = override[o]
@@ -40,7 +43,10 @@ def apply_overrides(override: Floats, want: Floats, code_of: Floats) -> None:
 @njit
 def believe(values: Floats, quality: Ints, age_ms: Ints, now: float, refused: int, stale_ms: float,
             m: Floats, shape: Ints, n: Ints, n_shape: Ints) -> None:  # fmt: skip
-    """Fill the input tables of lines, houses and zones from the believed samples."""
+    """Fill the input tables of lines, houses and zones from the believed samples.
+
+    Times [ms], levels [0..1]. Source: docs/control.md (the order of a tick).
+    """
     x, hx, hc = vector(m, shape, M_X), table(m, shape, M_HX), table(m, shape, M_HC)
     sense.clean(values, quality, age_ms, refused, stale_ms, x)
     sense.fill_lines(x, age_ms, now, index_table(n, n_shape, N_LINE), table(m, shape, M_LX))
@@ -61,7 +67,10 @@ def believe(values: Floats, quality: Ints, age_ms: Ints, now: float, refused: in
 @njit
 def think(now: float, dt: float, minute: float, clock_ok: float, grace_ms: float,
           m: Floats, shape: Ints, n: Ints, n_shape: Ints) -> bool:  # fmt: skip
-    """Write what is wanted of every output and why; give whether a zone is being watered."""
+    """Write what is wanted of every output and why; give whether a zone is being watered.
+
+    Times [ms], levels [0..1]. Source: docs/control.md (the order of a tick).
+    """
     op, os, want, code_of = (
         table(m, shape, M_OP),
         table(m, shape, M_OS),
@@ -89,7 +98,10 @@ def think(now: float, dt: float, minute: float, clock_ok: float, grace_ms: float
 @njit
 def guard(now: float, day: float, minute: float, mains: float, stop: float, feedback: Floats,
           m: Floats, shape: Ints, n: Ints, n_shape: Ints) -> int:  # fmt: skip
-    """Judge what is wanted; write what is allowed and the limits that bound; give how many hazards changed."""
+    """Judge what is wanted; write what is allowed and the limits that bound; give how many hazards changed.
+
+    Times [ms], levels [0..1]. Source: docs/control.md (the order of a tick).
+    """
     f, os, ls, hs = vector(m, shape, M_F), table(m, shape, M_OS), table(m, shape, M_LS), table(m, shape, M_HS)
     limit = vector(m, shape, M_LIMIT)
     safety.run(
@@ -117,7 +129,7 @@ def guard(now: float, day: float, minute: float, mains: float, stop: float, feed
         vector(m, shape, M_ALLOWED),
         limit,
     )
-    return safety.collect(f, os, ls, hs, limit, stop, vector(m, shape, M_HAZARDS))
+    return safety_hazards.collect(f, os, ls, hs, limit, stop, vector(m, shape, M_HAZARDS))
 
 
 @njit
@@ -128,6 +140,8 @@ def run_tick(now: float, dt: float, day: float, minute: float, clock_ok: float, 
     """Run one tick; give how many hazards changed, how many decisions to store, and whether a zone is watered.
 
     Times in ms, monotonic; ``day`` and ``minute`` local, used only while ``clock_ok``; ``refused`` quality bits.
+
+    Times [ms], levels [0..1]. Source: docs/control.md (the order of a tick).
     """
     believe(values, quality, age_ms, now, refused, stale_ms, m, shape, n, n_shape)
     watering = think(now, dt, minute, clock_ok, grace_ms, m, shape, n, n_shape)

@@ -247,3 +247,26 @@ class Rig:
 
 
 RigMaker = Callable[..., Rig]
+
+WET = {"zone-a/soil_moisture": 20.0}
+IRRIGATION = ("valve-a", "valve-b", "pump", "master", "doser")
+
+
+def watering(rig: RigMaker, **more: object) -> Rig:
+    """A rig whose zone A has been watering for a minute."""
+    made = rig(**more)
+    made.values |= WET
+    made.run(60)
+    assert made.level("valve-a") == made.level("pump") == made.level("master") == 1.0
+    return made
+
+
+def set_temperatures(farm: Rig, *values: float) -> None:
+    for name, value in zip(
+        ("house/air_temperature", "house/air_temperature.1", "house/air_temperature.2"), values, strict=True
+    ):
+        farm.values[name] = value
+
+
+def is_on(output: str, farm: Rig) -> bool:
+    return farm.level(output) > 0.0
