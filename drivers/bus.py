@@ -18,7 +18,7 @@ from drivers.ports import ByteStream, Fault, LineDown, StreamOpener
 from drivers.scheduler import Deliver, Health, Job, Outcome, Transaction
 
 REOPEN_FIRST_S: Final = 0.1
-REOPEN_LAST_S: Final = 1.0
+REOPEN_LAST_S: Final = 0.5
 IDLE_WAIT_S: Final = 60.0
 
 

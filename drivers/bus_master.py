@@ -20,6 +20,7 @@ from drivers.turn import Step, Turn
 # Sent once when a line opens. Its CRC is wrong, so no device answers; what comes back is the adapter's echo.
 ECHO_TEST: Final = b"\x00\x55\xaa\x00\xff"
 ECHO_WAIT_S: Final = 0.05
+TRY_SPARE: Final = 2  # registers after a block that are tried unless declared; a refusal is remembered
 BABBLE_S: Final = 1.0
 BUSY_AGAIN_S: Final = 0.2
 AIM_EARLIER: Final = 0.06  # characters; six misses for each hit, so that a host's jitter costs little line time
@@ -229,7 +230,7 @@ class BusMaster:
         if base.function not in REGISTER_READS:
             return None
         declared = job.transaction.spare
-        spare = device.spares.get(base, 1) if declared is None else declared
+        spare = device.spares.get(base, TRY_SPARE) if declared is None else declared
         for more in range(1, min(spare, MAX_READ_REGISTERS - base.count, 0x10000 - base.address - base.count) + 1):
             request = read(base.unit, base.function, base.address, base.count + more)
             if self.core.clear_at(request, now) <= now:
@@ -345,7 +346,7 @@ class BusMaster:
                 if len(turn.jobs) > 1:
                     device.merges = False
                 else:
-                    device.spares[wanted] = 0
+                    device.spares[wanted] = max(0, turn.request.count - wanted.count - 1)
                 self._scheduler.put(job, self.core.clear_at(wanted, now))
             elif event.code in BUSY_CODES:
                 self._again(job, now + BUSY_AGAIN_S, fault)
