@@ -6,7 +6,7 @@ a slow reader loses the newest messages, as behind a real broker.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -83,14 +83,9 @@ class _InProcessSession:
         for message in self._broker.retained(pattern):
             self.offer(message)
 
-    async def messages(self) -> AsyncIterator[Message]:
+    def messages(self) -> AsyncIterator[Message]:
         """Give what arrives (see Session)."""
-        while not (self._ended and self._queue.empty()):
-            message = await self._queue.get()
-            if message is None:
-                break
-            yield message
-        raise BrokerError("the session was ended")
+        return _Messages(self._queue, lambda: self._ended)
 
     def offer(self, message: Message) -> bool:
         """Take a message that fits a pattern; False if the queue is full."""
@@ -107,3 +102,21 @@ class _InProcessSession:
         self._ended = True
         if not self._queue.full():
             self._queue.put_nowait(None)
+
+
+class _Messages:
+    """What arrives at a session; an object rather than a generator, so that leaving it midway needs no tidying."""
+
+    def __init__(self, queue: asyncio.Queue[Message | None], ended: Callable[[], bool]) -> None:
+        self._queue = queue
+        self._ended = ended
+
+    def __aiter__(self) -> "_Messages":
+        return self
+
+    async def __anext__(self) -> Message:
+        """Wait for the next message; BrokerError once the session was ended and all was given."""
+        message = None if self._ended() and self._queue.empty() else await self._queue.get()
+        if message is None:
+            raise BrokerError("the session was ended")
+        return message
