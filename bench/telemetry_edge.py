@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from tests.support import loopdisk
 from tests.support.servers import influxdb, victoria_metrics
 
 Figures = dict[str, float | None]
+DAYS: Final = 30
 
 
 def edge_path(folder: Path) -> Figures:
@@ -85,10 +87,10 @@ def card_day(profile: Profile) -> float | None:
     return written / 1e6
 
 
-def build_month(path: Path) -> Figures:
+def build_month(path: Path, days: int = DAYS) -> Figures:
     """Thirty days of 50 series at 10 s through log, sealing and merging; bytes a point with roll-ups."""
     log = Log.open(path, "farm-1")
-    steps = 30 * 8_640
+    steps = days * 8_640
     data = values(5, steps)
     for hour in range(steps // 360):
         group: list[AnyRecord] = []
@@ -117,7 +119,7 @@ def build_month(path: Path) -> Figures:
     return {"bytes_per_point_disk": path.stat().st_size / data.size}
 
 
-def queries(path: Path) -> dict[str, float]:
+def queries(path: Path, days: int = DAYS) -> dict[str, float]:
     """Three queries over HTTP, from the outside, against a reader process; medians of 30, in ms."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -128,7 +130,10 @@ def queries(path: Path) -> dict[str, float]:
         assert process.stdout
         process.stdout.readline()
         client = HttpClient(f"http://127.0.0.1:{port}")
-        end = START_MS + 30 * DAY_MS
+        give_up = time.monotonic() + 30
+        while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < give_up:
+            time.sleep(0.1)
+        end = START_MS + days * DAY_MS
         month = {"series": SERIES[0], "from": str(START_MS), "to": str(end)}
         raw = {"series": ",".join(SERIES[:6]), "from": str(end - DAY_MS), "to": str(end)}
         assert len(json.loads(client.get("/last", {}))) == 50
@@ -143,10 +148,10 @@ def queries(path: Path) -> dict[str, float]:
         process.wait()
 
 
-def peer_queries(folder: Path) -> dict[str, dict[str, float]]:
+def peer_queries(folder: Path, days: int = DAYS) -> dict[str, dict[str, float]]:
     """The same month and the same questions at InfluxDB and VictoriaMetrics, over HTTP."""
-    data = values(5, 30 * 8_640)
-    end = START_MS + 30 * DAY_MS
+    data = values(5, days * 8_640)
+    end = START_MS + days * DAY_MS
     found: dict[str, dict[str, float]] = {}
     with ExitStack() as stack:
         database, _ = stack.enter_context(influxdb(folder))
