@@ -51,14 +51,48 @@ def exp_tetens(temperature_c: float) -> float:
 
 
 @njit
+def clear_sky_mj_m2(ra_mj_m2: float, altitude_m: float) -> float:
+    """Return Rso = (0.75 + 2e-5 z) Ra, in the unit of Ra [MJ/m²], at ``altitude_m`` z [m, 0..6000].
+
+    Source: FAO-56 equation 37.
+    """
+    return (0.75 + 2.0e-5 * altitude_m) * ra_mj_m2
+
+
+@njit
+def mean_sine_of_day(latitude_rad: float, day_of_year: float) -> float:
+    """Return the sine of the sun's height, weighted with the radiation over a day [0.01..1].
+
+    ``latitude_rad`` [rad, north positive], ``day_of_year`` [1..366]. Source: ASCE-EWRI (2005) equation D.5.
+    """
+    season = math.sin(2.0 * math.pi * day_of_year / 365.0 - 1.39)
+    return max(math.sin(0.85 + 0.3 * latitude_rad * season - 0.42 * latitude_rad * latitude_rad), 0.01)
+
+
+@njit
+def clear_sky_full_mj_m2(ra_mj_m2: float, ea_kpa: float, pressure_kpa: float, sine: float) -> float:
+    """Return Rso, in the unit of Ra [MJ/m²], with the haze of the air's own water vapour.
+
+    ``ea_kpa`` and ``pressure_kpa`` [kPa]; ``sine`` of the sun's height: of the hour (``solar.sine_of_elevation``, held
+    above 0.01 here) or of the day (``mean_sine_of_day``).
+    Source: ASCE-EWRI (2005) equations D.1-D.6 (beam and diffuse clearness).
+    """
+    height = max(sine, 0.01)
+    water_mm = 0.14 * ea_kpa * pressure_kpa + 2.1
+    beam = 0.98 * math.exp(-0.00146 * pressure_kpa / height - 0.075 * math.pow(water_mm / height, 0.4))
+    diffuse = min(0.35 - 0.36 * beam, 0.18 + 0.82 * beam)
+    return ra_mj_m2 * (beam + diffuse)
+
+
+@njit
 def reference_et_daily(
     tmax_c: Array,
     tmin_c: Array,
     ea_kpa: Array,
     rs_mj_m2: Array,
     u2_m_s: Array,
-    ra_mj_m2: Array,
-    altitude_m: float,
+    rso_mj_m2: Array,
+    pressure_kpa: float,
     cn: float,
     cd: float,
     out_et_mm: Array,
@@ -67,20 +101,18 @@ def reference_et_daily(
 
     ``ETsz = (0.408 Δ Rn + γ Cn u2 (es - ea)/(T + 273)) / (Δ + γ (1 + Cd u2))``, soil heat flux 0.
     Inputs, all (n,): ``tmax_c`` and ``tmin_c`` [°C, -45..60], actual vapour pressure ``ea_kpa`` [kPa], solar radiation
-    ``rs_mj_m2`` [MJ/(m² d)], wind at 2 m ``u2_m_s`` [m/s], extraterrestrial radiation ``ra_mj_m2`` [MJ/(m² d), > 0];
-    ``altitude_m`` [m]; ``cn`` [K mm s³/(Mg d)] and ``cd`` [s/m]: 900, 0.34 short (FAO-56 ETo), 1600, 0.38 tall (ETr).
-    Out of range or NaN gives NaN. Source: ASCE-EWRI (2005) equations 1-18; FAO-56 equations 6-40.
+    ``rs_mj_m2`` [MJ/(m² d)], wind at 2 m ``u2_m_s`` [m/s], clear-sky radiation ``rso_mj_m2`` [MJ/(m² d), > 0];
+    mean air ``pressure_kpa`` [kPa]; ``cn`` [K mm s³/(Mg d)] and ``cd`` [s/m]: 900 and 0.34 short (FAO-56 ETo), 1600
+    and 0.38 tall (ETr). Out of range or NaN gives NaN. Source: ASCE-EWRI (2005) equations 1-18; FAO-56 equations 6-40.
     """
-    pressure_kpa = 101.3 * math.pow((293.0 - 0.0065 * altitude_m) / 293.0, 5.26)
     gamma = 0.665e-3 * pressure_kpa
-    clear = 0.75 + 2.0e-5 * altitude_m
     for i in range(out_et_mm.shape[0]):
         high, low = tmax_c[i], tmin_c[i]
         mean = 0.5 * (high + low)
         es = 0.5 * 0.6108 * (exp_tetens(high) + exp_tetens(low))
         shifted = mean + 237.3
         delta = 4098.0 * 0.6108 * exp_tetens(mean) / (shifted * shifted)
-        ratio = rs_mj_m2[i] / (clear * ra_mj_m2[i])
+        ratio = rs_mj_m2[i] / rso_mj_m2[i]
         ratio = max(min(ratio, 1.0), 0.3)
         warm, cold = high + 273.16, low + 273.16
         warm2, cold2 = warm * warm, cold * cold
@@ -92,7 +124,7 @@ def reference_et_daily(
             delta + gamma * (1.0 + cd * wind)
         )
         possible = (high <= TEMPERATURE_HIGH_C) & (low >= TEMPERATURE_LOW_C) & (high >= low) & (wind >= 0.0)
-        possible = possible & (rs_mj_m2[i] >= 0.0) & (ra_mj_m2[i] > 0.0)
+        possible = possible & (rs_mj_m2[i] >= 0.0) & (rso_mj_m2[i] > 0.0)
         out_et_mm[i] = et if possible else math.nan
 
 
@@ -102,22 +134,21 @@ def reference_et_hourly(
     ea_kpa: Array,
     rs_mj_m2: Array,
     u2_m_s: Array,
-    ra_mj_m2: Array,
+    rso_mj_m2: Array,
     sun_high: Array,
-    altitude_m: float,
+    pressure_kpa: float,
     tall: bool,
     out_et_mm: Array,
 ) -> None:
     """Write the hour's reference evapotranspiration [mm/h], n hours.
 
     Inputs, all (n,): mean ``t_c`` [°C, -45..60], ``ea_kpa`` [kPa], ``rs_mj_m2`` [MJ/(m² h)], ``u2_m_s`` [m/s],
-    ``ra_mj_m2`` [MJ/(m² h)] and ``sun_high`` [1 or 0: the sun stands above 0.3 rad at mid-hour] from ``hourly_sky``;
-    ``altitude_m`` [m]; ``tall`` [-] chooses ETr. With a low sun the cloudiness is taken as clear.
+    clear-sky ``rso_mj_m2`` [MJ/(m² h)] and ``sun_high`` [1 or 0: the sun stands above 0.3 rad at mid-hour] from
+    ``hourly_sky`` and ``clear_sky_mj_m2``; mean air ``pressure_kpa`` [kPa]; ``tall`` [-] chooses ETr. With a low sun
+    the sky is taken as clear.
     Source: ASCE-EWRI (2005) equations 36-66 and table 1.
     """
-    pressure_kpa = 101.3 * math.pow((293.0 - 0.0065 * altitude_m) / 293.0, 5.26)
     gamma = psychrometric_constant_kpa_k(pressure_kpa)
-    clear = 0.75 + 2.0e-5 * altitude_m
     cn = 66.0 if tall else 37.0
     cd_day, cd_night = (0.25, 1.7) if tall else (0.24, 0.96)
     g_day, g_night = (0.04, 0.2) if tall else (0.1, 0.5)
@@ -129,8 +160,8 @@ def reference_et_hourly(
         es = saturation_pressure_kpa(t)
         delta = 4098.0 * es / ((t + 237.3) * (t + 237.3))
         cloudiness = 1.0
-        if sun_high[i] > 0.5 and ra_mj_m2[i] > 0.0:
-            ratio = rs_mj_m2[i] / (clear * ra_mj_m2[i])
+        if sun_high[i] > 0.5 and rso_mj_m2[i] > 0.0:
+            ratio = rs_mj_m2[i] / rso_mj_m2[i]
             cloudiness = 1.35 * min(max(ratio, 0.3), 1.0) - 0.35
         kelvin2 = (t + 273.16) * (t + 273.16)
         rnl = STEFAN_BOLTZMANN_HOUR_MJ * kelvin2 * kelvin2 * (0.34 - 0.14 * math.sqrt(ea_kpa[i])) * cloudiness
@@ -165,6 +196,39 @@ def hourly_sky(
         ) * (math.sin(end) - math.sin(begin))
         out_ra_mj_m2[i] = max(0.0, 12.0 / math.pi * 4.92 * distance * geometry)
         out_sun_high[i] = 1.0 if sine_of_elevation(latitude_rad, day, solar_mid_h[i]) > math.sin(0.3) else 0.0
+
+
+@njit
+def radiation_from_sunshine_mj_m2(sunshine_h: float, possible_h: float, ra_mj_m2: float) -> float:
+    """Return Rs = (0.25 + 0.5 n/N) Ra [MJ/(m² d)] from sunshine n of N [h]. Source: FAO-56 equation 35."""
+    return (0.25 + 0.5 * sunshine_h / possible_h) * ra_mj_m2
+
+
+@njit
+def net_longwave_mj_m2(tmax_c: float, tmin_c: float, ea_kpa: float, rs_mj_m2: float, rso_mj_m2: float) -> float:
+    """Return the net outgoing longwave radiation Rnl [MJ/(m² d)] from [°C], [kPa] and [MJ/(m² d)].
+
+    Rs/Rso is held in 0.3..1. Source: FAO-56 equation 39 with the constant of ASCE-EWRI (2005) equation 17.
+    """
+    ratio = min(max(rs_mj_m2 / rso_mj_m2, 0.3), 1.0)
+    emitted = STEFAN_BOLTZMANN_DAY_MJ * 0.5 * (math.pow(tmax_c + 273.16, 4.0) + math.pow(tmin_c + 273.16, 4.0))
+    return emitted * (0.34 - 0.14 * math.sqrt(ea_kpa)) * (1.35 * ratio - 0.35)
+
+
+@njit
+def penman_monteith_mm(
+    t_c: float, es_kpa: float, ea_kpa: float, rn_mj_m2: float, g_mj_m2: float, u2_m_s: float, altitude_m: float
+) -> float:
+    """Return ETo [mm/d] of one day or month from its mean ``t_c`` [°C], ``es_kpa``, ``ea_kpa`` [kPa] and energy.
+
+    ``rn_mj_m2`` and the soil heat flux ``g_mj_m2`` [MJ/(m² d)]; months need G = 0.14 (Tmonth - Tmonth before)
+    (equation 44). ``u2_m_s`` [m/s], ``altitude_m`` [m]. NaN gives NaN. Source: FAO-56 equation 6.
+    """
+    gamma = 0.665e-3 * 101.3 * math.pow((293.0 - 0.0065 * altitude_m) / 293.0, 5.26)
+    delta = 4098.0 * saturation_pressure_kpa(t_c) / ((t_c + 237.3) * (t_c + 237.3))
+    return (0.408 * delta * (rn_mj_m2 - g_mj_m2) + gamma * 900.0 / (t_c + 273.0) * u2_m_s * (es_kpa - ea_kpa)) / (
+        delta + gamma * (1.0 + 0.34 * u2_m_s)
+    )
 
 
 @njit
@@ -215,9 +279,14 @@ def film_house_et_mm(
 def warm_up() -> None:
     """Compile or load the entry kernels."""
     one = np.ones(1)
-    reference_et_daily(one * 25.0, one * 15.0, one, one * 20.0, one, one * 35.0, 0.0, 900.0, 0.34, np.empty(1))
-    reference_et_hourly(one * 25.0, one, one, one, one, one, 0.0, False, np.empty(1))
+    reference_et_daily(one * 25.0, one * 15.0, one, one * 20.0, one, one * 30.0, 101.3, 900.0, 0.34, np.empty(1))
+    reference_et_hourly(one * 25.0, one, one, one, one, one, 101.3, False, np.empty(1))
     hourly_sky(0.2, one, one * 12.0, np.empty(1), np.empty(1))
+    clear_sky_mj_m2(35.0, 100.0)
+    clear_sky_full_mj_m2(35.0, 2.0, 101.3, mean_sine_of_day(0.2, 100.0))
+    radiation_from_sunshine_mj_m2(8.0, 12.0, 35.0)
+    net_longwave_mj_m2(25.0, 15.0, 2.0, 20.0, 25.0)
+    penman_monteith_mm(25.0, 3.0, 2.0, 13.0, 0.0, 2.0, 0.0)
     hargreaves_mm(25.0, 15.0, 35.0)
     priestley_taylor_mm(20.0, 10.0, 0.0)
     wind_at_2_m(2.0, 10.0)
