@@ -34,11 +34,14 @@
 
 #define MHZ 16u
 #define MCUSR_AT 0x54
+#define DDRB_AT 0x24
+#define PORTB_AT 0x25
 #define PORF 1u
 #define EXTRF 2u
 #define BORF 4u
 #define BYTE_CYCLES 1360u        /* ten bits at 117,647 baud; simavr would count eleven */
 #define TOP_UP_CYCLES 300u
+#define EDGE_SLICE_CYCLES (5000u * MHZ) /* simavr keeps at most 64 timers */
 #define WATCHDOG_CYCLES (250u * 1000u * MHZ)
 #define PULSE_LOW_US 300u
 #define PULSE_SPACING_US 2500u
@@ -59,6 +62,8 @@ static bool frozen;
 static bool unplugged;
 static uint16_t told_outputs;
 static int told_sdi12 = -1;
+static uint8_t told_ddrb;
+static uint8_t told_portb;
 static uint32_t wedged_at = UINT32_MAX;
 static uint8_t wedged_code[2];
 static uint8_t *flash_before;
@@ -193,7 +198,7 @@ static void plan_edge(uint64_t at_us, char port, uint8_t pin, bool high)
     }
 }
 
-/* simavr keeps few timers: hand it only the edges of the stretch about to run. */
+/* Hand over only the edges of the stretch about to run. */
 static void arm_edges(uint64_t until)
 {
     while (plan_count != 0 && plan[plan_first].at <= until) {
@@ -431,10 +436,18 @@ static void advance_cycles(uint64_t until)
             top_up();
             stop = avr->cycle + TOP_UP_CYCLES < until ? avr->cycle + TOP_UP_CYCLES : until;
         }
+        if (plan_count != 0 && stop - avr->cycle > EDGE_SLICE_CYCLES) {
+            stop = avr->cycle + EDGE_SLICE_CYCLES;
+        }
         arm_edges(stop);
         avr_cycle_timer_register(avr, stop - avr->cycle, at_target, NULL);
         while (avr->cycle < stop) {
             const int state = avr_run(avr);
+            if (avr->data[DDRB_AT] != told_ddrb || avr->data[PORTB_AT] != told_portb) {
+                told_ddrb = avr->data[DDRB_AT];
+                told_portb = avr->data[PORTB_AT];
+                look_at_pins(); /* simavr does not tell of every change on a pin with a wire on it */
+            }
             if (avr->pc == wedged_at && avr->sreg[S_I] != 0 && state == cpu_Running) {
                 avr->state = cpu_Sleeping; /* turning on the spot does nothing else, and costs a thousand times more */
             }

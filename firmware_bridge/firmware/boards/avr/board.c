@@ -17,7 +17,7 @@
 #define OUTPUTS_D 0xF0u /* PD4..7 are outputs 0..3 */
 #define OUTPUTS_B 0x1Eu /* PB1..4 are outputs 4..7 */
 #define RING 128u       /* a power of two */
-#define TICKS_PER_US 2u /* timer 1 at 16 MHz / 8 */
+#define CHUNK_FOURS 250u
 #define EEPROM_WAIT_US 10000u
 #define SELF_CHECK_MARK 0x5CA1u
 
@@ -78,7 +78,9 @@ static void board_init(void)
     UBRR0 = 16; /* 117,647 baud: 2.1 % fast, within what 8N1 bears */
     UCSR0C = (1u << UCSZ01) | (1u << UCSZ00);
     UCSR0B = (1u << RXEN0) | (1u << TXEN0) | (1u << RXCIE0);
-    /* timer 2: the tick; timer 1: microseconds and SDI-12 */
+    /* timer 2: the tick; timer 1: microseconds; timer 0: SDI-12 */
+    TCCR0A = 1u << WGM01;
+    TCCR0B = (1u << CS01) | (1u << CS00);
     TCCR2A = 1u << WGM21;
     OCR2A = 249;
     TCCR2B = 1u << CS22;
@@ -288,9 +290,23 @@ uint8_t board_reset_cause(void)
     return cause;
 }
 
-ISR(TIMER1_COMPA_vect)
+/* Timer 0 counts fours of microseconds and starts again at each compare, so a bit follows exactly on the one before. */
+static volatile uint16_t fours_left;
+
+static void arm(uint16_t fours)
 {
-    sdi12_on_timer();
+    const uint16_t now = fours > 256u ? CHUNK_FOURS : fours;
+    fours_left = (uint16_t)(fours - now);
+    OCR0A = (uint8_t)(now - 1u);
+}
+
+ISR(TIMER0_COMPA_vect)
+{
+    if (fours_left != 0) {
+        arm(fours_left);
+    } else {
+        sdi12_on_timer();
+    }
 }
 
 ISR(PCINT0_vect)
@@ -323,30 +339,24 @@ bool board_sdi12_spacing(void)
     return (PINB & (1u << PB0)) != 0;
 }
 
-static void arm(uint16_t at)
-{
-    OCR1A = at;
-    TIFR1 = 1u << OCF1A;
-    TIMSK1 |= 1u << OCIE1A;
-}
-
 void board_sdi12_timer(uint16_t after_us)
 {
-    const uint8_t saved = board_lock();
-    arm((uint16_t)(OCR1A + (uint16_t)(after_us * TICKS_PER_US)));
-    board_unlock(saved);
+    arm(after_us / 4u);
 }
 
 void board_sdi12_timer_from_now(uint16_t after_us)
 {
     const uint8_t saved = board_lock();
-    arm((uint16_t)(TCNT1 + (uint16_t)(after_us * TICKS_PER_US)));
+    TCNT0 = 0;
+    arm(after_us / 4u);
+    TIFR0 = 1u << OCF0A;
+    TIMSK0 = 1u << OCIE0A;
     board_unlock(saved);
 }
 
 void board_sdi12_timer_stop(void)
 {
-    TIMSK1 &= (uint8_t) ~(1u << OCIE1A);
+    TIMSK0 = 0;
 }
 
 void board_sdi12_edges(bool on)
