@@ -15,7 +15,7 @@ from edge import virtual
 from edge.agent import Agent
 from edge.config import FarmConfig
 from edge.wiring import SimulatedField, assemble, known_devices
-from edge.world import VirtualClock, World
+from edge.world import Network, VirtualClock, World
 from telemetry.rows import Disk, RealDisk
 
 # When nobody says when the day begins: 2026-03-01 06:00 in Viet Nam.
@@ -41,13 +41,14 @@ def rehearse(
     seconds: float,
     script: Script = _nothing,
     disk: Disk | None = None,
+    network: Network | None = None,
 ) -> Agent:
     """Run the farm for ``seconds`` of its own time, with ``script`` beside it; gives the agent as it ended."""
 
     async def main(loop: virtual.VirtualLoop) -> Agent:
         clock = VirtualClock(loop, start_wall_ms(config))
         seed = config.simulation.seed if config.simulation is not None else 0
-        world = World(clock, state, None, disk or RealDisk(), seed)
+        world = World(clock, state, network, disk or RealDisk(), seed)
         known = known_devices(config, Catalogue())
         field = SimulatedField(config, known, loop.time(), clock.wall_ms() / 1000.0, byte_by_byte=False)
         agent = assemble(config, text, world, field.open_line, compiled=True)

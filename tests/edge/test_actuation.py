@@ -11,6 +11,7 @@ from drivers.ports import Confirmation, LineDown, OutputAbility
 from edge import virtual
 from edge.actuation import Gate
 from telemetry.records import Ack, AnyRecord, Command, Event
+from tests.support.waiting import passes
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Board:
         return Confirmation("done")
 
     async def _answer(self) -> None:
-        await asyncio.sleep(1e6 if self.deaf else self.delay_s)
+        await passes(1e6 if self.deaf else self.delay_s)
         if self.dead:
             raise LineDown("board", "no answer", "check the power of the board")
 
@@ -70,7 +71,7 @@ class Rig:
         end = self.loop.time() + seconds
         while self.loop.time() < end - 1e-6:
             self.gate.affirm(output, level, origin, "soil is dry")
-            await asyncio.sleep(1.0)
+            await passes(1.0)
 
     def of(self, kind: type[AnyRecord]) -> list[AnyRecord]:
         return [r for r in self.records if isinstance(r, kind)]
@@ -80,7 +81,7 @@ def run(play: Callable[[Rig], Awaitable[None]]) -> Rig:
     async def main(loop: virtual.VirtualLoop) -> Rig:
         rig = Rig(loop)
         task = asyncio.create_task(rig.gate.serve(rig.bank))
-        await asyncio.sleep(0.5)
+        await passes(0.5)
         await play(rig)
         task.cancel()
         return rig
@@ -90,7 +91,7 @@ def run(play: Callable[[Rig], Awaitable[None]]) -> Rig:
 
 def test_at_start_every_output_is_put_in_its_safe_state() -> None:
     async def play(rig: Rig) -> None:
-        await asyncio.sleep(1)
+        await passes(1)
 
     rig = run(play)
     assert [(kind, output) for _, kind, output, _ in rig.board.said] == [("release", "1"), ("release", "2")]
@@ -118,7 +119,7 @@ def test_an_affirmed_output_is_renewed_and_its_command_is_acknowledged_once() ->
 def test_when_nobody_affirms_any_more_the_output_closes_within_its_lease() -> None:
     async def play(rig: Rig) -> None:
         await rig.tick(5, 1.0)
-        await asyncio.sleep(11.0)
+        await passes(11.0)
         assert not rig.board.on("1")
 
     rig = run(play)
@@ -131,7 +132,7 @@ def test_closing_is_sent_at_once_and_before_anything_else() -> None:
         rig.gate.affirm("fan-1", 1.0, "local", "too hot")
         rig.gate.affirm("valve-1", 0.0, "local", "wet enough")
         rig.board.said.clear()
-        await asyncio.sleep(0.2)
+        await passes(0.2)
 
     rig = run(play)
     assert [(kind, output) for _, kind, output, _ in rig.board.said] == [("release", "1"), ("hold", "2")]
@@ -141,9 +142,9 @@ def test_an_order_that_could_not_be_sent_is_never_sent_late() -> None:
     async def play(rig: Rig) -> None:
         rig.board.deaf = True
         rig.gate.affirm("valve-1", 1.0, "manual", "person", "lan")
-        await asyncio.sleep(20.0)
+        await passes(20.0)
         rig.board.deaf = False
-        await asyncio.sleep(20.0)
+        await passes(20.0)
 
     rig = run(play)
     assert not [1 for _, kind, _, _ in rig.board.said if kind == "hold"]
@@ -170,10 +171,10 @@ def test_a_deaf_board_does_not_delay_another_board() -> None:
         second = rig.gate.add_bank("other", other, {"pump-1": ("1", OutputSettings("pump-1", "pump", "line-1"))})
         rig.board.deaf = True
         tasks = [asyncio.create_task(rig.gate.serve(bank)) for bank in (rig.bank, second)]
-        await asyncio.sleep(1.0)
+        await passes(1.0)
         start = loop.time()
         rig.gate.affirm("pump-1", 1.0, "local", "zone open")
-        await asyncio.sleep(1.0)
+        await passes(1.0)
         for task in tasks:
             task.cancel()
         return next(at for at, kind, _, _ in other.said if kind == "hold") - start
@@ -186,7 +187,7 @@ def test_a_person_taking_over_the_same_level_is_a_new_command_but_no_new_switchi
         await rig.tick(2, 1.0)
         rig.board.said.clear()
         rig.gate.affirm("valve-1", 1.0, "manual", "person", "lan")
-        await asyncio.sleep(1.1)
+        await passes(1.1)
 
     rig = run(play)
     assert rig.board.said == []

@@ -15,6 +15,7 @@ from edge.agent_client import AgentAway, AgentClient, BadCall
 from edge.agent_socket import CONNECTIONS_MAX, Counter, HoldArgs
 from edge.live import Health, LiveState, Outcome, Tile
 from edge.machine import Machine, SocketTaken
+from tests.support.waiting import passes
 
 HEALTH = Health(1.0, 1, 0, 0.1, True, 1, 1, 1, 1, 1, 0, True, "off", 50.0, "0.1.0")
 TILE = Tile("pepper-1/co2", "pepper-1", "co2", "ppm", nan, 8, 31.0, 10.0)
@@ -36,7 +37,7 @@ class Desk:
     async def changes(self) -> AsyncIterator[LiveState]:
         for tick in range(1000):
             yield msgspec.structs.replace(STATE, mono_ms=tick)
-            await asyncio.sleep(0.001)
+            await passes(0.001)
 
     async def order(self, call: str, args: dict[str, Any]) -> Outcome:
         if call == "hold":
@@ -54,7 +55,7 @@ async def served(path: Path) -> AsyncIterator[Desk]:
             (await asyncio.open_unix_connection(path))[1].close()
             break
         except OSError:
-            await asyncio.sleep(0.001)
+            await passes(0.001)
     try:
         yield desk
     finally:
@@ -128,7 +129,7 @@ async def test_rubbish_and_a_giant_length_cost_only_their_own_connection(tmp_pat
 async def test_too_many_peers_are_refused_and_the_first_ones_served(tmp_path: Path) -> None:
     async with served(tmp_path / "s"):
         held = [await asyncio.open_unix_connection(tmp_path / "s") for _ in range(CONNECTIONS_MAX)]
-        await asyncio.sleep(0.05)
+        await passes(0.05)
         with pytest.raises(BadCall, match="no free connection"):
             await AgentClient(tmp_path / "s").status()
         for _, writer in held:

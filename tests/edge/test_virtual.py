@@ -6,12 +6,13 @@ import asyncio
 import pytest
 
 from edge import virtual
+from tests.support.waiting import passes
 
 
 def test_a_day_passes_at_once_and_exactly() -> None:
     async def main(loop: virtual.VirtualLoop) -> float:
         for _ in range(1440):
-            await asyncio.sleep(60)
+            await passes(60)
         return loop.time()
 
     assert virtual.run(main) == pytest.approx(86400.0, abs=1e-6)
@@ -23,7 +24,7 @@ def test_two_tasks_interleave_by_their_timers_in_every_run() -> None:
 
         async def tick(name: str, period_s: float) -> None:
             while loop.time() < 1.0:
-                await asyncio.sleep(period_s)
+                await passes(period_s)
                 seen.append((name, loop.time()))
 
         await asyncio.gather(tick("a", 0.3), tick("b", 0.2))
@@ -78,12 +79,12 @@ def test_tasks_left_behind_are_cancelled() -> None:
     async def main(_: virtual.VirtualLoop) -> None:
         async def child() -> None:
             try:
-                await asyncio.sleep(1e9)
+                await passes(1e9)
             finally:
                 ended.append("child")
 
         kept = asyncio.create_task(child())
-        await asyncio.sleep(1)
+        await passes(1)
         assert not kept.done()
 
     virtual.run(main)

@@ -2,7 +2,10 @@
 """The whole agent on simulated bytes in virtual time: it repeats, replays, obeys people, and survives liars."""
 
 import asyncio
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from drivers.sim.instruments import SimulatedInstrument
 from drivers.sim.signals import ElementFault
 from edge.agent import Agent
 from edge.config import parse
@@ -17,8 +21,10 @@ from edge.exits import LOG_FILE
 from edge.rehearsal import Script, rehearse
 from edge.replay import replay
 from edge.wiring import SimulatedField
+from edge.world import Connection
 from telemetry.history import LogReader
 from telemetry.records import UNUSABLE, Ack, AnyRecord, Command, Decision, Event, Quality, Reading, Sample, Tick
+from tests.support.waiting import passes
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "da-lat-pepper.toml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -54,9 +60,9 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Day]:
     """Half an hour from 06:00 with a person who opens and stops a valve."""
 
     async def script(agent: Agent, _field: SimulatedField) -> None:
-        await asyncio.sleep(700)
+        await passes(700)
         await agent.desk.order("hold", {**VALVE, "level": 1.0, "seconds": 300.0})
-        await asyncio.sleep(60)
+        await passes(60)
         await agent.desk.order("stop", VALVE)
 
     state = tmp_path_factory.mktemp("morning")
@@ -119,7 +125,7 @@ def test_the_log_replays_to_the_same_decisions(morning: tuple[Path, Day]) -> Non
 
 def test_a_replay_finds_a_decision_that_was_not_made(tmp_path: Path) -> None:
     async def script(agent: Agent, _field: SimulatedField) -> None:
-        await asyncio.sleep(40)
+        await passes(40)
         real = agent.runner.last["pepper-1-fan"]
         agent.record((Decision(real.output, real.place, agent.boot.mono_ms(), real.code, 1.0, real.rule),))
 
@@ -179,7 +185,7 @@ def test_a_lying_probe_is_flagged_in_three_periods_and_only_its_zone_falls_to_th
 
     async def script(agent: Agent, field: SimulatedField) -> None:
         nonlocal broken_ms
-        await asyncio.sleep(120)
+        await passes(120)
         broken_ms = agent.boot.mono_ms()
         liar.break_it(field, asyncio.get_running_loop().time())
 
@@ -202,7 +208,7 @@ def test_a_lying_probe_is_flagged_in_three_periods_and_only_its_zone_falls_to_th
 
 def test_a_frozen_probe_is_flagged_when_it_must_have_moved(tmp_path: Path) -> None:
     async def script(_agent: Agent, field: SimulatedField) -> None:
-        await asyncio.sleep(60)
+        await passes(60)
         now_s = asyncio.get_running_loop().time()
         field.instruments["pepper-1-air"].faults.append(ElementFault("frozen", now_s))
 
@@ -220,7 +226,7 @@ def test_a_frozen_probe_is_flagged_when_it_must_have_moved(tmp_path: Path) -> No
 
 def test_a_dead_relay_board_is_an_alarm_and_the_measuring_goes_on(tmp_path: Path) -> None:
     async def script(_agent: Agent, field: SimulatedField) -> None:
-        await asyncio.sleep(60)
+        await passes(60)
         field.instruments["pepper-1-relay"].silent = True
 
     day = live(tmp_path / "s", 240, script)
@@ -259,7 +265,7 @@ def test_an_order_that_may_not_be_is_refused_with_its_reason(
     outcomes = []
 
     async def script(agent: Agent, _field: SimulatedField) -> None:
-        await asyncio.sleep(5)
+        await passes(5)
         outcomes.append(await agent.desk.order(order, args))
 
     live(tmp_path / "s", 10, script)
@@ -271,7 +277,7 @@ def test_an_order_sent_twice_acts_once_and_an_old_epoch_is_not_heard(tmp_path: P
     outcomes = []
 
     async def script(agent: Agent, _field: SimulatedField) -> None:
-        await asyncio.sleep(30)
+        await passes(30)
         numbered = {**VALVE, "level": 1.0, "seconds": 60.0, "issuer": "phone", "epoch": 2, "seq": 7}
         orders = (numbered, numbered, {**numbered, "epoch": 1, "seq": 8}, {**numbered, "seq": 8})
         outcomes.extend([await agent.desk.order("hold", args) for args in orders])
@@ -286,10 +292,10 @@ def test_maintenance_closes_a_place_for_its_time_and_replays(tmp_path: Path) -> 
     outcomes = []
 
     async def script(agent: Agent, _field: SimulatedField) -> None:
-        await asyncio.sleep(40)
+        await passes(40)
         assert agent.gate.lines["pepper-1-pump"].level == 1.0
         outcomes.append(await agent.desk.order("maintain", work))
-        await asyncio.sleep(10)
+        await passes(10)
         assert agent.gate.lines["pepper-1-pump"].level == 0.0
         outcomes.append(await agent.desk.order("maintain", {**work, "role": "operator"}))
         outcomes.append(await agent.desk.order("reset", {"place": "moon", "person": "minh", "role": "technician"}))
@@ -305,9 +311,9 @@ def test_a_locked_probe_leaves_control_and_comes_back(tmp_path: Path) -> None:
     lock = {"series": "pepper-1-1/soil_moisture", "person": "minh", "role": "technician"}
 
     async def script(agent: Agent, _field: SimulatedField) -> None:
-        await asyncio.sleep(60)
+        await passes(60)
         await agent.desk.order("lock", lock)
-        await asyncio.sleep(60)
+        await passes(60)
         await agent.desk.order("unlock", lock)
 
     day = live(tmp_path / "s", 180, script)
@@ -315,3 +321,71 @@ def test_a_locked_probe_leaves_control_and_comes_back(tmp_path: Path) -> None:
     assert len(locked) >= 5
     assert all(60_000 <= s.mono_ms <= 121_000 for s in locked)
     assert not day.of(Sample, lambda s: s.series == lock["series"])[-1].quality & Quality.LOCKED
+
+
+class Manager:
+    """Stands where the service manager stands, and offers no socket."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[float, str]] = []
+
+    async def serve_local(self, path: Path, answer: Callable[[Connection], Coroutine[Any, Any, None]]) -> None:
+        del path, answer
+        await asyncio.Event().wait()
+
+    def notify(self, message: str) -> None:
+        self.told.append((asyncio.get_running_loop().time(), message))
+
+
+def test_the_watchdog_hears_of_every_tick_and_of_the_end(tmp_path: Path) -> None:
+    manager = Manager()
+    agent = rehearse(parse(TEXT), TEXT, tmp_path, 60.0, network=manager)
+    messages = [message for _, message in manager.told]
+    assert messages[0] == "READY=1"
+    assert messages[-1] == "STOPPING=1" or "STOPPING=1" in messages
+    beats = [at for at, message in manager.told if message == "WATCHDOG=1"]
+    assert len(beats) == agent.deadlines.ticks
+    assert max(b - a for a, b in pairwise(beats)) < 10.0
+
+
+def test_a_bug_in_the_engine_ends_the_agent_and_the_leases_close_every_output(tmp_path: Path) -> None:
+    async def script(agent: Agent, field: SimulatedField) -> None:
+        await passes(60)
+        assert agent.gate.lines["pepper-1-pump"].level == 1.0
+
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError("a bug")
+
+        agent.runner.tick = broken  # type: ignore[assignment,method-assign]
+        relay = field.instruments["pepper-1-relay"]
+        seen.append(relay)
+
+    seen: list[SimulatedInstrument] = []
+    with pytest.raises(ExceptionGroup) as caught:
+        rehearse(parse(TEXT), TEXT, tmp_path, 120.0, script)
+    assert caught.group_contains(ZeroDivisionError)
+    (relay,) = seen
+    assert relay.coils is not None
+    # nobody renews any more: the board itself lets go within one lease
+    assert any(relay.coils.states(61.0))
+    assert not any(relay.coils.states(61.0 + 10.0 + 1.0))
+
+
+def test_the_agent_runs_the_same_without_compiled_kernels(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from edge.config import load; from edge.rehearsal import rehearse\n"
+        "farm = Path(sys.argv[1]); rehearse(load(farm), farm.read_text(encoding='utf-8'), Path(sys.argv[2]), 60.0)"
+    )
+    (tmp_path / "plain").mkdir()
+    subprocess.run(
+        [sys.executable, "-c", code, str(EXAMPLE), str(tmp_path / "plain")],
+        cwd=EXAMPLE.parents[2],
+        env=os.environ | {"VUON_NO_JIT": "1"},
+        check=True,
+        timeout=120,
+    )
+    compiled, plain = live(tmp_path / "compiled", 60.0).records, stored(tmp_path / "plain")
+    assert len(compiled) == len(plain) > 300
+    ours = [(r.output, r.mono_ms, r.code, r.level, r.limit) for r in compiled if isinstance(r, Decision)]
+    theirs = [(r.output, r.mono_ms, r.code, r.level, r.limit) for r in plain if isinstance(r, Decision)]
+    assert ours == theirs

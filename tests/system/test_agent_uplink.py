@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from telemetry.history import LogReader
 from telemetry.records import Sample
 from telemetry.stores.embedded import EmbeddedStore
 from tests.support.servers import Server, mosquitto
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 FARM = ROOT / "deploy" / "examples" / "da-lat-pepper.toml"
@@ -46,13 +47,6 @@ def hub(folder: Path, broker: Server) -> Iterator[Path]:
         child.wait()
 
 
-async def until(good: Callable[[], bool], what: str, seconds: float = 40.0) -> None:
-    end = time.monotonic() + seconds
-    while not good():
-        assert time.monotonic() < end, f"{what} did not happen in {seconds} s"
-        await asyncio.sleep(0.05)
-
-
 async def live(folder: Path, broker: Server) -> tuple[Agent, float]:
     text = await asyncio.to_thread(FARM.read_text, encoding="utf-8")
     text += f'\n[uplink]\nhost = "127.0.0.1"\nport = {broker.port}\nmember = "anh-ba"\n'
@@ -70,7 +64,7 @@ async def live(folder: Path, broker: Server) -> tuple[Agent, float]:
         await asyncio.to_thread(broker.kill)
         killed_s, ticks = time.monotonic(), agent.deadlines.ticks
         await until(lambda: agent.board.counts.uplink == "waiting", "the broken link")
-        await asyncio.sleep(3.0)
+        await until(lambda: agent.deadlines.ticks >= ticks + 3, "three further ticks")
         lived = (agent.deadlines.ticks - ticks) / (time.monotonic() - killed_s)
         await asyncio.to_thread(broker.start)
         await until(lambda: agent.board.counts.uplink == "connected", "the second connection")

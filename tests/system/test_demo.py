@@ -16,6 +16,7 @@ from edge.config import parse
 from edge.demo import EXAMPLE, Demo, console_address, with_ports
 from edge.live import LiveState
 from edge.replay import replay
+from tests.support.waiting import until
 
 ONE_HOUSE = EXAMPLE.parent / "da-lat-pepper.toml"
 
@@ -127,10 +128,8 @@ def test_when_the_demo_is_killed_the_agent_and_the_console_end_too(tmp_path: Pat
     os.kill(child.pid, signal.SIGKILL)
     child.wait(timeout=10)
     child.stdout.close()
-    end_s = time.monotonic() + 20
-    while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < end_s:
-        time.sleep(0.1)
-    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    gone = until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "the end of both", 20.0)
+    asyncio.run(gone)
 
 
 def _children(pid: int) -> list[int]:
