@@ -12,7 +12,7 @@ import zstandard
 
 from telemetry.chunks import ChunkError, Rollup, Stretch, decode_rollup, decode_stretch
 from telemetry.codec import Others
-from telemetry.sealing import DAY_MS, LEVELS, chunk_key, combine, read_journal, rollup_key
+from telemetry.sealing import DAY_MS, LEVELS, MINUTES, chunk_key, combine, read_journal, rollup_key
 
 
 class Archive:
@@ -35,9 +35,8 @@ class Archive:
         number = self._id(series)
         if number is None or to_ms <= from_ms:
             return
-        low, high = chunk_key(number, max(0, from_ms // DAY_MS)), chunk_key(number, min((1 << 20) - 1, to_ms // DAY_MS))
-        rows = self._connection.execute("SELECT key, data FROM chunk WHERE key BETWEEN ? AND ?", (low, high)).fetchall()
-        yield from self._decode("chunk", rows)
+        keys = [chunk_key(number, day) for day in self._days("chunk", from_ms, to_ms, 1)]
+        yield from self._decode("chunk", self._rows("chunk", keys))
         yield from self.parts(series, from_ms, to_ms)
 
     def parts(self, series: str, from_ms: int, to_ms: int) -> Iterator[Stretch]:
@@ -57,11 +56,11 @@ class Archive:
         number = self._id(series)
         if number is None or to_ms <= from_ms:
             return found
-        last = min((1 << 20) - 1, to_ms // DAY_MS)
-        keys = rollup_key(number, level, max(0, from_ms // DAY_MS)), rollup_key(number, level, last)
-        rows = self._connection.execute("SELECT key, data FROM rollup WHERE key BETWEEN ? AND ?", keys).fetchall()
+        table = "rollup" if level else "chunk"
+        days = self._days(table, from_ms, to_ms, LEVELS[level][1])
+        keys = [rollup_key(number, level, day) if level else chunk_key(number, day, MINUTES) for day in days]
         pieces: list[Rollup] = []
-        for key, data in rows:
+        for key, data in self._rows(table, keys):
             try:
                 pieces.append(decode_rollup(data))
             except ChunkError as error:
@@ -87,16 +86,34 @@ class Archive:
     def check(self) -> None:
         """Open every sealed blob and tell of the damaged ones."""
         for table, key, decode in (
-            ("chunk", "key", decode_stretch),
+            ("chunk", "key", None),
             ("part", "row", decode_stretch),
             ("rollup", "key", decode_rollup),
             ("journal", "row", read_journal),
         ):
             for number, data in self._connection.execute(f"SELECT {key}, data FROM {table}"):  # noqa: S608 - own names
+                kind = decode or (decode_rollup if number & 3 == MINUTES else decode_stretch)
                 try:
-                    decode(data)
+                    kind(data)
                 except ChunkError as error:
                     self._damaged(f"{table} {number}", str(error))
+
+    def _days(self, table: str, from_ms: int, to_ms: int, span: int) -> range:
+        """Give every ``span``-th day of a time, as far as the table holds any."""
+        query = f"SELECT min(key) >> 32, max(key) >> 32 FROM {table}"  # noqa: S608 - one of our own two names
+        low, high = self._connection.execute(query).fetchone()
+        if low is None:
+            return range(0)
+        # In the table of roll-ups the key's day is a number of spans; levels differ, so the widest bound is taken.
+        last = (high + 1) * LEVELS[2][1] if table == "rollup" else high
+        first = max(0, from_ms // DAY_MS // span * span)
+        return range(max(first, low if table == "chunk" else 0), min(last, to_ms // DAY_MS) + 1, span)
+
+    def _rows(self, table: str, keys: list[int]) -> list[tuple[int, bytes]]:
+        """Give the rows of these keys that there are."""
+        query = f"SELECT key, data FROM {table} WHERE key=?"  # noqa: S608 - one of our own two names
+        found = (self._connection.execute(query, (key,)).fetchone() for key in keys)
+        return [row for row in found if row]
 
     def _decode(self, table: str, rows: list[tuple[int, bytes]]) -> Iterator[Stretch]:
         for number, data in rows:

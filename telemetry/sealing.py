@@ -36,6 +36,8 @@ from telemetry.rows import find_dictionary, sealed_row
 
 DAY_MS: Final = 86_400_000
 ROWS_AT_ONCE: Final = 720
+# What a row of the table of chunks is: samples, or their roll-up of minutes.
+SAMPLES, MINUTES = 0, 1
 PARTS_AT_ONCE: Final = 48  # a series with more parts than two days' worth is merged whatever the time
 # A roll-up's bucket and how many days stand in one row.
 LEVELS: Final = ((60_000, 1), (3_600_000, 32), (DAY_MS, 512))
@@ -55,14 +57,17 @@ class Sealed:
     days: int = 0
 
 
-def chunk_key(series: int, day: int) -> int:
-    """Give the key of a day's chunk of a series."""
-    return series << 20 | day
+def chunk_key(series: int, day: int, kind: int = SAMPLES) -> int:
+    """Give the key of a day's chunk of a series, or of its roll-up of minutes.
+
+    The day stands first: rows are appended in the order of their keys, so that pages are full and none is split.
+    """
+    return day << 32 | series << 2 | kind
 
 
 def rollup_key(series: int, level: int, day: int) -> int:
-    """Give the key of the row that holds a day's roll-up of a level."""
-    return (series << 2 | level) << 20 | day // LEVELS[level][1]
+    """Give the key of the row that holds a day's roll-up of hours (level 1) or days (level 2)."""
+    return (day // LEVELS[level][1]) << 32 | series << 2 | level
 
 
 def seal(transaction: Transaction, limit: int = ROWS_AT_ONCE) -> Sealed:
@@ -227,9 +232,13 @@ def _write_day(connection: sqlite3.Connection, series: int, day: int, piece: Str
     done.points += len(piece.wall_ms)
     for level, (bucket_ms, _) in enumerate(LEVELS):
         rollup = roll_up(piece, bucket_ms, int(UNUSABLE))
+        if level == 0:
+            key = chunk_key(series, day, MINUTES)
+            connection.execute("INSERT OR REPLACE INTO chunk VALUES(?, ?)", (key, encode_rollup(rollup)))
+            continue
         key = rollup_key(series, level, day)
         row = connection.execute("SELECT data FROM rollup WHERE key=?", (key,)).fetchone()
-        if row and level:
+        if row:
             try:
                 rest = decode_rollup(row[0])
                 rollup = combine(rest.take(np.flatnonzero(rest.wall_ms // DAY_MS != day)), rollup)

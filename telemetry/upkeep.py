@@ -14,7 +14,7 @@ from typing import Final
 
 from telemetry.records import Event
 from telemetry.rows import Disk, RealDisk, sealed_row
-from telemetry.sealing import DAY_MS, ROWS_AT_ONCE, Transaction, merge_days, rollup_key, seal
+from telemetry.sealing import DAY_MS, MINUTES, ROWS_AT_ONCE, Transaction, merge_days, seal
 
 BALLAST_BYTES: Final = 8_000_000
 RESERVE_BYTES: Final = 16_000_000
@@ -78,10 +78,7 @@ class Upkeep:
         events: list[Event] = []
         try:
             with self._transaction() as connection:
-                low, high = rollup_key(0, 0, 0), 1 << 62
-                minutes = connection.execute(
-                    "DELETE FROM rollup WHERE key BETWEEN ? AND ? AND (key >> 20) & 3 = 0", (low, high)
-                ).rowcount
+                minutes = connection.execute("DELETE FROM chunk WHERE key & 3 = ?", (MINUTES,)).rowcount
                 events.append(self._event("log.minutes_dropped", mono_ms, "warning", rows=minutes))
             if self.keeping.raw_expendable and self._short():
                 events += self._drop_oldest_day(mono_ms)
@@ -139,10 +136,10 @@ class Upkeep:
 
     def _drop_oldest_day(self, mono_ms: int) -> list[Event]:
         with self._transaction() as connection:
-            oldest = connection.execute("SELECT min(key & ?) FROM chunk", ((1 << 20) - 1,)).fetchone()[0]
+            oldest = connection.execute("SELECT min(key) >> 32 FROM chunk").fetchone()[0]
             if oldest is None:
                 return []
-            rows = connection.execute("DELETE FROM chunk WHERE key & ? = ?", ((1 << 20) - 1, oldest)).rowcount
+            rows = connection.execute("DELETE FROM chunk WHERE key >> 32 = ?", (oldest,)).rowcount
         return [self._event("log.gap", mono_ms, "alarm", day_ms=oldest * DAY_MS, series=rows)]
 
     def _event(self, kind: str, mono_ms: int, severity: str, **fields: str | float | bool) -> Event:
