@@ -6,11 +6,12 @@ The rule it keeps: it only looks; a port behind a network is believed until it i
 
 from pathlib import Path
 
-from edge.config import FarmConfig
+from edge.config import SIMULATED, FarmConfig
 from edge.toml_reader import Problem, line_index
 from pages.words import N_
 
 MISSING = N_("there is no port {port} on this machine; list what is there with: ls -l /dev/serial/by-id")
+PLAYED = N_("the port sim is played by vuon demo only; name a real port here")
 
 
 def missing_ports(config: FarmConfig, file: Path) -> list[Problem]:
@@ -20,4 +21,14 @@ def missing_ports(config: FarmConfig, file: Path) -> list[Problem]:
         Problem(f"bus[{i}].port", lines.get(f"bus[{i}].port", 1), MISSING, {"port": bus.port})
         for i, bus in enumerate(config.buses)
         if bus.port.startswith("/") and not Path(bus.port).exists()
+    ]
+
+
+def played_ports(config: FarmConfig, file: Path) -> list[Problem]:
+    """List the buses that only ``vuon demo`` can play."""
+    lines = line_index(file.read_text(encoding="utf-8"))
+    return [
+        Problem(f"bus[{i}].port", lines.get(f"bus[{i}].port", 1), PLAYED, {})
+        for i, bus in enumerate(config.buses)
+        if bus.port == SIMULATED
     ]

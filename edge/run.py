@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.config import FarmConfig, load
-from edge.config_ports import missing_ports
+from edge.config_ports import missing_ports, played_ports
 from edge.toml_reader import Problem
 
 
@@ -36,7 +36,9 @@ class PortsMissing(Exception):
 def read(order: Order) -> FarmConfig:
     """Read and judge the file. OSError, SettingsRefused or PortsMissing say why nothing was started."""
     config = load(order.config)
-    missing = [] if order.tolerate_missing_ports else missing_ports(config, order.config)
+    missing = played_ports(config, order.config)
+    if not order.tolerate_missing_ports:
+        missing += missing_ports(config, order.config)
     if missing:
         raise PortsMissing(missing)
     return config

@@ -191,6 +191,7 @@ def test_check_exits_with_4_where_a_port_is_not_on_this_machine(tmp_path: Path) 
     [
         ("daily_cap_l = 2500.0", "daily_cap_l = -1.0", 3),
         ('port = "sim"', 'port = "/dev/serial/by-id/usb-none"', 4),
+        ("seed = 1", "seed = 2", 4),  # its port is still played by the demo only
     ],
 )
 def test_the_agent_refuses_to_start_and_leaves_nothing_behind(tmp_path: Path, old: str, new: str, code: int) -> None:
