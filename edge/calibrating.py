@@ -21,8 +21,9 @@ from drivers.calibration.sessions import Sessions
 from drivers.calibration.shelf import Shelf
 from edge.beside import neighbours, values
 from edge.live import LiveState, Outcome, Tile
+from edge.profile import PROFILE_FILE
 from telemetry.quantities import quantity
-from telemetry.records import Instrument
+from telemetry.records import FarmProfile, Instrument
 
 SHELF_FOLDER: Final = "calibrations"
 SESSIONS_FOLDER: Final = "calibration-sessions"
@@ -58,16 +59,25 @@ class CalibrationDesk:
     """The calibrations of one farm; ``folder`` is the agent's state folder."""
 
     def __init__(self, folder: Path, client: Agent, now: Callable[[], datetime] = _now) -> None:
-        self._now = now
+        self.now = now
+        self._folder = folder
         self.shelf = Shelf(folder / SHELF_FOLDER)
         self.sessions = Sessions(folder / SESSIONS_FOLDER)
         self._client = client
+
+    def instrument(self, series: str) -> Instrument | None:
+        """Give the instrument behind ``series`` as the agent described it; None where it did not yet."""
+        try:
+            profile = msgspec.json.decode((self._folder / PROFILE_FILE).read_bytes(), type=FarmProfile)
+        except (OSError, msgspec.DecodeError):
+            return None
+        return next((one for one in profile.instruments if series in one.series), None)
 
     async def begin(
         self, state: LiveState, series: str, instrument: Instrument | None, method: str, person: str, role: str
     ) -> Session:
         """Lock the probe and open a session. Raises Refused, ProbeTaken, AgentAway; LookupError: no such series."""
-        now = self._now()
+        now = self.now()
         tile = tile_of(state, series)
         session = Session(
             schema=SCHEMA,
@@ -121,7 +131,7 @@ class CalibrationDesk:
             apart_s = round((measured_ms - last_ms) / 1000.0)
             session = msgspec.structs.replace(session, period_s=min(tile.period_s, max(1.0, apart_s)))
         beside = values(session.series, [one.series for one in state.tiles], lambda name: _fresh(state, name))
-        now = self._now()
+        now = self.now()
         fed = feed(
             session,
             tile.raw,
@@ -139,7 +149,7 @@ class CalibrationDesk:
     async def complete(self, session: Session, role: str, *, adjusted: bool, jump_confirmed: bool) -> Calibration:
         """Seal and keep the record, put it in force, give the probe back. Raises FitRefused, BadArtifact, Refused."""
         before = self.shelf.active(session.series)
-        now = self._now()
+        now = self.now()
         session = self.sessions.save(session)  # of two hands at the last step, one signs
         record = finish(
             session, now, adjusted=adjusted, before=before, identity=session.id, jump_confirmed=jump_confirmed

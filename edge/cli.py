@@ -28,7 +28,6 @@ COMMANDS: Final[dict[str, str]] = {
     "practice": N_("Put a probe of the demo into a beaker, to practise calibrating"),
     "certificate": N_("Print a calibration's certificate or label; what is due; what drifted"),
     "recalibrate": N_("Compute a span of history anew with another calibration"),
-    "practice": N_("Put a probe of the demo into a beaker, to learn to calibrate"),
     "export": N_("Give the farm's data as CSV"),
     "simulate": N_("Run a model house for days in seconds"),
     "replay": N_("Run a stored day again and compare the decisions"),

@@ -26,12 +26,10 @@ from edge.agent_client import AgentAway, AgentClient
 from edge.calibrating import CalibrationDesk, Refused
 from edge.calibration_words import ADJUST, RECORD, result_lines, signed_line
 from edge.exits import FAILED, NO_DEVICE, REFUSED, SOCKET_FILE, TRY_AGAIN, USAGE, speech, state_folder
-from edge.profile import PROFILE_FILE
 from pages.numbers import decimal
 from pages.terminal import bars
 from pages.words import N_, Words
 from telemetry.quantities import quantity
-from telemetry.records import FarmProfile, Instrument
 
 ROLE: Final = "technician"
 
@@ -92,7 +90,7 @@ async def _perform(
     tile = next((one for one in live.tiles if one.series == series), None)
     if tile is None:
         _end(speak.say(N_("{series} is no series of this farm; see vuon status"), {"series": series}), NO_DEVICE)
-    instrument = _instrument(folder, series)
+    instrument = desk.instrument(series)
     offered = methods_for(tile.quantity, tile.raw_unit, instrument.model if instrument else "")
     fitting = [one.name for one in offered]
     if (method and method not in fitting) or not fitting:
@@ -241,16 +239,6 @@ def _told(record: Calibration | None, speak: Words, *, as_json: bool) -> None:
         sys.stdout.buffer.write(encode(record))
         return
     click.echo(speak.say(*signed_line(record)))
-
-
-def _instrument(folder: Path, series: str) -> Instrument | None:
-    import msgspec
-
-    try:
-        profile = msgspec.json.decode((folder / PROFILE_FILE).read_bytes(), type=FarmProfile)
-    except (OSError, msgspec.DecodeError):
-        return None
-    return next((one for one in profile.instruments if series in one.series), None)
 
 
 def _now() -> datetime:

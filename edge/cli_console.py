@@ -17,6 +17,7 @@ from typing import Final
 import click
 
 from edge.agent_client import AgentClient
+from edge.calibrating import CalibrationDesk
 from edge.cli_user import state_option, welcome_address
 from edge.config import FarmConfig, load
 from edge.console.app import LOCAL_NAMES
@@ -49,6 +50,7 @@ def farm_desk(config: FarmConfig, state: Path, users: Users) -> Desk:
         users=users,
         reasons=reason_words(),
         clocks=Clocks(time.time, time.monotonic),
+        calibration=CalibrationDesk(state, agent),
     )
 
 

@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from edge.console.board import FOLLOWERS_MAX
+from edge.console.calibration import CalibrationPages
 from edge.console.desk import FOLDER, Desk
 from edge.console.gates import Gates
 from edge.console.live_feed import LiveFeed
@@ -125,6 +126,19 @@ def doors(desk: Desk) -> list[Door]:
         Door("/welcome", "GET", ANYBODY, sign_in.welcome_page),
         Door("/welcome", "POST", ANYBODY, sign_in.welcome),
         Door("/look", "POST", ANYBODY, sign_in.look),
+        *(calibration_doors(CalibrationPages(desk, desk.calibration)) if desk.calibration else ()),
+    ]
+
+
+def calibration_doors(pages: CalibrationPages) -> list[Door]:
+    """Give the technician's ways in."""
+    probe = "/calibrate/{place}/{name}"
+    return [
+        Door("/calibrations", "GET", Role.VIEWER, pages.due),
+        Door("/calibrations/{place}/{name}/{record}", "GET", Role.VIEWER, pages.record),
+        Door(probe, "GET", Role.TECHNICIAN, pages.step),
+        Door(probe, "POST", Role.TECHNICIAN, pages.act),
+        Door(f"{probe}/live", "GET", Role.TECHNICIAN, pages.live),
     ]
 
 

@@ -15,6 +15,7 @@ from itsdangerous import BadSignature, Signer
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from edge.calibrating import CalibrationDesk
 from edge.config import FarmConfig
 from edge.console.board import Agent, Board, Shot
 from edge.console.day_book import DayBook
@@ -78,6 +79,7 @@ class Desk:
     users: Users
     reasons: Mapping[str, ReasonWords]
     clocks: Clocks
+    calibration: CalibrationDesk | None = None
     guard: LoginGuard = field(default_factory=LoginGuard)
     templates: jinja2.Environment = field(default_factory=template_environment)
     orders_seen: dict[str, None] = field(default_factory=dict)
@@ -164,6 +166,7 @@ class Desk:
             may_operate=bool(person and person.rank >= Role.OPERATOR),
             path=request.url.path,
             farm_title=self.config.farm.title,
+            has_calibrations=self.calibration is not None,
             **context,
         )
 

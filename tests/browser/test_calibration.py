@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A technician's walk on a phone: pH, EC and soil moisture to a signed record with its certificate."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from drivers.calibration.artifact import Calibration
+from drivers.calibration.curves import apply_one
+from edge.calibrating import CalibrationDesk
+from edge.console import calibration
+from edge.console.board import Board
+from edge.live import LiveState, Outcome, Tile
+from telemetry.records import Quality
+from tests.browser.site import Site, site_of
+from tests.edge.fake_farm import NOW_MS, FakeAgent, farm_under_test
+
+pytestmark = pytest.mark.server("chromium")
+LOOK_MS = 100
+PH, EC, SOIL = "pepper/water_ph", "pepper/water_ec", "pepper-1/soil_moisture"
+UNITS = {PH: "pH", EC: "mS/cm", SOIL: "%"}
+PERIOD_S = 3.0
+
+
+@dataclass
+class BenchAgent(FakeAgent):
+    """An agent with probes on a bench that show what they stand in; ``passed_s`` moves its clock."""
+
+    folder: Path = Path()
+    shows: dict[str, float] = field(default_factory=lambda: {PH: 7.3, EC: 1.9, SOIL: 24.0})
+    locked: set[str] = field(default_factory=set)
+    passed_s: float = 0.0
+    work: CalibrationDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.work = CalibrationDesk(self.folder, self, self.wall)
+
+    def wall(self) -> datetime:
+        """Give the bench's own time."""
+        return datetime.fromtimestamp(NOW_MS / 1000, UTC) + timedelta(seconds=self.passed_s)
+
+    def state(self) -> LiveState:
+        """Give the farm with its probes in beakers."""
+        tiles = []
+        for series, unit in UNITS.items():
+            place, name = series.split("/")
+            raw = self.shows[series]
+            made = self.work.shelf.active(series)
+            value = apply_one(made.curve, raw) if made is not None and made.adjusted else raw
+            quality = Quality.LOCKED if series in self.locked else 0
+            name_of = made.id if made is not None else ""
+            tiles.append(Tile(series, place, name, unit, value, int(quality), 0.0, PERIOD_S, raw, unit, name_of))
+        plain = super().state()
+        others = tuple(one for one in plain.tiles if one.series not in self.shows)
+        return LiveState(
+            plain.edge, plain.title, 1, 10_000 + round(self.passed_s * 1000), self.now_ms, clock_ok=True,
+            tiles=(*tiles, *others), outputs=plain.outputs, alarms=(), health=plain.health,
+        )  # fmt: skip
+
+    async def lock(self, series: str, person: str, role: str = "technician") -> Outcome:
+        """See the desk's Agent."""
+        self.orders.append(("lock", series, person))
+        self.locked.add(series)
+        return Outcome("done")
+
+    async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
+        """See the desk's Agent."""
+        self.locked.discard(series)
+        return Outcome("done")
+
+    async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
+        """See the desk's Agent."""
+        self.work.shelf.activate(series, artifact, person, self.work.now())
+        return Outcome("done")
+
+
+@dataclass
+class Walk:
+    """The phone of a technician, and the bench beside it."""
+
+    site: Site
+    agent: BenchAgent
+    page: Page
+
+    def beaker(self, series: str, shows: float) -> None:
+        """Put the probe somewhere."""
+        self.site.do(lambda: self.agent.shows.update({series: shows}))
+
+    def settle(self) -> None:
+        """Let readings come until the point may be taken, and take it."""
+        button = self.page.get_by_role("button", name="Lấy điểm này")
+        for _ in range(40):
+            if button.count():
+                break
+            self.site.do(lambda: setattr(self.agent, "passed_s", self.agent.passed_s + PERIOD_S))
+            self.page.wait_for_timeout(LOOK_MS)
+        expect(self.page.locator(".verdict")).to_have_class("verdict still")
+        button.click()
+
+    def begin(self, series: str, method: str) -> None:
+        """Open the wizard from the list and choose how."""
+        self.page.goto(f"{self.site.address}/calibrations")
+        self.page.locator(f'a[href="/calibrate/{series}"]').click()
+        self.page.locator(f'input[value="{method}"]').check()
+        self.press("Bắt đầu")
+
+    def press(self, name: str) -> None:
+        """Press a button."""
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def in_force(self, series: str) -> Calibration:
+        """Give what is in force now."""
+        made = self.agent.work.shelf.active(series)
+        assert made is not None
+        return made
+
+    def certificate(self) -> bytes:
+        """Fetch the certificate that the page links to."""
+        link = self.page.get_by_role("link", name="Giấy chứng nhận (PDF)").get_attribute("href")
+        answer = self.page.request.get(f"{self.site.address}{link}")
+        assert answer.headers["content-type"] == "application/pdf"
+        return answer.body()
+
+
+@pytest.fixture
+def walk(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Walk]:
+    """A farm with three probes, and a technician's phone."""
+    monkeypatch.setattr(calibration, "LIVE_MS", LOOK_MS)
+    agent = BenchAgent(folder=tmp_path)
+
+    farm = farm_under_test(tmp_path, running=True)
+    farm.agent = farm.desk.agent = agent
+    farm.desk.board = Board(agent, time.monotonic, farm.desk.memory.remember)
+    farm.desk.calibration = agent.work
+    with site_of(farm.desk) as (address, server, loop):
+        site = Site(farm, address, server, loop)
+        context = browser.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2)
+        context.add_cookies([site.cookie("technician")])  # type: ignore[list-item]
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        yield Walk(site, agent, page)
+        context.close()
+        assert faults == []
+
+
+def fits_the_phone(page: Page) -> bool:
+    """Nothing stands out to the right."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def test_three_buffers_to_a_signed_certificate(walk: Walk) -> None:
+    page = walk.page
+    walk.begin(PH, "ph-3")
+    assert ("lock", PH, "technician") in walk.agent.orders
+    assert PH in walk.agent.locked
+    expect(page.get_by_label("Tên chuẩn đối chiếu")).to_have_value("pH buffers 4.01, 7.00, 10.01")
+    walk.press("Tiếp")
+    for buffer in (7.0, 4.01, 10.01):
+        walk.beaker(PH, 7.0 + 0.96 * (buffer - 7.0) + 0.05)
+        assert fits_the_phone(page)
+        walk.press("Tiếp")
+        walk.settle()
+    expect(page.locator(".lines")).to_contain_text("96,0")
+    expect(page.get_by_role("button", name="Hiệu chuẩn")).to_be_visible()
+    page.get_by_role("button", name="Hiệu chỉnh").click()
+    expect(page.locator(".verdict")).to_have_text("Đạt")
+    made = walk.in_force(PH)
+    assert (made.person, made.adjusted, len(made.points)) == ("technician", True, 3)
+    assert walk.certificate().startswith(b"%PDF")
+    assert PH not in walk.agent.locked
+    walk.beaker(PH, 7.0 + 0.96 * (6.2 - 7.0) + 0.05)
+    tile = next(one for one in walk.agent.state().tiles if one.series == PH)
+    assert tile.value == pytest.approx(6.2, abs=0.02)
+    assert tile.raw == pytest.approx(6.282, abs=0.001)
+    page.goto(f"{walk.site.address}/calibrations")
+    expect(page.locator(".probe").first).to_contain_text("technician")
+    assert fits_the_phone(page)
+
+
+def test_dry_and_one_standard_for_ec_recorded_without_adjusting(walk: Walk) -> None:
+    walk.begin(EC, "ec-dry-1")
+    walk.press("Tiếp")
+    walk.beaker(EC, 0.01)
+    expect(walk.page.locator(".say")).to_contain_text("không khí")
+    walk.settle()
+    walk.beaker(EC, 1.36)
+    walk.press("Tiếp")
+    walk.settle()
+    walk.page.get_by_role("button", name="Hiệu chuẩn").click()
+    expect(walk.page.locator(".verdict")).to_be_visible()
+    made = walk.in_force(EC)
+    assert not made.adjusted
+    assert made.as_left_error == made.as_found_error == pytest.approx(0.053, abs=0.002)
+    assert walk.certificate().startswith(b"%PDF")
+
+
+def test_a_soil_core_with_its_sheet_and_a_wrong_mass_refused(walk: Walk) -> None:
+    page = walk.page
+    walk.begin(SOIL, "gravimetric-1")
+    walk.press("Tiếp")
+    walk.settle()
+    sheet = {"tin_g": "20", "wet_g": "140", "dry_g": "150", "volume_cm3": "100"}
+    for name, value in sheet.items():
+        page.locator(f"input[name={name}]").fill(value)
+    walk.press("Tiếp")
+    expect(page.get_by_role("alert")).to_contain_text("nhẹ hơn")
+    expect(page.locator("input[name=tin_g]")).to_have_value("20")
+    page.locator("input[name=wet_g]").fill("175,5")
+    walk.press("Tiếp")
+    page.get_by_role("button", name="Hiệu chỉnh").click()
+    made = walk.in_force(SOIL)
+    assert made.points[0].sheet["wet_g"] == 175.5
+    assert made.points[0].truth == pytest.approx(25.55, abs=0.01)
+    assert walk.certificate().startswith(b"%PDF")
+
+
+def test_swapped_buffers_are_refused_on_the_page_and_the_old_curve_stays(walk: Walk) -> None:
+    walk.begin(PH, "ph-2")
+    walk.press("Tiếp")
+    for wrong in (4.01, 7.0):
+        walk.beaker(PH, wrong)
+        walk.press("Tiếp")
+        walk.settle()
+    expect(walk.page.get_by_role("alert")).to_contain_text("nhầm")
+    assert walk.page.get_by_role("button", name="Hiệu chỉnh").count() == 0
+    walk.press("Dừng")
+    assert walk.agent.work.shelf.active(PH) is None
+    assert PH not in walk.agent.locked
+
+
+def test_a_second_hand_is_told_who_works_there(walk: Walk) -> None:
+    walk.begin(PH, "ph-2")
+    walk.page.context.clear_cookies()
+    walk.page.context.add_cookies([walk.site.cookie("admin")])  # type: ignore[list-item]
+    walk.page.goto(f"{walk.site.address}/calibrate/{PH}")
+    expect(walk.page.get_by_role("alert")).to_contain_text("technician")
+
+
+def test_an_operator_sees_the_list_and_may_not_calibrate(walk: Walk) -> None:
+    walk.page.context.clear_cookies()
+    walk.page.context.add_cookies([walk.site.cookie("operator")])  # type: ignore[list-item]
+    walk.page.goto(f"{walk.site.address}/calibrations")
+    expect(walk.page.locator("h1")).to_be_visible()
+    assert walk.page.locator('a[href^="/calibrate/"]').count() == 0
+    answer = walk.page.goto(f"{walk.site.address}/calibrate/{PH}")
+    assert answer is not None
+    assert answer.status == 403
