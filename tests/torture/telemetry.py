@@ -110,6 +110,7 @@ class Rig:
             self.broker = self.stack.enter_context(mosquitto(self.folder))
             self.store, self.front = self.stack.enter_context(influxdb(self.folder))
             self.db = HttpClient(self.front.url, timeout_s=5.0)
+            self.stack.callback(self.db.close)
             await asyncio.to_thread(self.db.post, "/query", {"q": "CREATE DATABASE vuon"})
             self.edge_link = await self.stack.enter_async_context(Proxy(self.broker.port).running())
             self.hub_link = await self.stack.enter_async_context(Proxy(self.broker.port).running())
