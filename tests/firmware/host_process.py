@@ -7,6 +7,7 @@ tick (the whole loop computes for ever), SIGUSR2 only the control tick. It says 
 """
 
 import asyncio
+import contextlib
 import itertools
 import signal
 import sys
@@ -56,8 +57,10 @@ async def main(port: str, once_s: float) -> None:
     told = await outputs.hold("bed", 1.0, once_s or WISH_S)
     print("on" if told.outcome == "done" else told.detail, flush=True)
     while not wedged.is_set():
-        await asyncio.sleep(TICK_S)
-        if not once_s:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TICK_S):
+                await wedged.wait()
+        if not once_s and not wedged.is_set():
             await outputs.hold("bed", 1.0, WISH_S)
         print("wall", time.time(), flush=True)
     await running

@@ -10,7 +10,7 @@ import pytest
 from firmware_bridge.board_config import Valve
 from firmware_bridge.bridge import CallFailed
 from firmware_bridge.linux_board import VirtualBoard
-from tests.firmware_bridge.farm_board import Epochs, Host, Watch, farm_board, in_virtual_time
+from tests.firmware_bridge.farm_board import Epochs, Host, Watch, farm_board, in_virtual_time, pass_time
 
 LEASE_S = 1.0
 TICK_S = 0.0011  # the firmware decides once a millisecond
@@ -22,7 +22,7 @@ def test_a_valve_is_on_exactly_as_long_as_it_was_held(board_program: Path) -> No
         await host.start()
         asked = asyncio.get_running_loop().time()
         assert (await host.outputs.hold("bed-1", 1.0, 2.5)).outcome == "done"
-        await asyncio.sleep(4.0)
+        await pass_time(4.0)
         board.follow()
         await host.stop()
         return [(at - asked, on) for at, on in watch.switched(0)]
@@ -38,10 +38,10 @@ def test_a_dead_host_closes_everything_within_the_lease(board_program: Path) -> 
         host, watch = Host(board, farm_board()), Watch(board)
         await host.start()
         await host.outputs.hold("bed-1", 1.0, 600.0)
-        await asyncio.sleep(10.3)
+        await pass_time(10.3)
         await host.stop()
         died = asyncio.get_running_loop().time()
-        await asyncio.sleep(5.0)
+        await pass_time(5.0)
         board.follow()
         assert board.on == 0
         return watch.switched(0)[-1][0] - died
@@ -57,9 +57,9 @@ def test_a_tick_that_hangs_wishes_nothing_more(board_program: Path) -> None:
         await host.start()
         for _ in range(5):
             await host.outputs.hold("bed-1", 1.0, 2.0)
-            await asyncio.sleep(1.0)
+            await pass_time(1.0)
         hung = asyncio.get_running_loop().time()
-        await asyncio.sleep(5.0)
+        await pass_time(5.0)
         board.follow()
         await host.stop()
         return watch.switched(0)[-1][0] - hung
@@ -76,7 +76,7 @@ def test_a_pump_waits_for_its_valve_and_stops_before_it(board_program: Path) -> 
         await host.outputs.hold("bed-1", 1.0, 2.0)
         for _ in range(60):
             board.inject("counter 0 1")
-            await asyncio.sleep(0.1)
+            await pass_time(0.1)
         await host.stop()
         return watch.switched(0), watch.switched(2)
 
@@ -91,7 +91,7 @@ def test_a_dry_pump_is_locked_out_and_freed_by_a_person(board_program: Path) -> 
         await host.start()
         await host.outputs.hold("bed-1", 1.0, 60.0)
         await host.outputs.hold("pump", 1.0, 60.0)
-        await asyncio.sleep(8.0)
+        await pass_time(8.0)
         board.follow()
         (on_at, _), (off_at, _) = watch.switched(2)
         assert off_at - on_at == pytest.approx(5.0, abs=0.01)
@@ -109,18 +109,18 @@ def test_a_doser_keeps_its_caps_and_needs_flowing_water(board_program: Path) -> 
         await host.start()
         dry = await host.outputs.dose("acid", 3.0, 5.0)
         assert dry.outcome == "done"  # it waits for water
-        await asyncio.sleep(1.0)
+        await pass_time(1.0)
         board.follow()
         assert watch.switched(3) == []
         await host.outputs.release("acid")
-        await asyncio.sleep(0.1)
+        await pass_time(0.1)
         assert (await host.outputs.dosed_ml("acid"))[1:] == (0.0, 0.0)
         told = []
         for _ in range(3):
             told.append(await host.outputs.dose("acid", 5.0, 10.0))
             for _ in range(40):
                 board.inject("counter 0 1")
-                await asyncio.sleep(0.1)
+                await pass_time(0.1)
         assert [(c.outcome, c.detail) for c in told] == [("done", ""), ("done", ""), ("refused", "refusal.hour_cap")]
         seconds = sum(b[0] - a[0] for a, b in zip(watch.switched(3)[::2], watch.switched(3)[1::2], strict=True))
         assert seconds * 2.0 == pytest.approx(10.0, abs=0.02)
@@ -138,7 +138,7 @@ def test_holding_a_doser_doses_and_gives_back_the_rest(board_program: Path) -> N
         assert (await host.outputs.hold("acid", 1.0, 1.5)).outcome == "done"
         for _ in range(30):
             board.inject("counter 0 1")
-            await asyncio.sleep(0.1)
+            await pass_time(0.1)
         _, hour_ml, _ = await host.outputs.dosed_ml("acid")
         await host.stop()
         return hour_ml
@@ -153,12 +153,12 @@ def test_of_two_hosts_only_the_one_with_the_higher_epoch_acts(board_program: Pat
         assert first.bridge.epoch == 6
         await first.outputs.hold("bed-1", 1.0, 60.0)
         await first.bridge.call("claim", epoch=7, host=99)  # what a clone of this host would do at its start
-        await asyncio.sleep(0.3)
+        await pass_time(0.3)
         board.follow()
         assert board.on == 0
         told = await first.outputs.hold("bed-1", 1.0, 60.0)
         assert (told.outcome, told.detail) in {("failed", "mcu.fenced"), ("refused", "refusal.fenced")}
-        await asyncio.sleep(5.0)
+        await pass_time(5.0)
         board.follow()
         assert board.on == 0
         assert first.kinds().count("mcu.fenced") == 1
@@ -189,7 +189,7 @@ def test_a_reset_is_survived_and_wishes_go_on(board_program: Path) -> None:
         host, watch = Host(board, farm_board()), Watch(board)
         await host.start()
         await host.outputs.hold("bed-1", 1.0, 20.0)
-        await asyncio.sleep(1.0)
+        await pass_time(1.0)
         board.inject("reset")
         assert board.on == 0
         await host.until(lambda: board.on == 1, seconds=3.0)
@@ -205,10 +205,10 @@ def test_a_hung_controller_is_ended_by_its_watchdog(board_program: Path) -> None
         host, watch = Host(board, farm_board()), Watch(board)
         await host.start()
         await host.outputs.hold("bed-1", 1.0, 20.0)
-        await asyncio.sleep(1.0)
+        await pass_time(1.0)
         board.inject("wedge")
         hung = asyncio.get_running_loop().time()
-        await asyncio.sleep(0.5)
+        await pass_time(0.5)
         board.follow()
         off = watch.switched(0)[1][0]
         await host.until(lambda: host.bridge.board.reset_cause == 4, seconds=5.0)
@@ -225,12 +225,12 @@ def test_the_stop_chain_latches_until_a_person_clears_it(board_program: Path) ->
         await host.outputs.hold("bed-1", 1.0, 60.0)
         board.inject("input 0 1")
         pressed = asyncio.get_running_loop().time()
-        await asyncio.sleep(0.5)
+        await pass_time(0.5)
         board.follow()
         with pytest.raises(CallFailed, match="still_active"):
             await host.bridge.call("clear_shutdown", epoch=host.bridge.epoch, reason=1)
         board.inject("input 0 0")
-        await asyncio.sleep(0.5)
+        await pass_time(0.5)
         assert (await host.outputs.hold("bed-1", 1.0, 5.0)).detail == "refusal.shutdown"
         board.inject("reset")
         await host.until(lambda: host.bridge.board.boots > 2 and host.bridge.ready, seconds=5.0)
@@ -253,12 +253,12 @@ def test_a_full_tank_forbids_its_valve_only(board_program: Path) -> None:
         await host.outputs.hold("fill", 1.0, 60.0)
         await host.outputs.hold("bed-1", 1.0, 60.0)
         board.inject("input 1 1")
-        await asyncio.sleep(0.1)
+        await pass_time(0.1)
         board.follow()
         assert board.on == 1
         assert (await host.outputs.hold("fill", 1.0, 5.0)).detail == "block.input"
         board.inject("input 1 0")
-        await asyncio.sleep(0.1)
+        await pass_time(0.1)
         board.follow()
         assert board.on == 0b10001
         await host.stop()
@@ -272,11 +272,11 @@ def test_readings_carry_totals_through_a_reset(board_program: Path) -> None:
         await host.start()
         board.inject("adc 0 2500")
         board.inject("counter 0 7")
-        await asyncio.sleep(2.0)
+        await pass_time(2.0)
         board.inject("reset")
         await host.until(lambda: host.bridge.board.boots > 2 and host.bridge.ready, seconds=5.0)
         board.inject("counter 0 5")
-        await asyncio.sleep(2.0)
+        await pass_time(2.0)
         last = {reading.series: reading for reading in host.readings}
         assert last["house/water_volume"].raw == 12.0
         assert last["house/pressure"].raw == pytest.approx(511.0)
