@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from controllers.kernels.jit import njit
 from controllers.kernels.psychrometrics import psychrometric_constant_kpa_k, saturation_pressure_kpa
-from controllers.kernels.solar import sine_of_elevation, sunset_hour_angle_rad
+from controllers.kernels.solar import daily_extraterrestrial_mj_m2, sine_of_elevation, sunset_hour_angle_rad
 
 Array = NDArray[np.float64]
 
@@ -57,6 +57,17 @@ def clear_sky_mj_m2(ra_mj_m2: float, altitude_m: float) -> float:
     Source: FAO-56 equation 37.
     """
     return (0.75 + 2.0e-5 * altitude_m) * ra_mj_m2
+
+
+@njit
+def daily_sky(latitude_rad: float, altitude_m: float, day_of_year: Array, out_rso_mj_m2: Array) -> None:
+    """Write a place's clear-sky radiation [MJ/(m² d)] of n days: the same every year, so computed once.
+
+    ``latitude_rad`` [rad, north positive], ``altitude_m`` [m], ``day_of_year`` (n,) [1..366].
+    Source: FAO-56 equations 21-25 and 37.
+    """
+    for i in range(out_rso_mj_m2.shape[0]):
+        out_rso_mj_m2[i] = clear_sky_mj_m2(daily_extraterrestrial_mj_m2(latitude_rad, day_of_year[i]), altitude_m)
 
 
 @njit
@@ -283,6 +294,7 @@ def warm_up() -> None:
     reference_et_hourly(one * 25.0, one, one, one, one, one, 101.3, False, np.empty(1))
     hourly_sky(0.2, one, one * 12.0, np.empty(1), np.empty(1))
     clear_sky_mj_m2(35.0, 100.0)
+    daily_sky(0.2, 100.0, one, np.empty(1))
     clear_sky_full_mj_m2(35.0, 2.0, 101.3, mean_sine_of_day(0.2, 100.0))
     radiation_from_sunshine_mj_m2(8.0, 12.0, 35.0)
     net_longwave_mj_m2(25.0, 15.0, 2.0, 20.0, 25.0)
