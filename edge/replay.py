@@ -8,7 +8,7 @@ read; a decision is the same only when every bit of it is.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from telemetry.history import LogReader
 from telemetry.records import AnyRecord, Decision, Event, Sample, Tick
 
 DIFFERENCES_MAX: Final = 20
+BEFORE_START_MAX: Final = 5
 
 
 @dataclass(slots=True)
@@ -141,8 +142,9 @@ def replay(state: Path) -> Iterator[Outcome]:
             except FileNotFoundError:
                 continue  # an older boot than those that are kept
             config = parse(text)
-            first = next(records, None)
-            if not isinstance(first, Event) or first.kind != "agent.start":
+            # Only words about the start itself may stand before it.
+            first = next((one for one in islice(records, BEFORE_START_MAX) if _is_start(one)), None)
+            if not isinstance(first, Event):
                 yield Outcome(epoch, differences=["the beginning of this boot is not in the log"])
                 continue
             engine = Engine(config.control, first.mono_ms)
@@ -158,6 +160,10 @@ def _run(one: Replay, records: Iterable[AnyRecord]) -> Outcome:
     for record in records:
         one.take(record)
     return one.finish()
+
+
+def _is_start(record: AnyRecord) -> bool:
+    return isinstance(record, Event) and record.kind == "agent.start"
 
 
 def _bits(decision: Decision) -> bytes:

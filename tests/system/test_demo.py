@@ -43,7 +43,6 @@ def test_the_headless_demo_checks_itself_and_its_log_replays(tmp_path: Path) -> 
     assert last["commands"] >= 1
     assert last["acks"] >= 1
     assert last["bus_requests"] > 40
-    assert last["overruns"] <= 1
     (outcome,) = replay(tmp_path)
     assert outcome.ok, outcome.differences
     assert outcome.ticks >= 15
