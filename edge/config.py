@@ -127,6 +127,12 @@ class Plot(Table, frozen=True):
     meter: str = ""
 
 
+class Calibration(Table, frozen=True):
+    """What a calibration past its due date means. ``refuse_overdue``: control does without such a value."""
+
+    refuse_overdue: bool = False
+
+
 class Simulation(Table, frozen=True):
     """Plays the instruments of every bus whose port is ``sim``. ``houses`` ties house ids to the twin's models."""
 
@@ -146,12 +152,13 @@ class FarmConfig(Table, frozen=True):
     plots: tuple[Plot, ...] = ()
     log: Log = Log()
     console: Console = Console()
+    calibration: Calibration = Calibration()
     uplink: Uplink | None = None
     simulation: Simulation | None = None
 
 
 TABLES: Final = (
-    "farm", "log", "uplink", "console", "limits", "simulation",
+    "farm", "log", "uplink", "console", "calibration", "limits", "simulation",
     "bus", "device", "house", "zone", "line", "output", "station", "plot",
 )  # fmt: skip
 
@@ -169,6 +176,7 @@ def parse(text: str, file: str = "farm.toml") -> FarmConfig:
         page.wrong("(file)", "the table [{name}] is missing", name="farm")
     log = page.table(Log, page.data.get("log", {}), "log")
     console = page.table(Console, page.data.get("console", {}), "console")
+    calibration = page.table(Calibration, page.data.get("calibration", {}), "calibration")
     limits = page.table(SafetyLimits, page.data.get("limits", {}), "limits")
     uplink = page.table(Uplink, page.data["uplink"], "uplink") if "uplink" in page.data else None
     simulation = page.table(Simulation, page.data["simulation"], "simulation") if "simulation" in page.data else None
@@ -180,7 +188,7 @@ def parse(text: str, file: str = "farm.toml") -> FarmConfig:
     zones = page.tables(ZoneSettings, "zone")
     lines = page.tables(LineSettings, "line")
     outputs = page.tables(OutputSettings, "output")
-    if farm is None or log is None or console is None or limits is None:
+    if farm is None or log is None or console is None or limits is None or calibration is None:
         page.refuse()
         raise AssertionError("a table was refused without a reason")
     config = FarmConfig(
@@ -200,6 +208,7 @@ def parse(text: str, file: str = "farm.toml") -> FarmConfig:
         plots=tuple(row for _, row in plots),
         log=log,
         console=console,
+        calibration=calibration,
         uplink=uplink,
         simulation=simulation,
     )

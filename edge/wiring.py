@@ -39,6 +39,7 @@ from edge.poller import FaultRelay, ModbusSource, PolledDevice
 from edge.practice import Practice, Probe
 from edge.profile import write_profile
 from edge.release import VERSION
+from edge.reminders import Reminders
 from edge.world import BootClock, World
 from telemetry.log import PROFILES, Log
 from telemetry.quantities import quantity
@@ -206,14 +207,21 @@ def assemble(
         taken = engine.snapshot(boot.mono_ms(), wall_ms, clock_ok=clock_ok)
         return lambda: boots.save(taken)
 
-    book = ShelfBook(Shelf(world.state / "calibrations"), boot.wall, {plan.series: plan.unit for plan in plans})
+    book = ShelfBook(
+        Shelf(world.state / "calibrations"),
+        boot.wall,
+        {plan.series: plan.unit for plan in plans},
+        refuse_overdue=config.calibration.refuse_overdue,
+    )
     link = None
     if config.uplink is not None and world.network is not None:
         link = HubLink(config.uplink, log, world, farm_profile(config, known, book))
     keeping = Keeping(replay_days=config.log.replay_d, raw_expendable=config.log.raw_expendable)
     acked = link.acked_row if link is not None else None
     upkeep = Upkeep(log.transaction, log.path, log.edge, keeping=keeping, disk=world.disk, acked_row=acked)
-    beside = {"uplink": link.run} if link is not None else {}
+    beside = {"reminders": lambda agent: Reminders(book, agent.record).run(boot)}
+    if link is not None:
+        beside["uplink"] = link.run
     parts = Parts(
         engine=engine,
         sources=sources,
@@ -245,9 +253,7 @@ def _describe(world: World, boot: BootClock, profile: FarmProfile) -> tuple[Even
     return ()
 
 
-def _attend(
-    plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Source]
-) -> Callable[[str, bool], None]:
+def _attend(plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Source]) -> Callable[[str, bool], None]:
     """Give what reads a probe more often while it is out for calibration."""
     devices = {plan.series: plan.device for plan in plans}
     buses = {one.device.name: one.device.bus for one in known}

@@ -19,6 +19,7 @@ from edge.exits import LOG_FILE
 from edge.live import LiveState, Outcome, Tile
 from edge.practice import Probe
 from edge.profile import PROFILE_FILE
+from edge.recalibrating import as_csv, as_lines, recalibrate
 from edge.rehearsal import rehearse
 from edge.wiring import SimulatedField
 from telemetry.history import LogReader
@@ -66,6 +67,7 @@ class Walk:
     decided: dict[str, Decision] = field(default_factory=dict)
     stored: list[AnyRecord] = field(default_factory=list)
     profile: FarmProfile | None = None
+    state: Path = Path()
 
 
 async def settle(desk: CalibrationDesk, agent: Agent, session: Session, now: datetime, walk: Walk) -> Session:
@@ -94,6 +96,7 @@ async def steady(agent: Agent) -> LiveState:
 def walked(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     """Two points in beakers of 12 and 36 %, then back into the soil, then into water."""
     state, walk = tmp_path_factory.mktemp("walk"), Walk()
+    walk.state = state
 
     async def script(agent: Agent, nature: SimulatedField) -> None:
         desk = CalibrationDesk(state, Inside(agent), lambda: moment(agent))
@@ -193,3 +196,28 @@ def test_the_farm_tells_the_cooperative(walked: Walk) -> None:
     assert [one.id for one in walked.profile.calibrations] == [walked.record.id]
     instrument = next(one for one in walked.profile.instruments if SERIES in one.series)
     assert instrument.calibration_due == walked.record.due_at.isoformat()
+
+
+def test_history_is_computed_anew_from_raw_and_both_versions_stand_side_by_side(walked: Walk) -> None:
+    assert walked.record is not None
+    reader = LogReader(walked.state / LOG_FILE)
+    try:
+        made = recalibrate(reader, walked.record, 0, 1 << 60)
+        again = recalibrate(reader, walked.record, 0, 1 << 60)
+        untouched = reader.range(SERIES, 0, 1 << 60)
+    finally:
+        reader.close()
+    raw = [r.raw for r in walked.stored if isinstance(r, Sample) and r.series == SERIES]
+    assert made.stored.raw.tolist() == raw
+    early = made.stored.quality & int(Quality.UNCALIBRATED) != 0
+    assert early.any()
+    assert made.made.value[early] == pytest.approx((made.stored.raw[early] - 1.0) / 0.9, abs=0.3)
+    late = ~early
+    assert made.made.value[late] == pytest.approx(made.stored.value[late], abs=1e-9)
+    assert made.changed == int(early.sum())
+    assert not (made.made.quality & int(Quality.UNCALIBRATED)).any()
+    text, lines = "".join(as_csv(made)), "".join(as_lines(made, "farm"))
+    assert (text, lines) == ("".join(as_csv(again)), "".join(as_lines(again, "farm")))
+    assert text.splitlines()[0].startswith("time,raw,value_stored")
+    assert f",calibration={walked.record.id} v=" in lines.splitlines()[0]
+    assert untouched.value.tolist() == made.stored.value.tolist()
