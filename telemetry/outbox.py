@@ -145,10 +145,6 @@ class Outbox:
             return low - 1
         return self.top
 
-    def is_acked(self, row: int) -> bool:
-        """Say whether a row is acknowledged."""
-        return row in self._acked
-
     def to_store(self) -> list[Spans] | None:
         """Give what is acknowledged, if that changed since it was last asked for."""
         if not self._dirty:

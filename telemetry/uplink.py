@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from telemetry.envelope import EnvelopeError, read_header
-from telemetry.log import Log
+from telemetry.log import Log, LogUnavailableError
 from telemetry.notes import AckNote, AskNote, NoteError, read_note, write_note
 from telemetry.outbox import Outbox
 from telemetry.outgoing import OutgoingRows
@@ -214,7 +214,10 @@ class Uplink:
         """Write down what is acknowledged, once a minute: losing it costs a resend, writing it costs the card."""
         self._saved_s = self._now()
         if (acked := self._outbox.to_store()) is not None:
-            self._log.save_acked([(s.epoch, s.nonce, low, high) for s in acked for low, high in s.ranges])
+            try:
+                self._log.save_acked([(s.epoch, s.nonce, low, high) for s in acked for low, high in s.ranges])
+            except LogUnavailableError as error:  # not worth more than a word: it is written a minute later
+                self.state.trouble = str(error)
 
     def _topic(self, kind: str) -> str:
         return topic(self._member, self._log.edge, kind)

@@ -43,11 +43,12 @@ class Child:
     """A process of ours that can be killed, frozen and started again."""
 
     command: list[str]
+    log: Path
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it."""
-        with (Path(tempfile.gettempdir()) / "vuon-torture.log").open("ab") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, cwd=ROOT, stderr=log)
 
     def kill(self) -> None:
@@ -120,7 +121,7 @@ class Rig:
                 f"edges = {json.dumps(EDGES)}\n"
             )
             hub = "tests.support.naive_hub" if self.naive else "tests.support.hub"
-            self.hub = Child([sys.executable, "-m", hub, str(self.folder / "hub.toml")])
+            self.hub = Child([sys.executable, "-m", hub, str(self.folder / "hub.toml")], self.folder / "hub.log")
             self.stack.callback(self.hub.kill)
             self.hub.start()
             for edge in EDGES:
@@ -133,7 +134,7 @@ class Rig:
         module = "tests.support.naive_edge" if self.naive else "tests.support.fleet"
         url = f"mqtt://127.0.0.1:{self.edge_link.port}"
         arguments = [str(self.folder / name), url, "anh-ba", edge, str(RATE), str(SERIES), str(first)]
-        self.edges[name] = Child([sys.executable, "-m", module, *arguments])
+        self.edges[name] = Child([sys.executable, "-m", module, *arguments], self.folder / name / "log")
         self.stack.callback(self.edges[name].kill)
         self.edges[name].start()
 
