@@ -99,7 +99,7 @@ class CalibrationDesk:
         session = self.sessions.begin(session, now)
         try:
             await self.keep_out(session, role)
-        except BaseException:
+        except BaseException:  # whatever ended it, Ctrl-C too: no session without its lock
             self.sessions.end(series)
             raise
         return session

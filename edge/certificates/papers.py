@@ -96,9 +96,9 @@ def certificate_data(record: Calibration, farm: str, base: str, speak: Words) ->
         "instrument": _instrument(record, speak),
         "reference": _reference(record, speak, number),
         "point_heads": [
-            speak.text(N_("Time")), speak.text(N_("Reference")) + f" [{unit or '1'}]",
+            speak.text(N_("Time")), speak.text(N_("Reference")) + f" [{record.unit}]",
             speak.text(N_("Signal")) + f" [{record.signal_unit or '1'}]", "s", "n", "°C",
-            speak.text(N_("Left over")) + f" [{unit or '1'}]",
+            speak.text(N_("Left over")) + f" [{record.unit}]",
         ],
         "points": [
             [

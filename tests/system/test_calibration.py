@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A technician's walk with the whole agent on simulated bytes: beaker, lock, curve, live value, out of the domain."""
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import isfinite, nan
@@ -88,7 +87,8 @@ def moment(agent: Agent) -> datetime:
 
 async def steady(agent: Agent) -> LiveState:
     """Let some readings pass."""
-    await asyncio.sleep(45)
+    for _ in range(45):
+        await agent.desk.bell.wait()
     return agent.desk.live()
 
 
