@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from controllers.facts import Facts
-from controllers.kernels import codes
+from controllers.kernels import climate, codes
 from controllers.kernels import columns as c
 from controllers.kernels import tick as k
 from controllers.kernels.packed import pack_floats, pack_ints
@@ -198,6 +198,7 @@ class Engine:
         arrays += [self._shade, lay.zp, t.zs, self._zx, self._due_l, np.zeros(len(lay.lines)), safe.override, safe.ask]
         arrays += [safe.maintained, self._want, self._code, safe.allowed, safe.limit, safe.hazards]
         arrays += [np.full((len(lay.outputs), 3), math.nan), np.full(len(lay.outputs), -math.inf), self._marks]
+        arrays += [*climate.loops(len(lay.houses)), np.zeros((len(lay.houses), climate.KINDS))]
         memory, shape, views = pack_floats(arrays)
         t.f, t.os, t.ls, t.hs, t.zs = (views[i] for i in (k.M_F, k.M_OS, k.M_LS, k.M_HS, k.M_ZS))
         safe.lx, safe.hx, safe.override, safe.ask = (views[i] for i in (k.M_LX, k.M_HX, k.M_OVERRIDE, k.M_ASK))

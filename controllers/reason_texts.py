@@ -173,7 +173,7 @@ TEXTS: Final[dict[int, tuple[str, str, str, str]]] = {
     k.CLIMATE_IN_BAND: (
         "climate.in_band",
         "info",
-        "Nothing to do: {temperature_c} °C and VPD {vpd_kpa} kPa are in the band.",
+        "Not needed now: {temperature_c} °C (wanted {temperature_low_c} to {temperature_high_c}), VPD {vpd_kpa} kPa.",
         "",
     ),
     k.CLIMATE_COOLING: ("climate.cooling", "info", "Cooling: {temperature_c} °C is above {temperature_high_c} °C.", ""),
@@ -187,6 +187,12 @@ TEXTS: Final[dict[int, tuple[str, str, str, str]]] = {
     ),
     k.CLIMATE_FOGGING: ("climate.fogging", "info", "Fogging: VPD {vpd_kpa} kPa is above {vpd_high_kpa} kPa.", ""),
     k.CLIMATE_SHADING: ("climate.shading", "info", "Shading: the sun gives {radiation_w_m2} W/m².", ""),
+    k.CLIMATE_BETWEEN_PULSES: (
+        "climate.between_pulses",
+        "info",
+        "Between two pulses: a part of every 10 minutes is enough.",
+        "",
+    ),
     k.CLIMATE_RAIN: ("climate.rain", "info", "Roof kept nearly shut: it rains.", ""),
     k.CLIMATE_NO_DATA: ("climate.no_data", "warning", "Held as it was: no trusted thermometer in the house.", _AIR),
     k.OUTPUT_NOT_USED: ("output.not_used", "info", "Off: nothing asks for it.", ""),

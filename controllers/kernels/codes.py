@@ -59,6 +59,7 @@ CLIMATE_SHADING: Final = 206
 CLIMATE_NO_DATA: Final = 207
 CLIMATE_RAIN: Final = 208
 CLIMATE_HEAT_TO_DRY: Final = 209
+CLIMATE_BETWEEN_PULSES: Final = 211
 OUTPUT_NOT_USED: Final = 210
 
 # safety: the limit that bound

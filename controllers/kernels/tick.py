@@ -11,7 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from controllers.kernels import codes, house_rules, irrigation, records, safety, safety_hazards, sense
+from controllers.kernels import climate, codes, house_rules, irrigation, records, safety, safety_hazards, sense
 from controllers.kernels import columns as c
 from controllers.kernels.jit import njit
 from controllers.kernels.packed import index_table, index_vector, pack_floats, pack_ints, table, vector
@@ -23,7 +23,8 @@ Ints = npt.NDArray[np.int64]
 (
     M_X, M_G, M_F, M_OP, M_OS, M_LP, M_LS, M_LX, M_HP, M_HS, M_HX, M_HC, M_BAND, M_SHADE, M_ZP, M_ZS, M_ZX, M_DUE,
     M_BUSY, M_OVERRIDE, M_ASK, M_MAINTAINED, M_WANT, M_CODE, M_ALLOWED, M_LIMIT, M_HAZARDS, M_KEPT, M_STORED, M_MARKS,
-) = range(30)  # fmt: skip
+    M_GAINS, M_LOOPS, M_CLIMATE,
+) = range(33)  # fmt: skip
 # tables of indices
 N_LINE, N_HAZARD, N_HUMIDITY, N_OUTSIDE, N_MOISTURE, N_FIRST, N_MEMBERS = range(7)
 
@@ -78,7 +79,9 @@ def think(now: float, dt: float, minute: float, clock_ok: float, grace_ms: float
         vector(m, shape, M_CODE),
     )
     hc, band, shade = table(m, shape, M_HC), table(m, shape, M_BAND), vector(m, shape, M_SHADE)
-    house_rules.decide_houses(hc, band, shade, op, os, want, code_of)
+    gains, loops, asked = table(m, shape, M_GAINS), table(m, shape, M_LOOPS), table(m, shape, M_CLIMATE)
+    # At the very first tick no time has passed; a millisecond keeps the loops from calling that a lost thermometer.
+    house_rules.decide_houses(now, max(dt, 1.0) / 1000.0, hc, band, shade, op, os, gains, loops, asked, want, code_of)
     lp, ls, lx = table(m, shape, M_LP), table(m, shape, M_LS), table(m, shape, M_LX)
     zp, zs, zx = table(m, shape, M_ZP), table(m, shape, M_ZS), table(m, shape, M_ZX)
     hour = minute if clock_ok > 0.0 else -1.0
@@ -165,10 +168,11 @@ def warm_up() -> None:
     """Compile or load the tick, and the belief that planners use, with tables of a farm that has nothing."""
     widths = (
         0, 0, 0, c.O_WIDTH, c.S_WIDTH, c.L_WIDTH, c.T_WIDTH, c.X_WIDTH, c.H_WIDTH, c.U_WIDTH, c.Y_WIDTH, c.C_WIDTH,
-        c.B_WIDTH, 0, c.Z_WIDTH, c.R_WIDTH, c.I_WIDTH, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0,
+        c.B_WIDTH, 0, c.Z_WIDTH, c.R_WIDTH, c.I_WIDTH, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, climate.KINDS,
     )  # fmt: skip
     sizes = {M_X: 1, M_G: c.G_WIDTH, M_F: c.F_WIDTH, M_HAZARDS: 2}
     tables = [np.zeros((0, width)) if width else np.zeros(sizes.get(i, 0)) for i, width in enumerate(widths)]
+    tables[M_GAINS], tables[M_LOOPS] = climate.loops(0)
     memory, shape, _ = pack_floats(tables)
     index_widths = (c.X_WIDTH, c.Y_WIDTH, 3, 5, 4)
     indices = [np.zeros((0, width), dtype=np.int64) for width in index_widths]

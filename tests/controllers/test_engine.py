@@ -209,35 +209,37 @@ def test_a_planner_is_asked_at_its_pace_and_its_wish_is_served_once(rig: RigMake
 
 
 @pytest.mark.parametrize(
-    ("change", "output", "level", "code"),
+    ("change", "output", "low", "high", "code"),
     [
-        ({"t": 29.0}, "vent", 0.5, "climate.cooling"),
-        ({"t": 29.0}, "fan", 1.0, "climate.cooling"),
-        ({"t": 29.0, "station/rain_rate": 4.0}, "vent", 0.1, "climate.rain"),
-        ({"t": 19.0}, "heater", 1.0, "climate.heating"),
-        ({"t": 24.0, "house/air_humidity": 85.0}, "vent", 0.3, "climate.drying"),
+        ({"t": 29.0}, "vent", 0.5, 1.0, "climate.cooling"),
+        ({"t": 29.0}, "fan", 1.0, 1.0, "climate.cooling"),
+        ({"t": 29.0, "station/rain_rate": 4.0}, "vent", 0.1, 0.1, "climate.rain"),
+        ({"t": 19.0}, "heater", 0.5, 1.0, "climate.heating"),
+        ({"t": 24.0, "house/air_humidity": 85.0}, "vent", 0.1, 0.5, "climate.drying"),
         (
-            {"t": 24.0, "house/air_humidity": 85.0, "station/air_temperature": 28.0, "station/air_humidity": 95.0},
+            {"t": 24.0, "house/air_humidity": 94.0, "station/air_temperature": 28.0, "station/air_humidity": 95.0},
             "heater",
+            0.1,
             1.0,
             "climate.heat_to_dry",
         ),
-        ({"t": 26.0, "house/air_humidity": 40.0}, "fogger", 1.0, "climate.fogging"),
-        ({"station/solar_radiation": 800.0}, "shade", 1.0, "climate.shading"),
-        ({"t": math.nan}, "heater", 0.0, "climate.no_data"),
-        ({}, "vent", 0.0, "climate.in_band"),
+        ({"t": 26.0, "house/air_humidity": 40.0}, "fogger", 1.0, 1.0, "climate.fogging"),
+        ({"station/solar_radiation": 800.0}, "shade", 1.0, 1.0, "climate.shading"),
+        ({"t": math.nan}, "heater", 0.0, 0.0, "climate.no_data"),
+        ({}, "vent", 0.0, 0.0, "climate.in_band"),
     ],
 )
 def test_climate_acts_on_the_band(
-    rig: RigMaker, change: dict[str, float], output: str, level: float, code: str
+    rig: RigMaker, change: dict[str, float], output: str, low: float, high: float, code: str
 ) -> None:
     farm = rig(limits={"blind_after_s": 600.0})
     air = change.pop("t", 24.0)
     farm.values |= change | {f"house/air_temperature{end}": air for end in ("", ".1", ".2")}
     farm.run(130)
+    if farm.code(output) == "climate.between_pulses":
+        farm.until(lambda r: r.code(output) != "climate.between_pulses", 600)
     assert farm.code(output) == code
-    if output != "heater" or code != "climate.heat_to_dry":
-        assert farm.level(output) == pytest.approx(level)
+    assert low - 1e-9 <= farm.level(output) <= high + 1e-9
 
 
 def test_the_night_has_its_own_band_and_an_untrusted_clock_the_widest(rig: RigMaker) -> None:
