@@ -279,7 +279,8 @@ def _budget(session: Session, points: Sequence[Point], made: Fit, resolution: fl
     # Every later sample is one reading, so it is one reading's spread that counts, not the mean's.
     spread = max((_steepness(made, p) * p.signal_sd for p in points if isfinite(p.signal_sd)), default=0.0)
     parts.append(Component("repeatability", spread, max(1, min(p.count for p in points) - 1)))
-    parts.append(resolution_component(resolution))
+    if resolution > 0.0:  # a step that is not known is left out by name, not counted as nothing
+        parts.append(resolution_component(resolution))
     if isfinite(made.residual_sd):
         parts.append(Component("fit", made.residual_sd, made.free))
     return parts

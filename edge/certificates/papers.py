@@ -7,11 +7,12 @@ The rule it keeps: the page holds what the record holds, no more; the QR leads t
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from drivers.calibration.artifact import Calibration
 from drivers.calibration.methods import METHODS
 from edge.calibration_words import health_lines
-from pages.numbers import decimal, unit_name
+from pages.numbers import FARM_ZONE, decimal, unit_name
 from pages.paper import pdf
 from pages.qr import svg
 from pages.words import N_, Words
@@ -102,7 +103,7 @@ def certificate_data(record: Calibration, farm: str, base: str, speak: Words) ->
         ],
         "points": [
             [
-                f"{point.at:%d/%m/%Y %H:%M:%S}", decimal(point.truth, places, speak.language),
+                f"{_local(point.at):%d/%m/%Y %H:%M:%S}", decimal(point.truth, places, speak.language),
                 decimal(point.signal, places, speak.language), decimal(point.signal_sd, places, speak.language),
                 str(point.count),
                 "—" if point.temperature_c is None else decimal(point.temperature_c, 1, speak.language),
@@ -115,7 +116,7 @@ def certificate_data(record: Calibration, farm: str, base: str, speak: Words) ->
         "budget": [[speak.text(BUDGET.get(one.name, one.name)), number(one.standard)] for one in record.budget]
         + [[speak.text(N_("Expanded uncertainty U, k = 2")), number(record.expanded_uncertainty)]],
         "signed": [
-            speak.text(N_("Signed by")), f"{record.performed_at:%d/%m/%Y %H:%M %z}", speak.text(N_("Seen by")),
+            speak.text(N_("Signed by")), f"{_local(record.performed_at):%d/%m/%Y %H:%M %z}", speak.text(N_("Seen by")),
         ],
         "footer": f"{record.id} · {record.series} · {record.schema}",
         "hash_label": speak.text(N_("SHA-256 of the record")),
@@ -165,4 +166,9 @@ def _method(record: Calibration, speak: Words) -> str:
 
 
 def _day(moment: datetime) -> str:
-    return f"{moment:%d/%m/%Y}"
+    return f"{_local(moment):%d/%m/%Y}"
+
+
+def _local(moment: datetime) -> datetime:
+    """Give the farm's time, wherever the machine's clock thinks it is."""
+    return moment.astimezone(ZoneInfo(FARM_ZONE))
