@@ -33,18 +33,14 @@ def farm_profile(config: FarmConfig, known: Sequence[Known], book: ShelfBook) ->
     active = book.active
     instruments = []
     for one in known:
-        if not one.series:
+        # What a relay says of its own contacts is feedback, not a measurement.
+        measured = tuple(s for name, s in one.series.items() if name.partition(".")[0] != "switch")
+        if not measured:
             continue
-        due = [active[s].due_at for s in one.series.values() if s in active]
-        instruments.append(
-            Instrument(
-                one.device.name,
-                one.entry.type,
-                tuple(one.series.values()),
-                one.device.period_s,
-                min(due).isoformat() if due else "",
-            )
-        )
+        due = [active[s].due_at for s in measured if s in active]
+        # An instrument is in date only while each of its values is: one calibrated value does not vouch for another.
+        whole = min(due).isoformat() if len(due) == len(measured) else ""
+        instruments.append(Instrument(one.device.name, one.entry.type, measured, one.device.period_s, whole))
     return FarmProfile(
         edge=config.farm.edge,
         title=config.farm.title,
@@ -66,7 +62,7 @@ def _plots(config: FarmConfig) -> tuple[Plot, ...]:
         plots.append(
             Plot(
                 place=zone.id,
-                title=zone.title or zone.id,
+                title=" · ".join(part for part in (house.title if house else "", zone.title or zone.id) if part),
                 area_m2=zone.area_m2,
                 crop=zone.crop,
                 irrigation=told.irrigation if told is not None and told.irrigation else config.farm.irrigation,

@@ -177,7 +177,7 @@ class Users:
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(self._path)
-        except BaseException:
+        except BaseException:  # whatever happened, the half-written file goes; then it is raised on
             Path(name).unlink(missing_ok=True)
             raise
         seen = self._path.stat()

@@ -181,7 +181,7 @@ class Log:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
-            except BaseException:
+            except BaseException:  # also a cancelled task leaves no open transaction; it is raised on
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise

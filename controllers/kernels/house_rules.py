@@ -53,8 +53,8 @@ def pulsed(level: float, now_ms: float) -> float:
 
 
 @njit
-def decide_houses(now: float, dt_s: float, hc: Floats, band: Floats, shade: Floats, op: Floats, os: Floats, gains: Floats,
-                  loops: Floats, asked: Floats, want: Floats, code_of: Floats) -> None:  # fmt: skip
+def decide_houses(now: float, dt_s: float, hc: Floats, band: Floats, shade: Floats, op: Floats, os: Floats,
+                  gains: Floats, loops: Floats, asked: Floats, want: Floats, code_of: Floats) -> None:  # fmt: skip
     """Write ``want`` [0..1] and ``code_of`` for each output of a house, and 0 for what belongs nowhere.
 
     ``now`` [ms], ``dt_s`` [s] since the last tick; ``hc`` (n, C_WIDTH) air [°C, %, kPa], ``band`` (n, B_WIDTH),

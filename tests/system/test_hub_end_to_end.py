@@ -20,6 +20,7 @@ from telemetry.stores.embedded import EmbeddedStore
 from telemetry.stores.influx import InfluxStore
 from tests.support.fleet import accepted
 from tests.support.servers import Server, influxdb, mosquitto
+from tests.support.waiting import passes
 
 ROOT = Path(__file__).resolve().parents[2]
 SERIES = 20
@@ -67,7 +68,7 @@ async def contents(store: Store, want: set[int], seconds: float) -> dict[int, Po
                 return found
         if time.monotonic() > end:
             return found
-        await asyncio.sleep(0.2)
+        await passes(0.2)
 
 
 @pytest.mark.parametrize("kind", ["influx", "embedded"])
@@ -108,4 +109,4 @@ async def until(good: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not good():
         assert time.monotonic() < end, "it did not happen in time"
-        await asyncio.sleep(0.05)
+        await passes(0.05)

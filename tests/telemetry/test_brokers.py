@@ -22,6 +22,7 @@ from telemetry.stores.embedded import EmbeddedStore
 from telemetry.topics import all_edges, matches, read_topic, topic
 from telemetry.uplink import Uplink
 from tests.support.servers import Server, mosquitto
+from tests.support.waiting import passes
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,8 +115,8 @@ async def test_a_log_reaches_the_store_and_is_acknowledged(broker: Broker, tmp_p
             log.flush(at * 1000, wall + at * 1000, True)
             uplink.wake()
         end = time.monotonic() + 15
-        while uplink.pending() and time.monotonic() < end:  # noqa: ASYNC110 - what is waited for is the whole chain
-            await asyncio.sleep(0.05)
+        while uplink.pending() and time.monotonic() < end:
+            await passes(0.05)
     points = await store.range("farm-1", "a/co2", 0, 1 << 43)
     assert points.value.tolist() == [400.0 + at for at in range(40)]
     assert memory.profiles() == {"farm-1": profile}
@@ -127,7 +128,7 @@ async def test_a_log_reaches_the_store_and_is_acknowledged(broker: Broker, tmp_p
     log.close()
     await store.close()
     memory.close()
-    await asyncio.sleep(0.05)
+    await passes(0.05)
 
 
 def test_topics_are_made_and_read_in_one_place_and_bad_names_are_refused() -> None:

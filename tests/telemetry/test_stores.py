@@ -20,6 +20,7 @@ from telemetry.stores.embedded import EmbeddedStore
 from telemetry.stores.influx import InfluxStore
 from telemetry.stores.victoria import VictoriaStore
 from tests.support.servers import influxdb, victoria_metrics
+from tests.support.waiting import passes
 
 T = TypeVar("T")
 NOW = time.time_ns() // 1_000_000 // 60_000 * 60_000
@@ -98,8 +99,8 @@ def batch(
 async def until(read: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
     """Read again until it is good: VictoriaMetrics shows what it took after a second or so."""
     end = time.monotonic() + 10
-    while not good(got := await read()) and time.monotonic() < end:  # noqa: ASYNC110 - a server has no event
-        await asyncio.sleep(0.1)
+    while not good(got := await read()) and time.monotonic() < end:
+        await passes(0.1)
     return got
 
 
