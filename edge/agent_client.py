@@ -94,6 +94,10 @@ class AgentClient:
         """Take a probe out of control for its calibration; unlocks by itself after 30 minutes."""
         return await self._order("lock", series=series, person=person, role=role)
 
+    async def calibrate_chip(self, series: str, value: float, person: str, role: str = "technician") -> Outcome:
+        """Tell the instrument itself that its probe sees ``value`` now; the probe must be locked."""
+        return await self._order("chip", series=series, value=value, person=person, role=role)
+
     async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
         """Give a probe back to control."""
         return await self._order("unlock", series=series, person=person, role=role)

@@ -75,6 +75,15 @@ class LockArgs(msgspec.Struct, forbid_unknown_fields=True):
     role: str
 
 
+class ChipArgs(msgspec.Struct, forbid_unknown_fields=True):
+    """Arguments of ``chip``: what the probe of ``series`` sees now, in the quantity's unit."""
+
+    series: str
+    value: float
+    person: str
+    role: str
+
+
 class PlaceArgs(msgspec.Struct, forbid_unknown_fields=True):
     """Arguments of ``reset`` and ``maintain`` (``seconds`` 0 ends the maintenance)."""
 

@@ -41,9 +41,17 @@ ROLE: Final = "technician"
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Where the agent keeps its data.")
 @click.option("--list", "listing", is_flag=True, help="Show every series with its calibration and due date.")
 @click.option("--rollback", is_flag=True, help="Put the calibration before the present one in force again.")
+@click.option("--on-chip", type=float, help="Tell the instrument itself what it sees now (SCD30, Senseair: ppm).")
 @click.option("--json", "as_json", is_flag=True, help="Print the record (or the list) as JSON.")
 def calibrate(
-    series: str, method: str, person: str, state: Path | None, listing: bool, rollback: bool, as_json: bool
+    series: str,
+    method: str,
+    person: str,
+    state: Path | None,
+    listing: bool,
+    rollback: bool,
+    on_chip: float | None,
+    as_json: bool,
 ) -> None:
     """Compare a probe with a reference, record it, and adjust the reading if you decide so.
 
@@ -63,6 +71,8 @@ def calibrate(
             _list(desk, speak, as_json=as_json)
         elif not series:
             raise click.UsageError("name a series, or use --list")
+        elif on_chip is not None:
+            asyncio.run(_into_chip(AgentClient(folder / SOCKET_FILE), series, on_chip, signer, speak))
         elif rollback:
             asyncio.run(_roll_back(desk, folder, series, signer, speak))
         else:
@@ -195,6 +205,22 @@ async def _result(desk: CalibrationDesk, session: Session, speak: Words) -> Cali
         if not confirmed:
             return None
     return await desk.complete(session, ROLE, adjusted=adjusted, jump_confirmed=confirmed)
+
+
+async def _into_chip(client: AgentClient, series: str, value: float, person: str, speak: Words) -> None:
+    """Have the instrument calibrate itself to ``value``; the probe is out of control meanwhile."""
+    locked = await client.lock(series, person, ROLE)
+    if locked.outcome != "done":
+        raise Refused(locked)
+    try:
+        outcome = await client.calibrate_chip(series, value, person, ROLE)
+    finally:
+        await client.unlock(series, person, ROLE)
+    if outcome.outcome != "done":
+        raise Refused(outcome)
+    click.echo(
+        speak.say(N_("{series}: the instrument took {value} as what it sees now"), {"series": series, "value": value})
+    )
 
 
 async def _roll_back(desk: CalibrationDesk, folder: Path, series: str, person: str, speak: Words) -> None:

@@ -6,16 +6,18 @@ the reason, failed when the hardware did not answer in time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
 from controllers.schedule import local_time
+from drivers.actuators.orders import OrderFailed
+from drivers.calibration.on_chip import ChipRefused
 from drivers.calibration.shelf import UnknownCalibration
 from edge.actuation import Gate
-from edge.agent_socket import ActivateArgs, HoldArgs, LockArgs, PlaceArgs, StopArgs
+from edge.agent_socket import ActivateArgs, ChipArgs, HoldArgs, LockArgs, PlaceArgs, StopArgs
 from edge.calibration_book import ShelfBook
 from edge.control_loop import TickRunner
 from edge.live import LiveState, Outcome
@@ -50,6 +52,12 @@ class TickBell:
             await rung.wait()
 
 
+async def no_chip(series: str, value: float) -> None:
+    """Stand for a farm whose instruments keep no calibration of their own."""
+    del series, value
+    raise ChipRefused("{model} keeps no calibration of its own that can be set over the bus", model="?")
+
+
 @dataclass(slots=True)
 class FarmDesk:
     """The desk of one agent (``edge.agent_socket.Desk``)."""
@@ -63,6 +71,7 @@ class FarmDesk:
     book: ShelfBook
     bell: TickBell
     record: Callable[[Sequence[AnyRecord]], None]
+    chip: Callable[[str, float], Awaitable[None]] = no_chip
 
     def live(self) -> LiveState:
         """Give the live state now."""
@@ -86,6 +95,8 @@ class FarmDesk:
                 return self._activate(msgspec.convert(args, ActivateArgs))
             case "lock" | "unlock":
                 return self._lock(msgspec.convert(args, LockArgs), locked=call == "lock")
+            case "chip":
+                return await self._chip(msgspec.convert(args, ChipArgs))
             case "reset" | "maintain":
                 return await self._serve_place(call, msgspec.convert(args, PlaceArgs))
         raise ValueError(f"unknown order {call!r}")
@@ -143,6 +154,25 @@ class FarmDesk:
         if refused:
             return Outcome("refused", refused)
         await self.bell.wait()
+        return Outcome("done")
+
+    async def _chip(self, args: ChipArgs) -> Outcome:
+        refused = self.orders.may_service(args.series, args.role)
+        if not refused and args.series not in self.orders.locks:
+            refused = "take the probe out of control first"
+        if refused:
+            return Outcome("refused", refused)
+        try:
+            await self.chip(args.series, args.value)
+        except ChipRefused as error:
+            return Outcome("refused", error.code, dict(error.fields))
+        except OrderFailed as error:
+            return Outcome("failed", str(error))
+        self.pipeline.forget(args.series)
+        fields: dict[str, str | float | int | bool] = {"value": args.value}
+        self.record(
+            (Event("calibration.on_chip", args.series, self.boot.mono_ms(), person=args.person, fields=fields),)
+        )
         return Outcome("done")
 
     def _activate(self, args: ActivateArgs) -> Outcome:

@@ -26,6 +26,7 @@ from drivers.sim.pty_line import PtyLine
 from edge.agent import Agent, OutputBank, Parts
 from edge.boots import Boots
 from edge.calibration_book import ShelfBook
+from edge.calibration_hooks import attend, chips, describe
 from edge.config import SIMULATED, FarmConfig
 from edge.config import Bus as BusConfig
 from edge.config_check import series_of
@@ -37,13 +38,12 @@ from edge.hub_link import HubLink
 from edge.pipeline import SeriesPlan, still_s
 from edge.poller import FaultRelay, ModbusSource, PolledDevice
 from edge.practice import Practice, Probe
-from edge.profile import write_profile
 from edge.release import VERSION
 from edge.reminders import Reminders
 from edge.world import BootClock, World
 from telemetry.log import PROFILES, Log
 from telemetry.quantities import quantity
-from telemetry.records import Event, FarmProfile, series_id
+from telemetry.records import Event, series_id
 from telemetry.upkeep import Keeping, Upkeep
 
 PRACTICE_LOOK_S: Final = 0.5
@@ -238,33 +238,11 @@ def assemble(
         version=VERSION,
     )
     agent = Agent(config, world, boot, log, book, parts)
-    agent.pipeline.on_lock = _attend(plans, known, sources)
-    book.on_change = lambda: agent.record(_describe(world, boot, farm_profile(config, known, book)))
+    agent.pipeline.on_lock = attend(plans, known, sources)
+    agent.desk.chip = chips(plans, known, sources)
+    book.on_change = lambda: agent.record(describe(world, boot, farm_profile(config, known, book)))
     book.on_change()
     return agent
-
-
-def _describe(world: World, boot: BootClock, profile: FarmProfile) -> tuple[Event, ...]:
-    """Lay the farm's description beside the log, for a report on this farm and for the calibration's pages."""
-    try:
-        write_profile(world.state, profile)
-    except OSError as error:
-        return (Event("profile.unwritten", profile.edge, boot.mono_ms(), "warning", fields={"detail": str(error)}),)
-    return ()
-
-
-def _attend(plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Source]) -> Callable[[str, bool], None]:
-    """Give what reads a probe more often while it is out for calibration."""
-    devices = {plan.series: plan.device for plan in plans}
-    buses = {one.device.name: one.device.bus for one in known}
-
-    def attend(series: str, locked: bool) -> None:
-        device = devices.get(series, "")
-        source = sources.get(buses.get(device, ""))
-        if isinstance(source, ModbusSource):
-            source.attend(device, locked)
-
-    return attend
 
 
 def load_kernels(control: ControlSettings) -> None:
