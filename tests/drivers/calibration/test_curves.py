@@ -113,7 +113,8 @@ def test_a_missing_temperature_gives_no_value_where_it_is_needed() -> None:
     assert math.isnan(apply_one(Nernst(0.0, 1.0, 1.0), 100.0, Beside(math.nan)))
     assert apply_one(Nernst(0.0, 1.0, 1.0, "pH"), 5.0, Beside(math.nan)) == 5.0
     needing: tuple[Curve, ...] = (Nernst(0.0, 1.0, 1.0), Cell(1.0), Hilhorst())
-    others: tuple[Curve, ...] = (Nernst(0.0, 1.0, 1.0, "pH"), Cell(1.0, compensated_by_instrument=True), Linear(0.0, 1.0))
+    chip = Cell(1.0, compensated_by_instrument=True)
+    others: tuple[Curve, ...] = (Nernst(0.0, 1.0, 1.0, "pH"), chip, Linear(0.0, 1.0))
     assert all(map(needs_temperature, needing))
     assert not any(map(needs_temperature, others))
 
