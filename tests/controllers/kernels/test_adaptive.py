@@ -78,10 +78,10 @@ def test_a_dry_flowering_field_is_watered_and_a_wet_one_is_not() -> None:
 
 
 def test_rain_foretold_saves_the_gift() -> None:
-    ahead = weather(6.0, 0.5, 70)
-    assert choose(planted(66.0, 0.66), ahead) > 0.0
-    ahead[:, :3, 1] = 60.0
-    assert choose(planted(66.0, 0.66), ahead) == 0.0
+    ahead = weather(7.0, 0.0, 70)
+    assert choose(planted(66.0, 0.7), ahead) > 0.0
+    ahead[:, :5, 1] = 90.0
+    assert choose(planted(66.0, 0.7), ahead) == 0.0
 
 
 def test_a_ripe_field_is_left_to_dry() -> None:
@@ -89,10 +89,12 @@ def test_a_ripe_field_is_left_to_dry() -> None:
     assert choose(planted(140.0, 0.99), weather(6.0, 0.0, 10)) == 0.0
 
 
-def test_dear_water_is_given_less() -> None:
+def test_a_season_of_dear_water_is_worth_less() -> None:
     dear = TERMS.copy()
-    dear[adaptive.COST_MM] = 1000.0
-    assert choose(planted(66.0, 0.7), weather(7.0, 0.0, 70), dear) == 0.0
+    dear[adaptive.COST_MM] = 5.0
+    ahead, x = weather(7.0, 0.0, 70), planted(66.0, 0.7)
+    cheap_now = adaptive.worth(x, MAIZE, ahead, 25.0, ALLOWED, TERMS)
+    assert adaptive.worth(x, MAIZE, ahead, 25.0, ALLOWED, dear) <= cheap_now - 4.0 * 25.0
 
 
 def test_an_empty_quota_gives_nothing() -> None:
