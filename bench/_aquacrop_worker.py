@@ -119,11 +119,12 @@ class Farm:
         if self.chance.random() < self.policy.get("missing", 0.0):
             return math.nan
         n = max(1, min(len(c.th), round(root_m / 0.1)))
-        return float(np.mean(c.th[:n])) + self.bias + float(self.chance.normal(0.0, 0.01))
+        noise: float = float(self.chance.normal(0.0, 0.01))
+        return float(np.mean(c.th[:n])) + float(self.bias) + noise
 
     def forecast(self, day: int) -> np.ndarray:
         """Forecast the next days: ETo to 15 %, rain to a factor of 1.5 with misses and false alarms."""
-        seen = self.truth[day : day + FORECAST_DAYS].copy()
+        seen: np.ndarray = np.array(self.truth[day : day + FORECAST_DAYS])
         seen[:, 0] *= self.chance.normal(1.0, 0.15, len(seen)).clip(0.5, 1.5)
         seen[:, 1] *= np.exp(self.chance.normal(0.0, 0.4, len(seen))) * (self.chance.random(len(seen)) > 0.15)
         seen[:, 1] += (self.chance.random(len(seen)) < 0.05) * 5.0

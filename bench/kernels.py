@@ -3,7 +3,8 @@
 
     .venv/bin/python -m bench.kernels
 
-Times are CPU times of the best batch, ours and the peers' alike, because the machine may be shared. The peers run in a venv of their own; the results
+Times are CPU times of the best batch, ours and the peers' alike, because the machine may be shared. The peers run in
+a venv of their own; the results
 of all three evapotranspirations are compared value by value before any time is believed.
 """
 
@@ -135,7 +136,8 @@ def peers(given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Run the peers on the same inputs."""
     with tempfile.TemporaryDirectory() as folder:
         into, out = Path(folder, "in.npz"), Path(folder, "out.npz")
-        np.savez(into, latitude_deg=LATITUDE_DEG, altitude_m=ALTITUDE_M, **given)
+        site = {"latitude_deg": np.array(LATITUDE_DEG), "altitude_m": np.array(ALTITUDE_M)}
+        np.savez(into, allow_pickle=False, **(site | given))
         subprocess.run(
             [str(venv_python("bench-kernels")), str(ROOT / "bench" / "_kernels_peers.py"), str(into), str(out)],
             check=True,

@@ -206,7 +206,8 @@ class BusMaster:
             tagged = self._tagged(job, device, now)
             if tagged is not None:
                 request = tagged
-            elif transaction.rank != Rank.ACTUATOR and not device.misses:
+            elif (transaction.rank != Rank.ACTUATOR or not request.writes) and not device.misses:
+                # Only a write may not wait: it switches now, and its answer is doubted instead.
                 self._scheduler.put(job, clear_s)
                 return None
         elif job.period_s is not None and len(device.polls) > 1:
