@@ -55,8 +55,8 @@ bench: $(DEV_STAMP) ## Run the quick benches (each ends with one JSON line)
 bench-%: $(DEV_STAMP) firmware-linux FORCE
 	@$(BIN)/python -m bench.$*
 
-torture: $(DEV_STAMP) ## The long counts of every package: hours
-	@$(BIN)/python -m pytest -m torture --override-ini=addopts="--import-mode=importlib -ra" tests
+torture: $(DEV_STAMP) firmware-linux ## The long counts: hours
+	@for name in bus telemetry; do echo "== torture-$$name"; $(BIN)/python -m bench.$$name --torture || exit 1; done
 
 torture-%: $(DEV_STAMP) firmware-linux FORCE
 	@$(BIN)/python -m bench.$* --torture
