@@ -64,9 +64,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
-    """Fail the test that leaves a child process or a thread behind."""
+    """Fail the test that leaves a child process or a thread behind; give the environment back as it was."""
     children_before, threads_before = _children(), set(threading.enumerate())
+    environment = dict(os.environ)
     yield
+    if os.environ != environment:  # a command run in this process may choose to compute uncompiled, for instance
+        os.environ.clear()
+        os.environ.update(environment)
     give_up_at = time.monotonic() + 2.0
     while time.monotonic() < give_up_at:
         children = _children() - children_before

@@ -94,7 +94,7 @@ class Walk:
     def settle(self) -> None:
         """Let readings come until the point may be taken, and take it."""
         button = self.page.get_by_role("button", name="Lấy điểm này")
-        for _ in range(40):
+        for _ in range(200):
             if button.count():
                 break
             self.site.do(lambda: setattr(self.agent, "passed_s", self.agent.passed_s + PERIOD_S))
