@@ -44,11 +44,9 @@ def run_all() -> Runner:
             subprocess.Popen([str(w) for w in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             for words in commands
         ]
-        results: list[dict[str, Any]] = []
-        for child in children:
-            said, complained = child.communicate(timeout=300)
+        heard = [child.communicate(timeout=300) for child in children]
+        for child, (_, complained) in zip(children, heard, strict=True):
             assert child.returncode == expect, complained
-            results.append(json.loads(said.splitlines()[-1]))
-        return results
+        return [json.loads(said.splitlines()[-1]) for said, _ in heard]
 
     return run

@@ -133,7 +133,9 @@ static void judge_mask(uint64_t us, uint16_t before, uint16_t on)
         breach(us, "pump on with all valves closed", PUMP);
     }
     now.closed_us = pump_after && (on & PUMP_VALVES) == 0 ? us : NEVER;
-    if (pump_before && !pump_after && (before & PUMP_VALVES) != 0 && (on & PUMP_VALVES) == 0 &&
+    /* The watchdog of a hung board lets go of everything at once, and tells of its reset only after that. */
+    const bool watchdog = now.deaf_us != NEVER && on == 0;
+    if (pump_before && !pump_after && (before & PUMP_VALVES) != 0 && (on & PUMP_VALVES) == 0 && !watchdog &&
         us > now.disturbed_us + 50u * MS) {
         breach(us, "last valve closed together with its pump", PUMP);
     }
