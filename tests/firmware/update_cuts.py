@@ -100,11 +100,12 @@ def cut_once(programs: Path, folder: Path, seed: int) -> Cut:
     flash.write_bytes(old)
     update(programs, flash, image, random.Random(seed).uniform(0.05, WRITE_WINDOW_S))
     dead = not answers(programs, flash)
-    tries = 1
-    while tries < TRIES and not update(programs, flash, image, None):
-        tries += 1  # a loaded machine may miss the boot loader's second; a person would try again, too
-    kept = flash.read_bytes()
-    same = all(kept[address] == byte for address, byte in wanted.items())
+    tries, same = 0, False
+    while tries < TRIES and not same:  # a loaded machine may lose bytes; who updates verifies and tries again
+        tries += 1
+        update(programs, flash, image, None)
+        kept = flash.read_bytes()
+        same = all(kept[address] == byte for address, byte in wanted.items())
     recovered = same and answers(programs, flash)
     flash.unlink()
     return Cut(dead, recovered, tries)
