@@ -6,6 +6,7 @@ mathematics in plain Python and says so. ``python -m edge.kernel_cache`` fills t
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -16,10 +17,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from controllers.kernels.jit import cache_dir
+from controllers import kernels
+from controllers.kernels.jit import cache_root, source_hash
 
 # A Pi 4 compiles all kernels in some two minutes, once for each version.
 COMPILE_MAX_S: Final = 600.0
+MARKS_KEPT: Final = 8
 
 
 def fill() -> tuple[bool, str]:
@@ -50,6 +53,8 @@ def fill() -> tuple[bool, str]:
     if not report["enabled"]:
         return _without(f"{report['why']} {report['detail']}".strip())
     with contextlib.suppress(OSError):  # then the next start looks again
+        for old in sorted(cache_root().glob("filled-*"), key=lambda path: path.stat().st_mtime)[:-MARKS_KEPT]:
+            old.unlink()
         _mark().write_text(_makers(), encoding="utf-8")
     return True, ""
 
@@ -82,7 +87,9 @@ def begin(child_setup: Callable[[], None]) -> subprocess.Popen[bytes] | None:
 
 
 def _mark() -> Path:
-    return cache_dir() / "filled"
+    """Name the file that says so: of these sources at this place, for the compiler files its work by the place."""
+    place = hashlib.sha256(str(Path(kernels.__file__).parent).encode()).hexdigest()[:8]
+    return cache_root() / f"filled-{source_hash()}-{place}"
 
 
 def _makers() -> str:

@@ -13,7 +13,9 @@ first kernel is decorated, so import kernel modules where they are needed, not i
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -49,17 +51,18 @@ class _Toolchain:
             self.numba = import_module("numba")
         except (ImportError, OSError, RuntimeError) as error:  # no wheel, wrong glibc, numpy too new, no LLVM
             return JitState(False, "kernels run uncompiled: numba cannot load", str(error), "")
-        folder = cache_dir()
+        folder = cache_root()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             return JitState(True, "kernels are compiled at each start: the cache cannot be written", str(error), "")
-        self.numba.config.CACHE_DIR = str(folder)
         return JitState(True, "kernels are compiled and cached", "", str(folder))
 
     def compile(self, function: Callable[P, R]) -> Callable[P, R]:
         if not self.state.enabled:
             return function
+        if self.state.cache_dir:
+            self.numba.config.CACHE_DIR = str(cache_folder(function.__module__))  # read when a kernel is decorated
         # error_model numpy: no zero checks in loops, so LLVM can vectorise them
         dispatcher = self.numba.njit(cache=bool(self.state.cache_dir), nogil=True, fastmath=False, error_model="numpy")(
             function
@@ -95,14 +98,37 @@ def compilations() -> int:
     return sum(sum(d.stats.cache_misses.values()) for d in _toolchain.dispatchers)
 
 
-def source_hash(folder: Path | None = None) -> str:
-    """Hash the names and bytes of every kernel source: an edited helper must not leave its cached callers behind."""
+_KERNEL_IMPORT = re.compile(r"^from controllers\.kernels(?:\.(\w+))? import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+
+
+def source_hash(folder: Path | None = None, module: str = "") -> str:
+    """Hash the kernel sources: all of them, or those of one module and of all that it imports, at any depth.
+
+    An edited helper must not leave its cached callers behind, and must not throw away what does not call it.
+    """
+    folder = folder or Path(__file__).parent
+    wanted = _with_imports(folder, module) if module else {path.stem for path in folder.glob("*.py")}
     digest = hashlib.sha256()
-    for path in sorted((folder or Path(__file__).parent).glob("*.py")):
-        body = path.read_bytes()
-        digest.update(f"{path.name}:{len(body)}:".encode())
+    for name in sorted(wanted):
+        body = (folder / f"{name}.py").read_bytes()
+        digest.update(f"{name}:{len(body)}:".encode())
         digest.update(body)
     return digest.hexdigest()[:16]
+
+
+def _with_imports(folder: Path, module: str) -> set[str]:
+    """Name ``module`` and every sibling that it imports, directly or through others."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = folder / f"{name}.py"
+        if name in found or not path.is_file():
+            continue
+        found.add(name)
+        for sibling, names in _KERNEL_IMPORT.findall(path.read_text(encoding="utf-8")):
+            waiting += [sibling] if sibling else re.findall(r"(\w+)(?:\s+as\s+\w+)?", names)
+    return found
 
 
 def cache_root() -> Path:
@@ -115,6 +141,12 @@ def cache_root() -> Path:
     return (Path(xdg) if xdg else Path("~/.cache").expanduser()) / "vuon" / "kernels"
 
 
-def cache_dir() -> Path:
-    """Return the cache folder of exactly these kernel sources."""
-    return cache_root() / source_hash()
+def cache_folder(module: str) -> Path:
+    """Return the cache folder of one module of kernels (its dotted name) with exactly the sources that it rests on."""
+    stem = module.rpartition(".")[2]
+    return cache_root() / stem / _own_hash(stem)
+
+
+@cache  # the sources of a running process are those that it imported
+def _own_hash(stem: str) -> str:
+    return source_hash(module=stem)

@@ -34,12 +34,13 @@ def warm_all() -> list[str]:
     return names
 
 
-def prune(root: Path, keep: Path, count: int = CACHES_KEPT) -> list[Path]:
-    """Remove the oldest cache folders beyond ``count``, never ``keep``; return what was removed."""
-    if not root.is_dir():
-        return []
-    others = sorted((p for p in root.iterdir() if p.is_dir() and p != keep), key=lambda p: p.stat().st_mtime)
-    gone = others[: max(0, len(others) - (count - 1))]
+def prune(root: Path, keep: frozenset[Path], count: int = CACHES_KEPT) -> list[Path]:
+    """Remove each module's oldest caches beyond ``count``, never one of ``keep``; return what was removed."""
+    gone: list[Path] = []
+    for module in sorted(p for p in root.glob("*") if p.is_dir()):
+        caches = [p for p in module.iterdir() if p.is_dir()]
+        others = sorted((p for p in caches if p not in keep), key=lambda p: p.stat().st_mtime)
+        gone += others[: max(0, len(others) - (count - len(caches) + len(others)))]
     for path in gone:
         shutil.rmtree(path, ignore_errors=True)
     return gone
@@ -51,7 +52,8 @@ def main() -> int:
     modules = warm_all()
     state = jit.jit_state()
     if state.cache_dir:
-        prune(jit.cache_root(), Path(state.cache_dir))
+        root = Path(state.cache_dir)
+        prune(root, frozenset(jit.cache_folder(m.name) for m in pkgutil.iter_modules(controllers.kernels.__path__)))
     report = state._asdict() | {
         "compiled": jit.compilations(),
         "modules": modules,

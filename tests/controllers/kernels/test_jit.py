@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernels' compiler switch: cache by source, fallback without LLVM, counting."""
 
+import ast
 import json
 import os
 import subprocess
@@ -42,7 +43,10 @@ def test_second_process_loads_from_the_cache_and_compiles_nothing(tmp_path: Path
     assert cold["compiled"] == 2  # the kernel and the helper it calls
     assert warm_run["compiled"] == 0
     assert cold["value"] == warm_run["value"]
-    assert [p.name for p in (tmp_path / "kernels").iterdir()] == [jit.source_hash()]
+    assert [p.name for p in (tmp_path / "kernels").iterdir()] == ["psychrometrics"]
+    assert [p.name for p in (tmp_path / "kernels" / "psychrometrics").iterdir()] == [
+        jit.source_hash(module="psychrometrics")
+    ]
 
 
 @pytest.mark.parametrize("switch", ["VUON_NO_JIT", "NUMBA_DISABLE_JIT"])
@@ -88,12 +92,31 @@ def test_unwritable_cache_is_said_not_hidden(monkeypatch: pytest.MonkeyPatch, tm
     assert "cannot be written" in state.why
 
 
-def test_edited_helper_changes_the_cache_folder(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("x = 1\n")
-    (tmp_path / "b.py").write_text("y = 2\n")
-    before = jit.source_hash(tmp_path)
-    (tmp_path / "b.py").write_text("y = 3\n")
-    assert jit.source_hash(tmp_path) != before
+def test_an_edited_helper_leaves_its_callers_caches_behind_and_no_others(tmp_path: Path) -> None:
+    modules = {
+        "helper": "x = 1\n",
+        "caller": "import math\nfrom controllers.kernels.helper import (\n    x,\n)\n",
+        "upper": "from controllers.kernels import caller as c\n",
+        "stranger": "from controllers.kernels.jit import njit\nfrom controllers.kernels import absent\n",
+    }
+    for name, text in modules.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    before = {name: jit.source_hash(tmp_path, name) for name in modules} | {"": jit.source_hash(tmp_path)}
+    (tmp_path / "helper.py").write_text("x = 2\n")
+    after = {name: jit.source_hash(tmp_path, name) for name in modules} | {"": jit.source_hash(tmp_path)}
+    assert {name for name in before if before[name] != after[name]} == {"helper", "caller", "upper", ""}
+
+
+def test_every_import_between_kernels_is_seen() -> None:
+    folder = Path(jit.__file__).parent
+    for path in folder.glob("*.py"):
+        said: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "controllers.kernels":
+                said |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("controllers.kernels."):
+                said.add((node.module or "").rpartition(".")[2])
+        assert said <= jit._with_imports(folder, path.stem)
 
 
 @pytest.mark.parametrize(
@@ -115,14 +138,19 @@ def test_cache_folder_follows_the_environment(
     assert str(jit.cache_root()) == expected
 
 
-def test_prune_keeps_the_current_cache_and_the_newest_others(tmp_path: Path) -> None:
-    for age, name in enumerate(["oldest", "older", "newer", "newest", "current"]):
-        (tmp_path / name).mkdir()
-        os.utime(tmp_path / name, (age, age))
-    os.utime(tmp_path / "current", (0, 0))
-    gone = warm.prune(tmp_path, tmp_path / "current", count=3)
-    assert sorted(p.name for p in gone) == ["older", "oldest"]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["current", "newer", "newest"]
+def test_prune_keeps_the_current_caches_and_the_newest_others_of_each_module(tmp_path: Path) -> None:
+    for module in ("tick", "pid"):
+        for age, name in enumerate(["oldest", "older", "newer", "newest", "current"]):
+            (tmp_path / module / name).mkdir(parents=True)
+            os.utime(tmp_path / module / name, (age, age))
+    os.utime(tmp_path / "tick" / "current", (0, 0))
+    gone = warm.prune(tmp_path, frozenset({tmp_path / "tick" / "current"}), count=3)
+    assert sorted(f"{p.parent.name}/{p.name}" for p in gone) == [
+        "pid/older",
+        "pid/oldest",
+        "tick/older",
+        "tick/oldest",
+    ]
 
 
 def test_every_kernel_module_with_kernels_can_be_warmed() -> None:
