@@ -81,6 +81,11 @@ class Catalogue:
                 self._known[name] = parse_entry(path.read_text(encoding="utf-8"), str(path))
         return self._known[name]
 
+    def own_texts(self, types: Iterable[str]) -> dict[str, str]:
+        """Give the files of those ``types`` that did not come with the program, by type."""
+        paths = {name: self.path(name) for name in sorted(types)}
+        return {name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.parent != BUILT_IN}
+
     def search(self, words: str) -> list[Entry]:
         """Find entries whose type, title, maker or clones hold all ``words``, in any case."""
         wanted = words.lower().split()

@@ -7,14 +7,19 @@ there, because the engine can always begin cautiously from nothing.
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from controllers.state import EngineState
+from drivers.catalogue import Catalogue
+from edge.device_types import device_types, own_folder
 
 BOOTS_KEPT: Final = 30
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -48,14 +53,23 @@ class Boots:
         """Give the engine's memory that the last boot left, None where there is none that can be read."""
         return _read(self._memory)
 
-    def begin(self, epoch: int, config: str, memory: EngineState | None) -> None:
-        """Write down what boot ``epoch`` begins with; the oldest boots are forgotten."""
+    def begin(self, epoch: int, config: str, memory: EngineState | None, devices: Mapping[str, str] = NOTHING) -> None:
+        """Write down what boot ``epoch`` begins with; the oldest boots are forgotten.
+
+        ``devices``: the farm's own device types, as text.
+        """
         folder = self._folder / f"{epoch:08d}"
         write_whole(folder / "farm.toml", config.encode())
+        for name, text in devices.items():
+            write_whole(own_folder(folder / "farm.toml") / f"{name}.toml", text.encode())
         if memory is not None:
             write_whole(folder / "engine.state", msgspec.msgpack.encode(memory))
         for old in sorted(self._folder.iterdir())[:-BOOTS_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
+
+    def types(self, epoch: int) -> Catalogue:
+        """Give the device types that boot ``epoch`` knew."""
+        return device_types(self._folder / f"{epoch:08d}" / "farm.toml")
 
     def began(self, epoch: int) -> tuple[str, EngineState | None]:
         """Give the configuration and memory that boot ``epoch`` began with; FileNotFoundError if it is forgotten."""

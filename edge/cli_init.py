@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from controllers.climate_bands import CROP_BANDS
-from edge.cli_bus import addresses_of, known_types, run, wait_option
+from edge.cli_bus import addresses_of
 from edge.exits import BAD_CONFIG, NO_DEVICE, USAGE, speech
+from edge.line_errands import known_types, run, wait_option
 from pages.words import N_
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def init(ports: tuple[str, ...], baud: int | None, addresses: str, out: Path, **
     )
     text = draft(place, found)
     try:
-        parse(text, str(out))
+        parse(text, str(out), known_types(out))
     except SettingsRefused as refused:
         click.echo(str(refused), err=True)
         raise SystemExit(BAD_CONFIG) from None

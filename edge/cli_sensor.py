@@ -13,8 +13,9 @@ from typing import Any
 
 import click
 
-from edge.cli_bus import REASONS, farm_of, known_types, line_options, run, settings_of, wait_option
+from edge.cli_bus import REASONS
 from edge.exits import BAD_CONFIG, FAILED, REFUSED, TRY_AGAIN, config_file, speech, state_folder
+from edge.line_errands import farm_of, known_types, line_options, run, settings_of, wait_option
 from pages.words import N_
 
 

@@ -6,7 +6,7 @@ something, addresses are single, numbers are possible. Whether a port is there i
 """
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -20,6 +20,9 @@ from controllers.settings import (
     ZoneSettings,
 )
 from edge.toml_reader import Page
+
+if TYPE_CHECKING:
+    from drivers.catalogue import Catalogue
 
 Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Irrigation = Literal["drip", "micro_sprinkler", "sprinkler", "surface", "none"]
@@ -163,8 +166,11 @@ TABLES: Final = (
 )  # fmt: skip
 
 
-def parse(text: str, file: str = "farm.toml") -> FarmConfig:
-    """Read ``text``; SettingsRefused lists every mistake with its path and line."""
+def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) -> FarmConfig:
+    """Read ``text``; SettingsRefused lists every mistake with its path and line.
+
+    ``types`` are the device types that the farm knows; None: those that came with the program.
+    """
     from edge.config_check import check  # it reads the catalogue, which a reader of types does not need
 
     page = Page(text, file)
@@ -212,11 +218,13 @@ def parse(text: str, file: str = "farm.toml") -> FarmConfig:
         uplink=uplink,
         simulation=simulation,
     )
-    check(config, page)
+    check(config, page, types)
     page.refuse()
     return config
 
 
 def load(path: Path) -> FarmConfig:
     """Read the file at ``path``; OSError when it cannot be read, SettingsRefused when it is wrong."""
-    return parse(path.read_text(encoding="utf-8"), str(path))
+    from edge.device_types import device_types
+
+    return parse(path.read_text(encoding="utf-8"), str(path), device_types(path))

@@ -49,8 +49,8 @@ class Outcome:
 class Replay:
     """One boot, record by record."""
 
-    def __init__(self, config: FarmConfig, engine: Engine, epoch: int) -> None:
-        known = known_devices(config, Catalogue())
+    def __init__(self, config: FarmConfig, engine: Engine, epoch: int, types: Catalogue) -> None:
+        known = known_devices(config, types)
         senses = Senses(engine.series, engine.outputs, feedback_series(known))
         self._runner = TickRunner(engine, senses, config.control.timezone)
         self._overrides: dict[str, Override] = {}
@@ -141,7 +141,8 @@ def replay(state: Path) -> Iterator[Outcome]:
                 text, memory = boots.began(epoch)
             except FileNotFoundError:
                 continue  # an older boot than those that are kept
-            config = parse(text)
+            types = boots.types(epoch)
+            config = parse(text, types=types)
             # Only words about the start itself may stand before it.
             first = next((one for one in islice(records, BEFORE_START_MAX) if _is_start(one)), None)
             if not isinstance(first, Event):
@@ -151,7 +152,7 @@ def replay(state: Path) -> Iterator[Outcome]:
             if memory is not None:
                 wall_ms, clock_ok = int(first.fields["wall_ms"]), bool(first.fields["clock_ok"])
                 engine.restore(memory, first.mono_ms, wall_ms, clock_ok=clock_ok)
-            yield _run(Replay(config, engine, epoch), records)
+            yield _run(Replay(config, engine, epoch, types), records)
     finally:
         reader.close()
 

@@ -58,6 +58,7 @@ def run(order: Order, config: FarmConfig) -> None:
 
 
 async def _main(order: Order, config: FarmConfig, *, compiled: bool, why_not: str) -> None:
+    from edge.device_types import device_types
     from edge.log_lines import tell
     from edge.machine import Machine
     from edge.wiring import assemble, real_openers
@@ -65,7 +66,8 @@ async def _main(order: Order, config: FarmConfig, *, compiled: bool, why_not: st
     from telemetry.records import Event
 
     world = World(SystemClock(config.farm.clock), order.state, Machine(os.environ.get("NOTIFY_SOCKET", "")), tell=tell)
-    agent = assemble(config, order.config.read_text(encoding="utf-8"), world, real_openers, compiled=compiled)
+    text = order.config.read_text(encoding="utf-8")
+    agent = assemble(config, text, world, real_openers, compiled=compiled, types=device_types(order.config))
     if why_not:
         agent.record((Event("kernels.uncompiled", "agent", 0, "warning", fields={"detail": why_not}),))
     loop = asyncio.get_running_loop()

@@ -176,16 +176,25 @@ def deficits_of(control: ControlSettings, plans: list[SeriesPlan]) -> tuple[Defi
 
 
 def assemble(
-    config: FarmConfig, text: str, world: World, openers: Openers, *, compiled: bool, boot: BootClock | None = None
+    config: FarmConfig,
+    text: str,
+    world: World,
+    openers: Openers,
+    *,
+    compiled: bool,
+    boot: BootClock | None = None,
+    types: Catalogue | None = None,
 ) -> Agent:
     """Put an agent together; ``text`` is the file that ``config`` came from, kept with the boot.
+
+    ``types`` are the device types that the farm knows; None: those that came with the program.
 
     DiskError when the state folder cannot be used.
     """
     from controllers.engine import Engine  # numba loads with it
 
     boot = boot or BootClock(world.clock)
-    catalogue = Catalogue()
+    catalogue = types or Catalogue()
     known = known_devices(config, catalogue)
     plans = series_plans(config, known)
     deficits, derived = deficits_of(config.control, plans)
@@ -194,7 +203,7 @@ def assemble(
     log = Log.open(world.state / LOG_FILE, config.farm.edge, profile=profile, disk=world.disk, nonce=nonce)
     boots = Boots(world.state)
     memory = boots.memory()
-    boots.begin(log.epoch, text, memory)
+    boots.begin(log.epoch, text, memory, catalogue.own_texts({device.type for device in config.devices}))
     began_ms = boot.mono_ms()
     wall_ms, clock_ok = boot.wall()
     engine = Engine(config.control, began_ms)
