@@ -11,7 +11,7 @@ BENCHES := $(basename $(notdir $(filter-out bench/__init__.py bench/_%.py,$(wild
 QUICK_BENCHES := agent kernels calibration
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench torture clean FORCE
+.PHONY: help setup demo demo-influx test check bench torture clean FORCE
 
 help: ## Say what can be made
 	@awk -F':.*## ' '/^[a-zA-Z_%-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ firmware-linux:
 
 demo: setup ## Run the demo: two houses, real bytes, a page to look at
 	@$(BIN)/vuon demo $(DEMO)
+
+demo-influx: setup ## The same demo through Mosquitto and the hub into InfluxDB, all started here
+	@$(BIN)/vuon demo --influx $(DEMO)
 
 test: $(DEV_STAMP) firmware-linux ## Install what the tests need, check the house, run every test
 	@scripts/debian-packages

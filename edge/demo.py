@@ -100,9 +100,13 @@ class Demo:
     @contextlib.asynccontextmanager
     async def process(self, *arguments: str, **options: Any) -> AsyncIterator[asyncio.subprocess.Process]:
         """Run ``vuon`` with these arguments; at the end it is asked to stop, then made to."""
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "edge", *arguments, preexec_fn=die_with_parent, **options
-        )
+        async with self.run_program(sys.executable, "-m", "edge", *arguments, **options) as child:
+            yield child
+
+    @contextlib.asynccontextmanager
+    async def run_program(self, *command: str, **options: Any) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run any program; at the end it is asked to stop, then made to; it also ends when this process dies."""
+        child = await asyncio.create_subprocess_exec(*command, preexec_fn=die_with_parent, **options)
         try:
             yield child
         finally:
