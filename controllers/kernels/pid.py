@@ -50,7 +50,7 @@ def parameters(loops: list[Gains]) -> Array:
             raise ValueError(f"loop {number}: {gains} needs low < high, filter_s >= 0 and back_per_s >= 0")
         if gains.ki_per_s * gains.kp < 0.0:
             raise ValueError(f"loop {number}: {gains} has kp and ki_per_s of opposite sign")
-    table = np.ascontiguousarray(np.array(loops, dtype=np.float64).T)
+    table = np.ascontiguousarray(np.array(loops, dtype=np.float64).reshape(len(loops), len(Gains._fields)).T)
     # without a filter the rate is beyond any step's, and the step's own counts
     table[FILTER_PER_S] = [1.0 / gains.filter_s if gains.filter_s > 0.0 else math.inf for gains in loops]
     return table

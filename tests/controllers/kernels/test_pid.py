@@ -177,3 +177,8 @@ def test_ten_thousand_loops_take_microseconds() -> None:
 def test_gains_that_cannot_be_are_refused(change: dict[str, float], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         pid.parameters([PLAIN, PLAIN._replace(**change)])
+
+
+def test_a_farm_without_loops_has_empty_tables_of_the_right_form() -> None:
+    assert pid.parameters([]).shape == (len(Gains._fields), 0)
+    assert pid.fresh_state(0).shape == (pid.STATES, 0)
