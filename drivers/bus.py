@@ -14,11 +14,10 @@ from typing import Final, Protocol, runtime_checkable
 from drivers.bus_master import BusMaster
 from drivers.line_settings import LineSettings
 from drivers.modbus_rtu import RtuMaster
-from drivers.ports import ByteStream, Fault, LineDown, StreamOpener
+from drivers.ports import ByteStream, Fault, StreamOpener
+from drivers.reopening import keep_open
 from drivers.scheduler import Deliver, Health, Job, Outcome, Transaction
 
-REOPEN_FIRST_S: Final = 0.1
-REOPEN_LAST_S: Final = 0.5
 IDLE_WAIT_S: Final = 60.0
 
 
@@ -95,32 +94,16 @@ class Bus:
     async def run(self) -> None:
         """Serve the bus until cancelled. A line that goes away is a fault, reported once, and tried again."""
         self._loop = asyncio.get_running_loop()
-        wait_s = REOPEN_FIRST_S
-        told = ""
-        while True:
-            try:
-                stream = await self._opener.open()
-            except LineDown as down:
-                told = self._tell(down, told)
-                self._master.line_lost(self._now(), str(down))
-                await asyncio.sleep(wait_s)
-                wait_s = min(REOPEN_LAST_S, wait_s * 2)
-                continue
-            wait_s = REOPEN_FIRST_S
-            try:
-                self._master.line_opened(self._now())
-                self.up = True
-                if told:
-                    self._report(Fault(self.name, "bus.line_back", self._now()))
-                    told = ""
-                await self._serve(stream, self._loop)
-            except LineDown as down:
-                told = self._tell(down, told)
-                self._master.line_lost(self._now(), str(down))
-            finally:
-                self.up = False
-                stream.close()
-            await asyncio.sleep(wait_s)
+        await keep_open(self.name, self._opener, self._opened, self._master.line_lost, self._report)
+
+    async def _opened(self, stream: ByteStream) -> None:
+        loop = asyncio.get_running_loop()
+        self._master.line_opened(loop.time())
+        self.up = True
+        try:
+            await self._serve(stream, loop)
+        finally:
+            self.up = False
 
     async def _serve(self, stream: ByteStream, loop: asyncio.AbstractEventLoop) -> None:
         master = self._master
@@ -163,12 +146,6 @@ class Bus:
         self._changed = True
         if self._listening is not None and not self._listening.expired():
             self._listening.reschedule(self._now())
-
-    def _tell(self, down: LineDown, told: str) -> str:
-        text = f"{down.seen}; {down.hint}"
-        if text != told:
-            self._report(Fault(self.name, "bus.line_down", self._now(), text))
-        return text
 
     def _report_outcome(self, outcome: Outcome) -> None:
         if isinstance(outcome, Fault):

@@ -224,6 +224,7 @@ class Text(Table, frozen=True):
     reply_bytes: int = 0  # binary: the exact length
     measure_s: float = 0.0
     concurrent: bool = False
+    startup: tuple[str, ...] = ()  # told each time the line opens
 
 
 class Golden(Table, frozen=True):

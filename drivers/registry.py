@@ -5,14 +5,14 @@ The rule it keeps: a driver is listed here by hand (no import magic); it may add
 and must say which of its own values stand for them in the simulator.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from drivers.catalogue_schema import Entry
 from drivers.decode import Measured, Registers, decode
 from drivers.sensors import teros, topp
-from drivers.text_decode import decode_text
+from drivers.text_decode import decode_numbers, decode_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +64,8 @@ def read_registers(entry: Entry, registers: Registers, since_power_s: float | No
 def read_text(entry: Entry, data: bytes) -> tuple[Measured, ...]:
     """Decode a line-protocol instrument with the code beside its entry; TextFault when the answer is broken."""
     return _with_derived(entry, decode_text(entry, data))
+
+
+def read_numbers(entry: Entry, numbers: Sequence[float]) -> tuple[Measured, ...]:
+    """Decode an SDI-12 measurement with the code beside its entry; no numbers: all values come as nan with COMM."""
+    return _with_derived(entry, decode_numbers(entry, numbers))

@@ -22,6 +22,7 @@ RETRY_WAIT_S: Final = 0.0167  # at least 16.67 ms before a command is sent again
 CHARACTER_S: Final = 10 / 1200
 TRIES: Final = 3  # with one break
 BREAKS: Final = 3
+STARTS: Final = frozenset("MCVHR")
 MEASURE_EXTRA_S: Final = 1.0  # for a sensor that is late with the end of its measurement
 
 
@@ -76,6 +77,7 @@ class Recorder:
         self._buffer = bytearray()
         self._tries = 0
         self._breaks = 0
+        self._most = (TRIES, BREAKS)
         self._last_address = ""
         self._last_s = float("-inf")
         self._seen = ""
@@ -85,12 +87,17 @@ class Recorder:
         """Say whether a command is under way."""
         return self._command is not None
 
-    def start(self, command: Command, now: float) -> Transmit:
-        """Begin a command; a break goes first if the sensor may sleep or another one is addressed."""
+    def start(self, command: Command, now: float, *, tries: int = TRIES, breaks: int = BREAKS) -> Transmit:
+        """Begin a command; a break goes first if the sensor may sleep or another one is addressed.
+
+        ``tries`` with each of ``breaks``: fewer than the specification wants only to look after a dead sensor, or
+        where an adapter repeats by itself.
+        """
         if self._command is not None:
             raise CommandError(f"{self._command.wire!r} is still under way")
         self._command = command
         self._tries, self._breaks, self._seen = 0, 0, ""
+        self._most = (tries, breaks)
         awake = command.address == self._last_address and now - self._last_s < AWAKE_S
         return self._transmit(with_break=not awake, wait_s=0.0)
 
@@ -135,9 +142,10 @@ class Recorder:
             return []
         self._seen = self._seen or bytes(self._buffer).decode("ascii", "replace")
         self._buffer.clear()
-        if self._tries < TRIES:
+        tries, breaks = self._most
+        if self._tries < tries:
             return [self._transmit(with_break=False, wait_s=RETRY_WAIT_S)]
-        if self._breaks < BREAKS:
+        if self._breaks < breaks:
             self._tries = 0
             return [self._transmit(with_break=True, wait_s=RETRY_WAIT_S)]
         kind = "garbled" if self._seen else "timeout"
@@ -214,15 +222,25 @@ class Round:
     """
 
     def __init__(self, starts: list[Command]) -> None:
-        for command in starts:
-            if command.body[:1] not in {"M", "C", "V", "H", "R"}:
-                raise CommandError(f"{command.wire!r} starts no measurement")
         self.results: list[Result | Failed] = []
         self.wait_s: float | None = None
-        self._waiting = [command for command in starts if command.body[0] == "C"]
-        self._waiting += [command for command in starts if command.body[0] != "C"]
+        self._waiting: list[Command] = []
+        for command in sorted(starts, key=lambda start: start.body[:1] != "C"):
+            self.add(command)
         self._running: dict[str, _Running] = {}
         self._alone: str | None = None  # a sensor doing aM!: the line is its own until it is done
+
+    def add(self, command: Command) -> None:
+        """Take one more measurement into the round."""
+        if command.body[:1] not in STARTS:
+            raise CommandError(f"{command.wire!r} starts no measurement")
+        self._waiting.append(command)
+
+    def drop(self, address: str) -> None:
+        """Forget the measurements of one sensor."""
+        self._waiting = [command for command in self._waiting if command.address != address]
+        self._running.pop(address, None)
+        self._alone = None if self._alone == address else self._alone
 
     @property
     def done(self) -> bool:

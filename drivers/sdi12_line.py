@@ -5,39 +5,68 @@ The rule it keeps: it only carries out what :class:`Recorder` says; a line that 
 """
 
 import asyncio
+import math
+from typing import Final
 
 from drivers import sdi12_words
 from drivers.ports import ByteStream
-from drivers.sdi12 import CHARACTER_S, Answered, Event, Failed, Recorder, Result, Round, Transmit, Unanswered
+from drivers.sdi12 import (
+    BREAKS,
+    CHARACTER_S,
+    TRIES,
+    Answered,
+    Event,
+    Failed,
+    Recorder,
+    Result,
+    Round,
+    Transmit,
+    Unanswered,
+)
 from drivers.sdi12_words import Command, CommandError
+
+LISTEN_MOST_S: Final = 60.0
 
 
 class Sdi12Line:
-    """The recorder over a byte stream. ``as_8n1``: the port runs 8N1, the parity bit is made here."""
+    """The recorder over a byte stream. ``as_8n1``: the port runs 8N1, the parity bit is made here.
 
-    def __init__(self, stream: ByteStream, *, slack_s: float = 0.1, as_8n1: bool = False) -> None:
+    ``adapter``: what is at the port makes the breaks and the timing itself and repeats by itself, so that only the
+    characters are sent and each command goes with one break's tries.
+    """
+
+    def __init__(
+        self, stream: ByteStream, *, slack_s: float = 0.1, as_8n1: bool = False, adapter: bool = False
+    ) -> None:
         self._stream = stream
         self._recorder = Recorder(slack_s=slack_s)
         self._as_8n1 = as_8n1
+        self._adapter = adapter
         self._one = asyncio.Lock()
 
-    async def ask(self, command: Command) -> Answered | Unanswered:
-        """Send one command and give its answer, or what went wrong after all tries."""
+    async def ask(self, command: Command, *, briefly: bool = False) -> Answered | Unanswered:
+        """Send one command and give its answer, or what went wrong after all tries; ``briefly``: after one try."""
         async with self._one:
-            return await self._ask(command, None)
+            return await self._ask(command, None, briefly=briefly)
 
     async def measure(self, starts: list[Command]) -> list[Result | Failed]:
         """Run these measurements, concurrent ones together; give a result for each."""
-        loop = asyncio.get_running_loop()
         turn = Round(starts)
-        async with self._one:
-            while not turn.done:
-                command = turn.next(loop.time())
-                if command is not None:
-                    turn.take(await self._ask(command, turn))
-                elif turn.wait_s is not None:
-                    await self._listen(turn.wait_s, turn)
+        while not turn.done:
+            await self.step(turn, math.inf)
         return turn.results
+
+    async def step(self, turn: Round, until_s: float) -> None:
+        """Bring a round one command further; where nothing is to be sent, listen until ``until_s`` at most."""
+        loop = asyncio.get_running_loop()
+        async with self._one:
+            command = turn.next(loop.time())
+            if command is not None:
+                turn.take(await self._ask(command, turn))
+                return
+            until_s = min(until_s, loop.time() + LISTEN_MOST_S, math.inf if turn.wait_s is None else turn.wait_s)
+            for event in await self._read(until_s):
+                turn.take(event)
 
     async def scan(self, addresses: str = "0123456789") -> list[str]:
         """Give the addresses at which a sensor answers."""
@@ -50,10 +79,11 @@ class Sdi12Line:
             raise CommandError(f"a sensor answers at {new!r} already; two on one address cannot be told apart")
         return await self.ask(sdi12_words.change_address(address, new))
 
-    async def _ask(self, command: Command, turn: Round | None) -> Answered | Unanswered:
+    async def _ask(self, command: Command, turn: Round | None, *, briefly: bool = False) -> Answered | Unanswered:
         loop = asyncio.get_running_loop()
         self._stream.discard_input()
-        await self._transmit(self._recorder.start(command, loop.time()), command)
+        tries, breaks = (1, 1) if briefly else (TRIES, 1 if self._adapter else BREAKS)
+        await self._transmit(self._recorder.start(command, loop.time(), tries=tries, breaks=breaks), command)
         while True:
             wait_s = self._recorder.deadline_s
             moves: list[Transmit | Event] = list(await self._read(wait_s if wait_s is not None else loop.time()))
@@ -70,18 +100,14 @@ class Sdi12Line:
         loop = asyncio.get_running_loop()
         if move.wait_s:
             await asyncio.sleep(move.wait_s)
-        if move.break_s:
+        if move.break_s and not self._adapter:
             await self._stream.send_break(move.break_s)
-        if move.mark_s:
+        if move.mark_s and not self._adapter:
             await asyncio.sleep(move.mark_s)
         text = sdi12_words.to_8n1(move.data) if self._as_8n1 else move.data
         await self._stream.write(text)
         await asyncio.sleep(len(command.wire) * CHARACTER_S)
         self._recorder.sent(loop.time())
-
-    async def _listen(self, until_s: float, turn: Round) -> None:
-        for event in await self._read(until_s):
-            turn.take(event)
 
     async def _read(self, until_s: float) -> list[Event]:
         loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ The rule it keeps: pure, and strict: an answer that is not wholly understood is 
 """
 
 import re
+from collections.abc import Sequence
 from math import nan
 from typing import Final
 
@@ -47,7 +48,11 @@ def _from_text(value: Value, found: str) -> Measured:
     unit = value_unit(value)
     if not _NUMBER.match(found):
         return Measured(value.quantity, value.index, nan, unit, int(Quality.SENTINEL))
-    number = float(found)
+    return _from_number(value, float(found))
+
+
+def _from_number(value: Value, number: float) -> Measured:
+    unit = value_unit(value)
     if number in value.sentinels:
         return Measured(value.quantity, value.index, nan, unit, int(Quality.SENTINEL))
     raw = number * value.scale + value.offset
@@ -101,6 +106,14 @@ def decode_text(entry: Entry, data: bytes) -> tuple[Measured, ...]:
     strings = _strings(text, data)
     return tuple(
         _from_text(value, strings[value.at - 1]) if value.at <= len(strings) else _missing(value)
+        for value in entry.value
+    )
+
+
+def decode_numbers(entry: Entry, numbers: Sequence[float]) -> tuple[Measured, ...]:
+    """Decode the values of an SDI-12 measurement, in their order; those that are not there come as nan with COMM."""
+    return tuple(
+        _from_number(value, numbers[value.at - 1]) if value.at <= len(numbers) else _missing(value)
         for value in entry.value
     )
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from edge.cli_bus_practice import practice
 from edge.exits import FAILED, NO_DEVICE, REFUSED, speech
 from edge.line_errands import farm_of, known_types, line_options, run, settings_of, wait_option
 from pages.words import N_
@@ -240,3 +241,6 @@ def health(config: Path | None, seconds: float, as_json: bool) -> None:
     for fault in down:
         click.echo(f"{fault.device}: {fault.detail}", err=True)
     raise SystemExit(0 if rows and not down and all(h.good and not h.errors for h in rows.values()) else FAILED)
+
+
+bus.add_command(practice)

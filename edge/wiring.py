@@ -22,6 +22,7 @@ from drivers.registry import names_of
 from drivers.serial_port import is_pty, opener
 from drivers.sim.instruments import SimulatedInstrument
 from drivers.sim.line import LineOpener, SimLine
+from drivers.sim.practice_bench import KNOWN, PracticeBench
 from drivers.sim.pty_line import PtyLine
 from edge.agent import Agent, OutputBank, Parts
 from edge.boots import Boots
@@ -59,6 +60,10 @@ NOISE: Final[dict[str, float]] = {
     "soil_ec": 0.005,
     "voltage": 0.4,
 }
+
+# Devices to practise on, for ``vuon bus practice``: simulated ones are made here only.
+PRACTICE_KNOWN: Final = KNOWN
+practice_bench: Final = PracticeBench
 
 # Gives the opener of one bus; the simulated field has its own.
 Openers = Callable[[BusConfig], StreamOpener]

@@ -5,7 +5,7 @@ The rule it keeps: a device hears only frames at its own speed and format; two d
 and their bytes spoil each other, as on a real line.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from drivers.line_settings import LineSettings
 from drivers.modbus_rtu import frame_of
@@ -27,16 +27,25 @@ def settings_of(device: SimulatedInstrument) -> LineSettings:
 
 
 class DeviceTable(Mapping[int, Serve]):
-    """The devices of one line by the addresses they answer to at the moment (an address may change)."""
+    """The devices of one line by the addresses they answer to at the moment (an address may change).
 
-    def __init__(self, devices: Sequence[SimulatedInstrument], settings: LineSettings) -> None:
+    ``baud`` tells at which speed the line is open now; without it, the line stays at ``settings``.
+    """
+
+    def __init__(
+        self, devices: Sequence[SimulatedInstrument], settings: LineSettings, baud: Callable[[], int] | None = None
+    ) -> None:
         self.devices = list(devices)
         self.settings = settings
         self.line: SimLine | None = None
+        self._baud = baud
+
+    def _understands(self, device: SimulatedInstrument) -> bool:
+        return settings_of(device) == self.settings if self._baud is None else device.baud == self._baud()
 
     def hearing(self, unit: int) -> list[SimulatedInstrument]:
         """Give the devices that take a frame to ``unit`` at this line's settings."""
-        return [d for d in self.devices if settings_of(d) == self.settings and d.hears(unit)]
+        return [d for d in self.devices if self._understands(d) and d.hears(unit)]
 
     def __getitem__(self, unit: int) -> Serve:
         for device in self.hearing(unit):
@@ -44,7 +53,7 @@ class DeviceTable(Mapping[int, Serve]):
         raise KeyError(unit)
 
     def __iter__(self) -> Iterator[int]:
-        return iter({d.address for d in self.devices if settings_of(d) == self.settings})
+        return iter({d.address for d in self.devices if self._understands(d)})
 
     def __len__(self) -> int:
         return len(set(iter(self)))
@@ -56,9 +65,14 @@ class DeviceTable(Mapping[int, Serve]):
         return serve
 
 
-def line_with(devices: Sequence[SimulatedInstrument], settings: LineSettings, latency_s: float = 0.01) -> SimLine:
-    """Give a line at ``settings`` with ``devices`` on it."""
-    table = DeviceTable(devices, settings)
+def line_with(
+    devices: Sequence[SimulatedInstrument],
+    settings: LineSettings,
+    latency_s: float = 0.01,
+    baud: Callable[[], int] | None = None,
+) -> SimLine:
+    """Give a line at ``settings`` with ``devices`` on it; ``baud`` as in :class:`DeviceTable`."""
+    table = DeviceTable(devices, settings, baud)
     line = SimLine(settings, table, latency_s=latency_s, behaviour=_together(table), byte_by_byte=False)
     table.line = line
     return line

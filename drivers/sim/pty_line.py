@@ -24,10 +24,10 @@ class PtyLine:
     def __init__(self, line: SimLine, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.line = line
         self._loop = loop if loop is not None else asyncio.get_running_loop()
-        self._master, self._slave = pty.openpty()  # ours stays open, or the last client's close would end the line
-        tty.setraw(self._slave, termios.TCSANOW)
+        self._master, self.slave = pty.openpty()  # ours stays open, or the last client's close would end the line
+        tty.setraw(self.slave, termios.TCSANOW)
         os.set_blocking(self._master, False)
-        self.path = os.ttyname(self._slave)
+        self.path = os.ttyname(self.slave)
         self._buffer = bytearray()
         self._first_s = 0.0
         self._gap: asyncio.TimerHandle | None = None
@@ -43,8 +43,8 @@ class PtyLine:
             if handle is not None:
                 handle.cancel()
         os.close(self._master)
-        os.close(self._slave)
-        self._master = self._slave = -1
+        os.close(self.slave)
+        self._master = self.slave = -1
 
     def _heard(self) -> None:
         now = self._loop.time()

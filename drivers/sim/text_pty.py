@@ -26,10 +26,10 @@ class TextPtyLine:
         self.instruments = list(instruments)
         self._patience = patience
         self._loop = asyncio.get_running_loop()
-        self._master, self._slave = pty.openpty()  # ours stays open, or the last client's close would end the line
-        tty.setraw(self._slave, termios.TCSANOW)
+        self._master, self.slave = pty.openpty()  # ours stays open, or the last client's close would end the line
+        tty.setraw(self.slave, termios.TCSANOW)
         os.set_blocking(self._master, False)
-        self.path = os.ttyname(self._slave)
+        self.path = os.ttyname(self.slave)
         self._buffer = bytearray()
         self._timers: list[asyncio.TimerHandle] = []
         self._loop.add_reader(self._master, self._heard)
@@ -42,8 +42,8 @@ class TextPtyLine:
         for timer in self._timers:
             timer.cancel()
         os.close(self._master)
-        os.close(self._slave)
-        self._master = self._slave = -1
+        os.close(self.slave)
+        self._master = self.slave = -1
 
     def _heard(self) -> None:
         try:
