@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from edge.config import Uplink as UplinkConfig
 from edge.world import World
 from telemetry.log import Log
-from telemetry.mqtt import MqttBroker
 from telemetry.outbox import Outbox
 from telemetry.outgoing import OutgoingRows
 from telemetry.records import Event, FarmProfile
@@ -28,6 +27,8 @@ class HubLink:
     """Sends the log to the hub over MQTT."""
 
     def __init__(self, config: UplinkConfig, log: Log, world: World, profile: FarmProfile) -> None:
+        from telemetry.mqtt import MqttBroker  # only where there is a hub: an agent without one starts sooner
+
         scheme = "mqtts" if config.tls else "mqtt"
         password = Path(config.password_file).read_text(encoding="utf-8").strip() if config.password_file else ""
         broker = MqttBroker(
@@ -41,6 +42,10 @@ class HubLink:
     def acked_row(self) -> int:
         """Give the row up to which the hub has acknowledged everything, as far as that is written down."""
         return Outbox(self._retained.boots(), self._retained.acked()).acknowledged_below()
+
+    def renew(self, profile: FarmProfile) -> None:
+        """Tell the hub what has changed of the farm: a calibration, for instance."""
+        self._uplink.renew(profile)
 
     async def run(self, agent: "Agent") -> None:
         """Send until cancelled."""
