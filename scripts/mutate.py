@@ -1,49 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Breaks the safety core on purpose, one small change at a time, and counts how many breaks its tests notice.
 
-The rule it keeps: no file is touched; a broken module is loaded by the child process alone. A mutant that no test
-notices is printed with its line, so that a test can be written. Run: ``python -m scripts.mutate --sample 60``.
+The rule it keeps: no file is touched; a broken module is loaded by a forked child alone. A first run of the tests
+tells which of them walk which line, so a mutant meets only the tests that can see it, the quickest first. A mutant
+that no test notices is printed with its line, so that a test can be written. Run: ``python -m scripts.mutate``.
 """
 
 import argparse
 import ast
+import contextlib
+import importlib.abc
+import importlib.util
+import json
 import os
 import random
-import subprocess
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from types import CodeType, FrameType
+from typing import Any, Final, NamedTuple
 
 ROOT: Final = Path(__file__).parents[1]
-TESTS: Final = tuple(f"tests/controllers/test_hazards_{of}.py" for of in ("water", "dosing", "climate", "limits"))
-# module -> the hazards whose tests are tried first
-CORE: Final = {
-    "controllers.kernels.safety_lines": "h1_ or h2_ or h3_ or h6_ or h10_ or low_flow or moment",
-    "controllers.kernels.safety_houses": "h7_ or h8_ or h9_ or plain",
-    "controllers.kernels.interlock": "h4_ or plain or h5_no_dose",
-    "controllers.kernels.safety_hazards": "h1_ or h7_ or h9_ or mains or emergency or longest",
-    "controllers.kernels.safety": "h12_ or h22_ or h25_ or mains or emergency or longest or pause or number or range",
-}
-TIMEOUT_S: Final = 240.0
-
-CHILD: Final = """
-import importlib.abc, importlib.util, sys
-name, path, *arguments = sys.argv[1:]
-class Broken(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
-    def find_spec(self, fullname, where=None, target=None):
-        return importlib.util.spec_from_loader(fullname, self) if fullname == name else None
-    def get_filename(self, fullname):
-        return path
-    def get_data(self, at):
-        return open(at, "rb").read()
-sys.dont_write_bytecode = True
-sys.meta_path.insert(0, Broken())
-import pytest
-sys.exit(pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *arguments]))
-"""
+TESTS: Final = tuple(
+    str(path.relative_to(ROOT))
+    for where in ("tests/controllers/test_hazards_*.py", "tests/controllers/kernels/test_safety*.py")
+    for path in sorted(ROOT.glob(where))
+)
+CORE: Final = (
+    "controllers.kernels.safety_lines",
+    "controllers.kernels.safety_houses",
+    "controllers.kernels.interlock",
+    "controllers.kernels.safety_hazards",
+    "controllers.kernels.safety",
+    "controllers.safety",
+)
+TIMEOUT_S: Final = 240  # a mutant that makes the tests hang is noticed
 
 _COMPARE: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -66,6 +60,7 @@ class Mutant(NamedTuple):
 
     module: str
     line: int
+    last_line: int
     what: str
     source: str
 
@@ -120,40 +115,161 @@ def mutants(module: str) -> list[Mutant]:
         for what, new in _changes(node):
             tree = _Replace(number, new).visit(ast.parse(text))
             source = ast.unparse(ast.fix_missing_locations(tree))
-            found.append(Mutant(module, getattr(node, "lineno", 0), what, source))
+            first = getattr(node, "lineno", 0)
+            found.append(Mutant(module, first, getattr(node, "end_lineno", first), what, source))
     return found
 
 
-def is_noticed(mutant: Mutant) -> bool:
-    """Whether the tests fail (or hang) with the mutant: first those of its hazards, then all."""
+class _Broken(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Loads the mutant in the place of its module."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(self, fullname: str, _path: Any = None, _target: Any = None) -> Any:
+        return importlib.util.spec_from_loader(fullname, self) if fullname == self._mutant.module else None
+
+    def get_source(self, fullname: str) -> str | None:
+        return self._mutant.source if fullname == self._mutant.module else None
+
+
+class _Trail:
+    """Remembers which lines of the core each test walks, and how long it takes (a plugin of pytest)."""
+
+    def __init__(self) -> None:
+        self._files = {str(path_of(module)): module for module in CORE}
+        self._known: dict[CodeType, str] = {}
+        self._here: set[tuple[str, int]] = set()
+        self.walked: dict[str, tuple[float, list[tuple[str, int]]]] = {}
+
+    def pytest_runtest_protocol(self) -> None:
+        """Begin a test."""
+        self._here = set()
+        self._began = time.perf_counter()
+        sys.settrace(self._enter)
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """End a test."""
+        sys.settrace(None)
+        self.walked[nodeid] = (time.perf_counter() - self._began, sorted(self._here))
+
+    def _enter(self, frame: FrameType, event: str, _arg: Any) -> Any:
+        module = self._files.get(frame.f_code.co_filename)
+        return self._line if event == "call" and module is not None else None
+
+    def _line(self, frame: FrameType, event: str, _arg: Any) -> Any:
+        if event == "line":
+            self._here.add((self._files[frame.f_code.co_filename], frame.f_lineno))
+        return self._line
+
+
+def path_of(module: str) -> Path:
+    """Give a module's file."""
+    return ROOT / (module.replace(".", "/") + ".py")
+
+
+def prepare() -> None:
+    """Load what every child needs and no mutant is in."""
+    os.environ["VUON_NO_JIT"] = "1"
+    os.chdir(ROOT)
+    sys.dont_write_bytecode = True
+    for name in ("pytest", "numpy", "msgspec", "_pytest.python"):
+        importlib.import_module(name)
+
+
+def _pytest(arguments: Iterable[str], plugins: list[Any] | None = None) -> int:
+    import pytest
+
+    return int(pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *arguments], plugins))
+
+
+def _fork(work: Any) -> int:
+    """Do ``work`` in a child that says nothing; give its process id. The child's exit code is what ``work`` gives."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        signal.alarm(TIMEOUT_S)
+        code = work()
+    finally:
+        os._exit(code)
+
+
+def trail() -> dict[str, tuple[float, list[tuple[str, int]]]]:
+    """Run all tests once; give for each its seconds and the lines of the core that it walks. They must pass."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "mutant.py"
-        path.write_text(mutant.source, encoding="utf-8")
-        for choice in (["-k", CORE[mutant.module]], ["-k", f"not ({CORE[mutant.module]})"]):
-            command = [sys.executable, "-c", CHILD, mutant.module, str(path), *TESTS, *choice]
-            try:
-                done = subprocess.run(
-                    command,
-                    cwd=ROOT,
-                    env=os.environ | {"VUON_NO_JIT": "1"},
-                    capture_output=True,
-                    timeout=TIMEOUT_S,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired:
-                return True
-            if done.returncode != 0:
-                return True
-    return False
+        kept = Path(folder) / "trail.json"
+
+        def work() -> int:
+            trail = _Trail()
+            code = _pytest(TESTS, [trail])
+            kept.write_text(json.dumps(trail.walked), encoding="utf-8")
+            return code
+
+        _, status = os.waitpid(_fork(work), 0)
+        if status != 0:
+            raise RuntimeError(f"the tests of the safety core fail without any mutant: {' '.join(TESTS)}")
+        walked: dict[str, tuple[float, list[tuple[str, int]]]] = json.loads(kept.read_text(encoding="utf-8"))
+        return walked
+
+
+def who_sees(mutant: Mutant, walked: dict[str, tuple[float, list[tuple[str, int]]]]) -> list[str]:
+    """Name the tests that walk the mutant's lines, the quickest first; for a constant of a module all of them."""
+    tree = ast.parse(path_of(mutant.module).read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    inside = any(f.lineno <= mutant.line <= (f.end_lineno or f.lineno) for f in functions)
+    lines = {(mutant.module, line) for line in range(mutant.line, mutant.last_line + 1)}
+    ranked = sorted(walked.items(), key=lambda one: one[1][0])
+    return [test for test, (_, seen) in ranked if not inside or lines & {(name, line) for name, line in seen}]
+
+
+def try_all(chosen: list[Mutant], jobs: int) -> list[Mutant]:
+    """Give the mutants that no test notices."""
+    walked = trail()
+    missed: list[Mutant] = []
+    running: dict[int, Mutant] = {}
+
+    def reap() -> None:
+        child, status = os.wait()
+        mutant = running.pop(child)
+        if status == 0:
+            missed.append(mutant)
+            print(f"survived: {mutant.module}:{mutant.line} {mutant.what}", flush=True)
+
+    try:
+        for mutant in chosen:
+            tests = who_sees(mutant, walked)
+            if not tests:
+                missed.append(mutant)
+                print(f"nobody walks there: {mutant.module}:{mutant.line} {mutant.what}", flush=True)
+                continue
+
+            def work(mutant: Mutant = mutant, tests: list[str] = tests) -> int:
+                sys.meta_path.insert(0, _Broken(mutant))
+                return _pytest(tests)
+
+            while len(running) >= jobs:
+                reap()
+            running[_fork(work)] = mutant
+        while running:
+            reap()
+    finally:
+        for child in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+    return missed
 
 
 def score(sample: int, seed: int, jobs: int) -> tuple[int, int, int, list[Mutant]]:
     """Try a sample (0: all) of the mutants; give how many there are, were tried, were noticed, and the rest."""
     every = [mutant for module in CORE for mutant in mutants(module)]
     chosen = random.Random(seed).sample(every, sample) if 0 < sample < len(every) else every
-    with ThreadPoolExecutor(jobs) as pool:
-        noticed = list(pool.map(is_noticed, chosen))
-    missed = [mutant for mutant, seen in zip(chosen, noticed, strict=True) if not seen]
+    prepare()
+    missed = try_all(chosen, jobs)
     return len(every), len(chosen), len(chosen) - len(missed), missed
 
 
@@ -164,9 +280,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
-    total, tried, noticed, missed = score(given.sample, given.seed, given.jobs)
-    for mutant in missed:
-        print(f"survived: {mutant.module}:{mutant.line} {mutant.what}")
+    total, tried, noticed, _ = score(given.sample, given.seed, given.jobs)
     print(f"{noticed} of {tried} noticed ({100.0 * noticed / tried:.1f} %), {total} mutants in all")
     return 0
 
