@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from drivers.calibration.on_chip import chip_request
 from drivers.ports import Source
+from drivers.text_bus import LineBus, Sdi12Bus
 from edge.farm_profile import Known
 from edge.pipeline import SeriesPlan
 from edge.poller import ModbusSource
@@ -24,7 +25,7 @@ def attend(plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, So
     def on_lock(series: str, locked: bool) -> None:
         device = devices.get(series, "")
         source = sources.get(buses.get(device, ""))
-        if isinstance(source, ModbusSource):
+        if isinstance(source, ModbusSource | LineBus | Sdi12Bus):
             source.attend(device, locked)
 
     return on_lock
@@ -41,15 +42,22 @@ def chips(
         plan = of[series]
         one = devices[plan.device]
         source = sources.get(one.device.bus)
-        request = chip_request(one.entry.type, plan.quantity.name, one.device.address, value)
+        request = chip_request(one.entry.type, plan.quantity.name, one.device.unit, value)
         if isinstance(source, ModbusSource):
             await source.ask(plan.device)(request)
 
     return write
 
 
-def describe(world: World, boot: BootClock, profile: FarmProfile) -> tuple[Event, ...]:
-    """Lay the farm's description beside the log, for a report on this farm and for the calibration's pages."""
+def describe(
+    world: World, boot: BootClock, profile: FarmProfile, renew: Callable[[FarmProfile], None] | None = None
+) -> tuple[Event, ...]:
+    """Lay the farm's description beside the log, for a report on this farm and for the calibration's pages.
+
+    ``renew`` tells it to the hub, where the farm has one: the grade of its figures hangs on the calibrations.
+    """
+    if renew is not None:
+        renew(profile)
     try:
         write_profile(world.state, profile)
     except OSError as error:

@@ -37,7 +37,7 @@ def farm_profile(config: FarmConfig, known: Sequence[Known], book: ShelfBook) ->
         measured = tuple(s for name, s in one.series.items() if name.partition(".")[0] != "switch")
         if not measured:
             continue
-        due = [active[s].due_at for s in measured if s in active]
+        due = [active[s].due_at for s in measured if s in active and active[s].passed]
         # An instrument is in date only while each of its values is: one calibrated value does not vouch for another.
         whole = min(due).isoformat() if len(due) == len(measured) else ""
         instruments.append(Instrument(one.device.name, one.entry.type, measured, one.device.period_s, whole))

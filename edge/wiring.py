@@ -254,7 +254,8 @@ def assemble(
     agent = Agent(config, world, boot, log, book, parts)
     agent.pipeline.on_lock = attend(plans, known, sources)
     agent.desk.chip = chips(plans, known, sources)
-    book.on_change = lambda: agent.record(describe(world, boot, farm_profile(config, known, book)))
+    renew = link.renew if link is not None else None
+    book.on_change = lambda: agent.record(describe(world, boot, farm_profile(config, known, book), renew))
     book.on_change()
     return agent
 

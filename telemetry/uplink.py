@@ -7,6 +7,7 @@ backlog follows newest first; a hub that is away costs nothing but a question no
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,6 +27,7 @@ PACE_S: Final = 0.02  # between two messages of backlog, so that a slow line sta
 IDLE_S: Final = 1.0
 RETRY_S: Final = (0.2, 0.5, 1.0, 1.0, 1.0, 2.0, 4.0, 8.0)
 SAVE_S: Final = 60.0
+ANSWERS_MAX: Final = 64
 
 _log = logging.getLogger(__name__)
 
@@ -64,9 +66,11 @@ class Uplink:
         self._broker = broker
         self._member = member
         self._profile = profile
+        self._profile_changed = False
         self._now = now
         self._on_command = on_command
         self._wake = asyncio.Event()
+        self._answers: deque[bytes] = deque(maxlen=ANSWERS_MAX)
         self._outbox = Outbox(rows.boots(), rows.acked())
         self._announced: set[int] = set()
         self._saved_s = now()
@@ -74,6 +78,16 @@ class Uplink:
     def wake(self) -> None:
         """Say that the log has grown."""
         self._wake.set()
+
+    def renew(self, profile: FarmProfile) -> None:
+        """Tell the hub of a changed profile: over the standing link now, else with the next one."""
+        self._profile, self._profile_changed = profile, True
+        self._wake.set()
+
+    def answer(self, payload: bytes) -> None:
+        """Send what became of a command as soon as there is a link; of many the newest."""
+        self._answers.append(payload)
+        self.wake()
 
     def pending(self) -> int:
         """Count the rows that are not acknowledged yet."""
@@ -108,8 +122,7 @@ class Uplink:
             await session.subscribe(self._topic(kind))
         self._announced.clear()
         await session.publish(Message(self._topic("state"), b'{"online":true}', 1, retain=True))
-        if self._profile:
-            await session.publish(Message(self._topic("profile"), write_note(self._profile), 1, retain=True))
+        await self._tell_profile(session)
         self.state.connected, self.state.trouble = True, ""
         listening = asyncio.create_task(self._listen(session), name="uplink listens")
         sending = asyncio.create_task(self._send(session), name="uplink sends")
@@ -124,6 +137,8 @@ class Uplink:
 
     async def _send(self, session: Session) -> None:
         while True:
+            if self._profile_changed:
+                await self._tell_profile(session)
             self._outbox.grow(self._rows.boots())
             self._outbox.unanswered(self._now())
             rows = self._outbox.next_rows(self._now(), ROWS_AT_ONCE)
@@ -206,9 +221,14 @@ class Uplink:
         if note.dictionaries or note.fresh:
             self._outbox.link_lost()  # what could not be opened there is to be sent again at once
         self._outbox.asked(note.replay)
-        if note.profile and self._profile:
-            await session.publish(Message(self._topic("profile"), write_note(self._profile), 1, retain=True))
+        if note.profile:
+            await self._tell_profile(session)
         self.wake()
+
+    async def _tell_profile(self, session: Session) -> None:
+        self._profile_changed = False
+        if self._profile:
+            await session.publish(Message(self._topic("profile"), write_note(self._profile), 1, retain=True))
 
     def _save(self) -> None:
         """Write down what is acknowledged, once a minute: losing it costs a resend, writing it costs the card."""

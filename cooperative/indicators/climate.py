@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from cooperative.indicators.evidence import Sources, Span, grade, in_date
+from cooperative.indicators.evidence import Sources, Span, grade
 from cooperative.indicators.model import Indicator, Note, Part, grade_shares, worst_grade
 from pages.words import N_
 from telemetry.records import Plot, series_id
@@ -87,7 +87,7 @@ def _part(sources: Sources, plot: Plot, names: tuple[str, str]) -> Part:
     valid = int(np.count_nonzero(both))
     good = int(np.count_nonzero(inside & both))
     coverage = valid / both.size
-    calibrated = all(in_date(sources.instrument(name), span.to_ms) for name in names)
+    calibrated = all(sources.in_date(name) for name in names)
     given = grade(coverage, calibrated=calibrated)
     notes = tuple(
         Note(text, {"share": 100.0 * int(np.count_nonzero(inside & both & when)) / count})

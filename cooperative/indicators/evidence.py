@@ -78,6 +78,16 @@ class Sources:
         """Give the instrument that measures ``series``, None where the farm named none."""
         return next((i for i in self.farm.instruments if series in i.series), None)
 
+    def in_date(self, series: str) -> bool:
+        """Tell whether the calibration of ``series`` itself is passed and still valid at the end of the period.
+
+        A farm that names no record for it is believed for the whole instrument.
+        """
+        record = next((one for one in self.farm.calibrations if one.series == series), None)
+        if record is None:
+            return in_date(self.instrument(series), self.span.to_ms)
+        return record.passed and _not_past(record.due_at, self.span.to_ms)
+
     def fingerprint(self, series: Sequence[str]) -> str:
         """Give the SHA-256 of the farm's profile and of every sample used of ``series``."""
         digest = hashlib.sha256(msgspec.json.encode(self.farm))
@@ -106,10 +116,12 @@ def filled_slots(track: Track, span: Span, period_s: float) -> int:
 
 
 def in_date(instrument: Instrument | None, at_ms: int) -> bool:
-    """Tell whether the instrument's calibration is still valid at ``at_ms``."""
-    if instrument is None or not instrument.calibration_due:
-        return False
-    return datetime.fromisoformat(instrument.calibration_due).timestamp() * 1000.0 >= at_ms
+    """Tell whether every value of the instrument is within its calibration at ``at_ms``."""
+    return instrument is not None and _not_past(instrument.calibration_due, at_ms)
+
+
+def _not_past(due_at: str, at_ms: int) -> bool:
+    return bool(due_at) and datetime.fromisoformat(due_at).timestamp() * 1000.0 >= at_ms
 
 
 def grade(completeness: float, *, calibrated: bool) -> str:

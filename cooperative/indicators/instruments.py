@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from cooperative.indicators.evidence import Sources, expected_slots, filled_slots, in_date
+from cooperative.indicators.evidence import Sources, expected_slots, filled_slots
 from cooperative.indicators.model import Indicator, Part
 from pages.words import N_
 from telemetry.records import Instrument
@@ -83,18 +83,20 @@ def _completeness_part(sources: Sources, item: Instrument, series: str) -> Part:
 
 
 def _date_part(sources: Sources, item: Instrument) -> Part:
+    """Weigh each value of the instrument by the figures that rest on it; an unused instrument counts as 1."""
     meters = {plot.meter for plot in sources.farm.plots}
-    weight = 0
+    weights = dict.fromkeys(item.series, 0.0)
     for series in item.series:
         quantity = series.partition("/")[2].partition(".")[0]
-        weight += 2 * (series in meters) + (quantity in {"air_temperature", "air_humidity"})
-    weight = max(1, weight)
-    good = in_date(item, sources.span.to_ms)
-    return _part(sources, item, (), weight if good else 0, weight)
+        weights[series] += 2 * (series in meters) + (quantity in {"air_temperature", "air_humidity"})
+    if not any(weights.values()):
+        weights = dict.fromkeys(item.series, 1.0 / len(item.series))
+    good = sum(weight for series, weight in weights.items() if sources.in_date(series))
+    return _part(sources, item, (), good, sum(weights.values()))
 
 
 def _part(sources: Sources, item: Instrument, series: tuple[str, ...], numerator: float, denominator: float) -> Part:
-    calibrated = in_date(item, sources.span.to_ms)
+    calibrated = all(sources.in_date(series) for series in item.series)
     share = numerator / denominator
     return Part(
         sources.farm.title,

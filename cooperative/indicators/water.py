@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from cooperative.indicators.evidence import COMPLETE_MIN, Sources, Span, expected_slots, filled_slots, grade, in_date
+from cooperative.indicators.evidence import COMPLETE_MIN, Sources, Span, expected_slots, filled_slots, grade
 from cooperative.indicators.model import Indicator, Note, Part, grade_shares, worst_grade
 from pages.words import N_
 from telemetry.records import Plot
@@ -49,7 +49,7 @@ def metered(sources: Sources, series: str) -> Metered:
     completeness = filled_slots(track, span, period_s) / expected_slots(span, period_s)
     # A register holds its count through a gap, so the span read decides whether there is a number at all;
     # the share of readings that came decides between A and B.
-    given = grade(coverage, calibrated=in_date(instrument, span.to_ms))
+    given = grade(coverage, calibrated=sources.in_date(series))
     if given == "A" and completeness < 0.9:
         given = "B"
     return Metered(float(steps[steps > 0.0].sum()) / L_PER_M3, coverage, completeness, resets, given)

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from cooperative.indicators.climate import hours_in_band
-from cooperative.indicators.evidence import Evidence, Sources, in_date
+from cooperative.indicators.evidence import Evidence, Sources
 from cooperative.indicators.instruments import calibrated_instruments, data_completeness, sensor_uptime
 from cooperative.indicators.model import Indicator
 from cooperative.indicators.water import water_applied, water_saving_area
@@ -86,7 +86,7 @@ def build_report(evidence: Evidence, member: str, period: Period, computed_at: d
                 item.model,
                 item.series,
                 item.calibration_due,
-                in_date(item, period.span.to_ms),
+                all(source.in_date(series) for series in item.series),
             )
             for source in sources
             for item in source.farm.instruments

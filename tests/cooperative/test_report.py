@@ -19,7 +19,7 @@ from cooperative.report.paper import pdf_bytes
 from cooperative.report.period import PeriodError, parse_period
 from cooperative.report.sheets import csv_bytes, json_bytes, safe_cell
 from pages.words import words
-from telemetry.records import FarmProfile, Instrument, Plot, Quality
+from telemetry.records import CalibrationSummary, FarmProfile, Instrument, Plot, Quality
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 DAY = datetime(2026, 11, 20, tzinfo=ZONE)
@@ -109,6 +109,36 @@ def test_grades_follow_the_calibration_date() -> None:
     made = {item.id: item for item in report(day_of_telemetry()).indicators}
     assert made["I12"].grade == "A"  # its instrument is in date
     assert made["I04"].grade == "B"  # the meter's calibration ended the day before
+
+
+def told(series: str, due_at: str, *, passed: bool = True) -> CalibrationSummary:
+    return CalibrationSummary(
+        "c-1", series, "air", "air_humidity", "beside", "2026-11-01T08:00:00+07:00", due_at, "Lan", passed, 1.0, 0.4,
+        0.1, "0" * 64,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("due_at", "passed", "grade", "share_pct"),
+    [
+        ("2027-01-01T00:00:00+07:00", True, "A", 50.0),
+        ("2026-11-20T12:00:00+07:00", True, "B", 25.0),
+        ("2027-01-01T00:00:00+07:00", False, "B", 25.0),
+    ],
+)
+def test_each_value_of_an_instrument_is_in_date_by_its_own_record(
+    due_at: str, passed: bool, grade: str, share_pct: float
+) -> None:
+    """The thermometer stands in its date; the humidity of the same instrument, and the meter (weight 2), must not."""
+    records = (
+        told("pepper/air_temperature", "2027-01-01T00:00:00+07:00"),
+        told("pepper/air_humidity", due_at, passed=passed),
+    )
+    made = report(day_of_telemetry(), farm(calibrations=records))
+    by_id = {one.id: one for one in made.indicators}
+    assert by_id["I17"].value == share_pct
+    assert by_id["I12"].grade == grade
+    assert [line.in_date for line in made.instruments] == [grade == "A", False]
 
 
 def test_below_seventy_percent_there_is_no_number() -> None:

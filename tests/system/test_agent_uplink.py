@@ -11,17 +11,25 @@ from pathlib import Path
 
 import pytest
 
+from cooperative.config import load_config
+from cooperative.hub import profiles
+from cooperative.indicators.evidence import Sources, Span, Track
 from drivers.bus import fine_timer_loop
+from drivers.calibration.result import finish
+from drivers.calibration.shelf import Shelf
 from drivers.catalogue import Catalogue
 from edge.agent import Agent
+from edge.calibrating import SHELF_FOLDER
 from edge.config import parse
 from edge.exits import LOG_FILE
 from edge.machine import Machine
 from edge.wiring import SimulatedField, assemble, known_devices
 from edge.world import SystemClock, World
 from telemetry.history import LogReader
-from telemetry.records import Sample
+from telemetry.records import FarmProfile, Sample
 from telemetry.stores.embedded import EmbeddedStore
+from tests.drivers.calibration.cases import NAMED
+from tests.drivers.calibration.walk import Bench, session_for
 from tests.support.servers import Server, mosquitto
 from tests.support.waiting import until
 
@@ -47,6 +55,29 @@ def hub(folder: Path, broker: Server) -> Iterator[Path]:
         child.wait()
 
 
+def put_in_force(state: Path) -> None:
+    """Lay a signed record of the thermometer on the agent's shelf."""
+    bench = Bench(session_for(SERIES, "beside", "°C"), lambda _s, _t: 24.6, NAMED | {"truth": "24.4"}).walk()
+    Shelf(state / SHELF_FOLDER).add(finish(bench.session, bench.now, adjusted=True, before=None, identity="c-1"))
+
+
+def graded(folder: Path) -> bool:
+    """Ask the hub whether what the thermometer says may carry grade A today."""
+    farm = profiles(load_config(folder / "hub.toml"))["da-lat-pepper"]
+    now_ms = round(time.time() * 1000)
+    return Sources(NoTracks(), farm, Span(now_ms - 1, now_ms)).in_date(SERIES)
+
+
+class NoTracks:
+    """Evidence of a day of which nothing is stored."""
+
+    def farms(self) -> tuple[FarmProfile, ...]:
+        return ()
+
+    def track(self, edge: str, series: str, from_ms: int, to_ms: int) -> Track:
+        raise AssertionError((edge, series, from_ms, to_ms))
+
+
 async def live(folder: Path, broker: Server) -> tuple[Agent, float]:
     text = await asyncio.to_thread(FARM.read_text, encoding="utf-8")
     text += f'\n[uplink]\nhost = "127.0.0.1"\nport = {broker.port}\nmember = "anh-ba"\n'
@@ -61,6 +92,11 @@ async def live(folder: Path, broker: Server) -> tuple[Agent, float]:
     try:
         await until(lambda: agent.board.counts.uplink == "connected", "the connection")
         await until(lambda: agent.board.counts.rows > 3 and agent.board.counts.unsent == 0, "the acknowledgement")
+        assert not graded(folder)
+        put_in_force(folder / "edge")
+        order = {"series": SERIES, "artifact": "c-1", "person": "lan", "role": "technician"}
+        assert (await agent.desk.order("activate", order)).outcome == "done"
+        await until(lambda: graded(folder), "the new calibration at the hub, over the same connection")
         await asyncio.to_thread(broker.kill)
         killed_s, ticks = time.monotonic(), agent.deadlines.ticks
         await until(lambda: agent.board.counts.uplink == "waiting", "the broken link")
@@ -86,7 +122,7 @@ async def there(store: EmbeddedStore, edge: str, series: str) -> dict[int, float
 
 
 @pytest.mark.server("mosquitto")
-def test_a_killed_broker_changes_nothing_in_the_loop_and_no_value_is_lost(tmp_path: Path) -> None:
+def test_a_new_calibration_reaches_the_hub_and_a_killed_broker_costs_neither_ticks_nor_values(tmp_path: Path) -> None:
     with mosquitto(tmp_path) as broker, hub(tmp_path, broker) as database:
         with asyncio.Runner(loop_factory=fine_timer_loop) as runner:
             agent, ticks_per_s = runner.run(live(tmp_path, broker))
