@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -120,4 +121,5 @@ def _without(why: str) -> tuple[bool, str]:
 
 if __name__ == "__main__":
     os.nice(19)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaves by way of ``run``, which takes the compiler along
     sys.exit(0 if fill()[0] else 1)

@@ -5,10 +5,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from edge import kernel_cache
+from tests.support.waiting import until
 
 
 def test_every_kernel_compiles_and_the_next_start_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,3 +36,17 @@ def test_a_compiler_that_fails_is_said_and_the_start_goes_on(monkeypatch: pytest
     assert not compiled
     assert why == "exit 1"
     assert os.environ["VUON_NO_JIT"] == "1"
+
+
+async def test_who_ends_before_the_compiler_takes_it_along(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("VUON_NO_JIT", "NUMBA_DISABLE_JIT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VUON_CACHE_DIR", str(tmp_path))
+    child = kernel_cache.begin(lambda: None)
+    assert child is not None
+    grandchildren = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+    await until(lambda: bool(grandchildren.read_text().split()), "the compiler's start")
+    compiler = Path("/proc") / grandchildren.read_text().split()[0]
+    child.terminate()
+    child.wait()
+    await until(lambda: not compiler.exists() or "State:\tZ" in (compiler / "status").read_text(), "the compiler's end")
