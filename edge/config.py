@@ -19,6 +19,7 @@ from controllers.settings import (
     SafetyLimits,
     ZoneSettings,
 )
+from edge.board_settings import Board
 from edge.toml_reader import Page
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Device(Table, frozen=True):
     Its values become series of ``place``; ``index`` numbers a second probe of a place, ``series`` names single ones
     (quantity to series, "" leaves the quantity out). ``outputs`` ties channels ("1", "2", ...) to [[output]] ids.
     ``still_max_s`` > 0 replaces the time for which its values may stand still before they are called stuck.
+    ``unleased_reason`` says why water may hang on it although it does not close by itself when the host dies.
     """
 
     name: Name
@@ -113,6 +115,7 @@ class Device(Table, frozen=True):
     still_max_s: Annotated[float, Meta(ge=0.0)] = 0.0
     series: dict[str, str] = {}
     outputs: dict[str, str] = {}
+    unleased_reason: str = ""
 
 
 class Station(Table, frozen=True):
@@ -151,6 +154,7 @@ class FarmConfig(Table, frozen=True):
     control: ControlSettings
     buses: tuple[Bus, ...] = ()
     devices: tuple[Device, ...] = ()
+    boards: tuple[Board, ...] = ()
     stations: tuple[Station, ...] = ()
     plots: tuple[Plot, ...] = ()
     log: Log = Log()
@@ -162,7 +166,7 @@ class FarmConfig(Table, frozen=True):
 
 TABLES: Final = (
     "farm", "log", "uplink", "console", "calibration", "limits", "simulation",
-    "bus", "device", "house", "zone", "line", "output", "station", "plot",
+    "bus", "device", "board", "house", "zone", "line", "output", "station", "plot",
 )  # fmt: skip
 
 
@@ -188,6 +192,7 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
     simulation = page.table(Simulation, page.data["simulation"], "simulation") if "simulation" in page.data else None
     buses = page.tables(Bus, "bus")
     devices = page.tables(Device, "device")
+    boards = page.tables(Board, "board")
     stations = page.tables(Station, "station")
     plots = page.tables(Plot, "plot")
     houses = page.tables(HouseSettings, "house")
@@ -210,6 +215,7 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
         ),
         buses=tuple(row for _, row in buses),
         devices=tuple(row for _, row in devices),
+        boards=tuple(row for _, row in boards),
         stations=tuple(row for _, row in stations),
         plots=tuple(row for _, row in plots),
         log=log,

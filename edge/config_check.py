@@ -14,6 +14,8 @@ from controllers.settings_check import TWICE, UNKNOWN, problems
 from drivers.catalogue import Catalogue
 from drivers.catalogue_schema import CatalogueError, Entry
 from drivers.registry import names_of
+from edge.boards import measured_series
+from edge.config_boards import check_boards, check_unleased
 from edge.toml_reader import Page
 from telemetry.quantities import QUANTITIES
 from telemetry.records import SERIES_PATTERN
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 NAMED: Final = {
     "bus": "name",
     "device": "name",
+    "board": "name",
     "house": "id",
     "zone": "id",
     "line": "id",
@@ -41,8 +44,11 @@ def check(config: "FarmConfig", page: Page, catalogue: Catalogue | None = None) 
         _twice(page, table, key)
     _farm(config, page)
     _buses(config, page)
-    _devices(config, page, catalogue)
-    _outputs(config, page, catalogue)
+    series = _devices(config, page, catalogue)
+    wired = _outputs(config, page, catalogue)
+    check_boards(config, page, places_of(page), wired, series)
+    check_unleased(config, page, lambda device: _known_entry(device, catalogue))
+    _unwired(page, wired)
     _simulation(config, page)
     _plots(config, page)
     _control(config, page, catalogue)
@@ -89,19 +95,19 @@ def _farm(config: "FarmConfig", page: Page) -> None:
 
 def _buses(config: "FarmConfig", page: Page) -> None:
     first: dict[str, str] = {}
-    for bus in config.buses:
-        path = path_of(page, "bus", bus.name)
-        if bus.port != "sim" and not bus.port.startswith(PORT_SCHEMES):
+    ports = [(path_of(page, "bus", bus.name), bus.name, bus.port) for bus in config.buses]
+    ports += [(path_of(page, "board", board.name), board.name, board.port) for board in config.boards]
+    for path, name, port in ports:
+        if port != "sim" and not port.startswith(PORT_SCHEMES):
             page.wrong(f"{path}.port", "{seen} is no port; write /dev/serial/by-id/..., rfc2217://..., socket://... "
-                       "or sim", seen=repr(bus.port))  # fmt: skip
-        elif bus.port != "sim" and bus.port in first:
-            page.wrong(
-                f"{path}.port", "{port} is already the port of bus {other}", port=bus.port, other=first[bus.port]
-            )
-        first.setdefault(bus.port, bus.name)
+                       "or sim", seen=repr(port))  # fmt: skip
+        elif port != "sim" and port in first:
+            page.wrong(f"{path}.port", "{port} is already the port of bus {other}", port=port, other=first[port])
+        first.setdefault(port, name)
 
 
-def _devices(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
+def _devices(config: "FarmConfig", page: Page, catalogue: Catalogue) -> dict[str, str]:
+    """Note what is wrong with the devices; gives the series that they deliver, each with its device."""
     buses = names(page, "bus")
     places = places_of(page)
     addresses: dict[tuple[str, int], str] = {}
@@ -123,6 +129,7 @@ def _devices(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
         entry = _entry(device, path, page, catalogue)
         if entry is not None:
             _device(device, entry, path, page, series)
+    return series
 
 
 def places_of(page: Page) -> list[str]:
@@ -193,7 +200,8 @@ def _known_entry(device: "Device", catalogue: Catalogue) -> Entry | None:
         return None
 
 
-def _outputs(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
+def _outputs(config: "FarmConfig", page: Page, catalogue: Catalogue) -> dict[str, str]:
+    """Note what is wrong with the devices' wiring; gives what each output hangs on."""
     outputs = names(page, "output")
     wired: dict[str, str] = {}
     for device in config.devices:
@@ -210,15 +218,20 @@ def _outputs(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
             other = wired.setdefault(output, f"{device.name} channel {channel}")
             if other != f"{device.name} channel {channel}":
                 page.wrong(f"{path}.outputs.{channel}", "{name} is already wired to {other}", name=output, other=other)
+    return wired
+
+
+def _unwired(page: Page, wired: dict[str, str]) -> None:
     for path, row in rows(page, "output"):
         if isinstance(row.get("id"), str) and row["id"] not in wired:
             page.wrong(f"{path}.id", "no device has {name} among its outputs", name=str(row["id"]))
 
 
 def _simulation(config: "FarmConfig", page: Page) -> None:
-    simulated = [bus.name for bus in config.buses if bus.port == "sim"]
+    simulated = [path_of(page, "bus", bus.name) for bus in config.buses if bus.port == "sim"]
+    simulated += [path_of(page, "board", board.name) for board in config.boards if board.port == "sim"]
     if simulated and "simulation" not in page.data:
-        page.wrong(f"{path_of(page, 'bus', simulated[0])}.port", "the port sim needs a table [simulation]")
+        page.wrong(f"{simulated[0]}.port", "the port sim needs a table [simulation]")
     if config.simulation is None:
         return
     for house in config.simulation.houses:
@@ -239,7 +252,7 @@ def _control(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
         "line": [line.id for line in control.lines],
         "output": [output.id for output in control.outputs],
     }
-    whole = len(config.devices) == len(rows(page, "device"))
+    whole = len(config.devices) == len(rows(page, "device")) and len(config.boards) == len(rows(page, "board"))
     for problem in problems(control, _delivered(config, catalogue) if whole else None):
         found = _INDEXED.match(problem.path)
         path = problem.path if problem.path != "tick_s" else "farm.tick_s"
@@ -272,6 +285,8 @@ def _delivered(config: "FarmConfig", catalogue: Catalogue) -> frozenset[str]:
         entry = _known_entry(device, catalogue)
         if entry is not None:
             delivered.update(series_of(device, names_of(entry)).values())
+    for board in config.boards:
+        delivered.update(measured_series(board))
     return frozenset(delivered)
 
 

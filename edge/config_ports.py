@@ -15,20 +15,22 @@ PLAYED = N_("the port sim is played by vuon demo only; name a real port here")
 
 
 def missing_ports(config: FarmConfig, file: Path) -> list[Problem]:
-    """List the buses whose port is not here."""
+    """List the buses and boards whose port is not here."""
     lines = line_index(file.read_text(encoding="utf-8"))
     return [
-        Problem(f"bus[{i}].port", lines.get(f"bus[{i}].port", 1), MISSING, {"port": bus.port})
-        for i, bus in enumerate(config.buses)
-        if bus.port.startswith("/") and not Path(bus.port).exists()
+        Problem(path, lines.get(path, 1), MISSING, {"port": port})
+        for path, port in ports_of(config)
+        if port.startswith("/") and not Path(port).exists()
     ]
 
 
 def played_ports(config: FarmConfig, file: Path) -> list[Problem]:
-    """List the buses that only ``vuon demo`` can play."""
+    """List the buses and boards that only ``vuon demo`` can play."""
     lines = line_index(file.read_text(encoding="utf-8"))
-    return [
-        Problem(f"bus[{i}].port", lines.get(f"bus[{i}].port", 1), PLAYED, {})
-        for i, bus in enumerate(config.buses)
-        if bus.port == SIMULATED
-    ]
+    return [Problem(path, lines.get(path, 1), PLAYED, {}) for path, port in ports_of(config) if port == SIMULATED]
+
+
+def ports_of(config: FarmConfig) -> list[tuple[str, str]]:
+    """List every port with its path in the file."""
+    ports = [(f"bus[{i}].port", bus.port) for i, bus in enumerate(config.buses)]
+    return ports + [(f"board[{i}].port", board.port) for i, board in enumerate(config.boards)]

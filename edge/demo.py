@@ -26,8 +26,11 @@ from edge.config import FarmConfig, parse
 from edge.exits import LOG_FILE, SOCKET_FILE, USERS_FILE
 from edge.live import LiveState
 from edge.practice import Practice
+from edge.toml_reader import line_index
 from edge.users import Users
 from edge.wiring import SimulatedField, known_devices
+from firmware_bridge.board_process import BoardGone
+from firmware_bridge.linux_board import LiveBoard
 from telemetry.history import LogReader
 from telemetry.records import Ack, Command, Decision, Sample
 
@@ -35,7 +38,7 @@ EXAMPLE: Final = Path(__file__).parent.parent / "deploy" / "examples" / "demo.to
 START_MAX_S: Final = 300.0
 STOP_MAX_S: Final = 15.0
 PR_SET_PDEATHSIG: Final = 1
-_PORT: Final = re.compile(r'^port\s*=\s*"sim"', re.MULTILINE)
+_PORT: Final = re.compile(r'^(\s*port\s*=\s*)"sim"')
 
 
 class DemoFailed(Exception):
@@ -62,9 +65,15 @@ class Findings:
 
 
 def with_ports(text: str, config: FarmConfig, paths: dict[str, str]) -> str:
-    """Give the farm's text with each simulated port replaced by the pseudo-terminal of its bus."""
-    names = iter([bus.name for bus in config.buses if bus.name in paths])
-    return _PORT.sub(lambda _: f'port = "{paths[next(names)]}"', text)
+    """Give the farm's text with each simulated port replaced by the pseudo-terminal of its bus or board."""
+    at = line_index(text)
+    lines = text.splitlines(keepends=True)
+    rows = [(f"bus[{i}].port", bus.name) for i, bus in enumerate(config.buses)]
+    rows += [(f"board[{i}].port", board.name) for i, board in enumerate(config.boards)]
+    for key, name in rows:
+        if name in paths:
+            lines[at[key] - 1] = _PORT.sub(rf'\1"{paths[name]}"', lines[at[key] - 1])
+    return "".join(lines)
 
 
 class Demo:
@@ -85,15 +94,19 @@ class Demo:
         nature = SimulatedField(self._config, known, loop.time(), time.time(), byte_by_byte=True)
         ptys = nature.open_ptys()
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        paths = {name: one.path for name, one in ptys.items()}
+        boards = {name: one.live(self.state / f"{name}.eeprom") for name, one in nature.boards.items()}
+        running = [asyncio.create_task(board.run(), name=f"board {name}") for name, board in boards.items()]
+        await boards_up(boards, running)
+        paths = {name: one.path for name, one in ptys.items()} | {name: one.path for name, one in boards.items()}
         self.file.write_text(with_ports(self._text, self._config, paths), encoding="utf-8")
         living = asyncio.create_task(nature.live(), name="nature")
         practising = asyncio.create_task(nature.follow_practice(Practice(self.state)), name="practice")
         try:
             yield nature
         finally:
-            living.cancel()
-            practising.cancel()
+            for task in (living, practising, *running):
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
             for one in ptys.values():
                 one.close()
 
@@ -149,6 +162,23 @@ class Demo:
         if users.people():
             return address
         return f"{address}welcome?token={users.first_token(time.time())}"
+
+
+async def boards_up(boards: dict[str, LiveBoard], running: list[asyncio.Task[None]]) -> None:
+    """Wait until every board has a line; DemoFailed with the reason when one has not."""
+    ready = [asyncio.create_task(board.started()) for board in boards.values()]
+    try:
+        async with asyncio.timeout(STOP_MAX_S):
+            while not all(one.done() for one in ready):
+                await asyncio.wait([*ready, *running], return_when=asyncio.FIRST_COMPLETED)
+                for task in running:
+                    if task.done():
+                        task.result()
+    except (BoardGone, TimeoutError) as error:
+        raise DemoFailed(str(error) or "a board does not start") from error
+    finally:
+        for one in ready:
+            one.cancel()
 
 
 async def console_address(child: asyncio.subprocess.Process) -> str:

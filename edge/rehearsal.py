@@ -57,13 +57,16 @@ def rehearse(
             await asyncio.sleep(seconds)
             agent.stop()
 
-        async with asyncio.TaskGroup() as group:
-            live = group.create_task(field.live(), name="nature")
-            acts = group.create_task(script(agent, field), name="script")
-            group.create_task(end(), name="end")
-            await group.create_task(agent.run(), name="agent")
-            live.cancel()
-            acts.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                live = group.create_task(field.live(), name="nature")
+                acts = group.create_task(script(agent, field), name="script")
+                group.create_task(end(), name="end")
+                await group.create_task(agent.run(), name="agent")
+                live.cancel()
+                acts.cancel()
+        finally:
+            field.shut()
         agent.log.close()
         return agent
 

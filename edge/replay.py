@@ -51,7 +51,7 @@ class Replay:
 
     def __init__(self, config: FarmConfig, engine: Engine, epoch: int, types: Catalogue) -> None:
         known = known_devices(config, types)
-        senses = Senses(engine.series, engine.outputs, feedback_series(known))
+        senses = Senses(engine.series, engine.outputs, feedback_series(config, known))
         self._runner = TickRunner(engine, senses, config.control.timezone)
         self._overrides: dict[str, Override] = {}
         self._maintenance: dict[str, Maintenance] = {}

@@ -25,6 +25,9 @@ from drivers.sim.line import LineOpener, SimLine
 from drivers.sim.practice_bench import KNOWN, PracticeBench
 from drivers.sim.pty_line import PtyLine
 from edge.agent import Agent, OutputBank, Parts
+from edge.board_settings import Board
+from edge.board_wiring import BOARD_LINE, board_parts, board_plans, bridges_of
+from edge.boards import board_feedback
 from edge.boots import Boots
 from edge.calibration_book import ShelfBook
 from edge.calibration_hooks import attend, chips, describe
@@ -41,6 +44,7 @@ from edge.poller import FaultRelay, ModbusSource, PolledDevice
 from edge.practice import Practice, Probe
 from edge.release import VERSION
 from edge.reminders import Reminders
+from edge.simulated_boards import SimulatedBoard
 from edge.world import BootClock, World
 from telemetry.log import PROFILES, Log
 from telemetry.quantities import quantity
@@ -65,13 +69,13 @@ NOISE: Final[dict[str, float]] = {
 PRACTICE_KNOWN: Final = KNOWN
 practice_bench: Final = PracticeBench
 
-# Gives the opener of one bus; the simulated field has its own.
-Openers = Callable[[BusConfig], StreamOpener]
+# Gives the opener of one bus or board; the simulated field has its own.
+Openers = Callable[[BusConfig | Board], StreamOpener]
 
 
-def real_openers(bus: BusConfig) -> StreamOpener:
+def real_openers(line: BusConfig | Board) -> StreamOpener:
     """Open the port that ``farm.toml`` names."""
-    return opener(bus.port, line_settings(bus))
+    return opener(line.port, BOARD_LINE if isinstance(line, Board) else line_settings(line))
 
 
 def line_settings(bus: BusConfig) -> LineSettings:
@@ -112,12 +116,13 @@ def series_plans(config: FarmConfig, known: list[Known]) -> list[SeriesPlan]:
                     one.device.bus in simulated,
                 )
             )
+    plans += board_plans(config)
     return plans
 
 
-def feedback_series(known: list[Known]) -> dict[str, str]:
+def feedback_series(config: FarmConfig, known: list[Known]) -> dict[str, str]:
     """Map each output to the series that tells how its hardware stands, where there is one."""
-    told: dict[str, str] = {}
+    told = board_feedback(config)
     for one in known:
         for channel, output in one.device.outputs.items():
             series = one.series.get(f"switch.{channel}")
@@ -214,7 +219,9 @@ def assemble(
     engine = Engine(config.control, began_ms)
     first = [engine.restore(memory, began_ms, wall_ms, clock_ok=clock_ok)] if memory is not None else []
     load_kernels(config.control)
+    bridges = bridges_of(config, openers, world)
     sources, banks = sources_and_banks(config, known, openers, boot)
+    board_sources, board_banks = board_parts(config, bridges, boot)
 
     def save() -> Callable[[], None]:
         wall_ms, clock_ok = boot.wall()
@@ -238,12 +245,12 @@ def assemble(
         beside["uplink"] = link.run
     parts = Parts(
         engine=engine,
-        sources=sources,
-        banks=banks,
+        sources=sources | board_sources,
+        banks=[*banks, *board_banks],
         plans=plans,
         deficits=deficits,
         derived=derived,
-        feedback=feedback_series(known),
+        feedback=feedback_series(config, known),
         save_state=save,
         first=(start_event(config, began_ms, wall_ms, clock_ok, compiled=compiled), *first),
         beside=beside,
@@ -305,6 +312,7 @@ class SimulatedField:
                 instrument = self._instrument(one, seed + 1000 * number + place)
                 serve[one.device.address] = _server(instrument, line)
             self.lines[bus.name] = line
+        self.boards = {board.name: SimulatedBoard(board) for board in config.boards if board.port == SIMULATED}
 
     def _instrument(self, one: Known, seed: int) -> SimulatedInstrument:
         device = one.device
@@ -345,11 +353,15 @@ class SimulatedField:
                 held[output] = instrument.stem.position(now_s)
             elif instrument.motor is not None:
                 held[output] = instrument.motor.hz(now_s) / instrument.motor.drive.most_hz
+        for board in self.boards.values():
+            held |= board.levels()
         return held
 
     def advance(self, now_s: float) -> None:
         """Let the field live until now."""
         self.field.advance_to(now_s - self._start_s, self.levels)
+        for board in self.boards.values():
+            board.feel(self.field.signal)
 
     async def live(self) -> None:
         """Let the field live with the event loop's time until cancelled."""
@@ -360,9 +372,14 @@ class SimulatedField:
             await asyncio.sleep(max(0.0, self._start_s + step * STEP_S - loop.time()))
             self.advance(loop.time())
 
-    def open_line(self, bus: BusConfig) -> StreamOpener:
-        """Give the opener of a simulated bus inside this process."""
-        return LineOpener(self.lines[bus.name])
+    def open_line(self, line: BusConfig | Board) -> StreamOpener:
+        """Give the opener of a simulated bus inside this process, or of a board whose time is the event loop's."""
+        return self.boards[line.name].virtual() if isinstance(line, Board) else LineOpener(self.lines[line.name])
+
+    def shut(self) -> None:
+        """End the boards' processes."""
+        for board in self.boards.values():
+            board.shut()
 
     def open_ptys(self) -> dict[str, PtyLine]:
         """Put every simulated bus behind a pseudo-terminal of its own."""

@@ -90,17 +90,27 @@ class Input:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
-    """A pulse counter. Pulses closer than ``min_interval_us`` are bounces."""
+    """A pulse counter. Pulses closer than ``min_interval_us`` are bounces.
+
+    ``series`` gets the total, ``per_pulse`` [``unit``] for each pulse; ``rate_series`` how much a minute.
+    """
 
     name: str
     counter: int
     min_interval_us: int = 1000
     series: str = ""
+    rate_series: str = ""
+    per_pulse: float = 1.0
+    unit: str = "count"
+    rate_unit: str = "L/min"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analogue:
-    """An analogue channel. ``bad_limit`` averages outside the limits in a row are a fault (0: not checked)."""
+    """An analogue channel. ``bad_limit`` averages outside the limits in a row are a fault (0: not checked).
+
+    Limits are sums of sixteen 10-bit conversions; ``series`` gets ``factor`` x average + ``offset`` [``unit``].
+    """
 
     name: str
     channel: int
@@ -109,6 +119,9 @@ class Analogue:
     bad_limit: int = 0
     shuts_down: bool = False
     series: str = ""
+    factor: float = 1.0
+    offset: float = 0.0
+    unit: str = "count"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

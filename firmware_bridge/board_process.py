@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-BOARD_PROGRAM: Final = Path("build/firmware/vuon-board")
+BOARD_PROGRAM: Final = Path(__file__).resolve().parents[1] / "build" / "firmware" / "vuon-board"
 STOP_WAIT_S: Final = 2.0
 
 

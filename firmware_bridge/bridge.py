@@ -14,8 +14,9 @@ from typing import Final, Protocol
 from drivers.ports import ByteStream, Fault, LineDown, StreamOpener
 from firmware_bridge.board_config import BoardConfig
 from firmware_bridge.board_state import BoardState, Values, number
+from firmware_bridge.calls import CallFailed, refusal_code
 from firmware_bridge.clock_sync import ClockSync
-from firmware_bridge.codes import Refusal, ResetCause, Shutdown
+from firmware_bridge.codes import ResetCause, Shutdown
 from firmware_bridge.leases import Wishes
 from firmware_bridge.link import Link, State
 from firmware_bridge.link_events import (
@@ -49,21 +50,16 @@ class Epochs(Protocol):
         """Remember ``epoch`` for good before it is used."""
 
 
-class CallFailed(Exception):
-    """A call did not succeed. ``code`` is a message id: ``refusal.*`` from the board, ``mcu.*`` from the link."""
-
-    def __init__(self, call: str, code: str, detail: int = 0) -> None:
-        super().__init__(f"{call}: {code} ({detail})")
-        self.code = code
-        self.detail = detail
-
-
 class _Reconnect(Exception):
     """The session cannot go on with this line."""
 
 
 class _Restart(Exception):
     """The board was reset under us; opening the port anew would only reset it once more."""
+
+
+def _unheard(_fault: Fault) -> None:
+    """Nobody listens yet."""
 
 
 class Bridge:
@@ -76,7 +72,7 @@ class Bridge:
         epochs: Epochs,
         *,
         host_id: int,
-        report: Callable[[Fault], None],
+        report: Callable[[Fault], None] = _unheard,
     ) -> None:
         """``host_id``: random, not 0, one for each process; ``report`` takes every fault and change of state."""
         self.config = config
@@ -100,6 +96,15 @@ class Bridge:
         self._mismatch: tuple[str, ...] = ()
         self._epoch = 0
         self._board_ms = (0.0, 0)
+        self._looked_at = False
+
+    def listen(self, report: Callable[[Fault], None]) -> None:
+        """Let ``report`` take every fault and change of state from now on."""
+        self._report = report
+
+    def somebody_looked(self) -> None:
+        """Release what the board has latched, for a person has looked; the board refuses while the cause lasts."""
+        self._looked_at = True
 
     @property
     def epoch(self) -> int:
@@ -253,7 +258,21 @@ class Bridge:
                 clock_at = _now() + CLOCK_PERIOD_S
                 with contextlib.suppress(CallFailed):
                     await self._sync_clock()
+            if self._looked_at:
+                self._looked_at = False
+                await self._release_latches()
             await asyncio.sleep(max(0.0, next_at - _now()))
+
+    async def _release_latches(self) -> None:
+        pumps = self.config.mask(tuple(pump.name for pump in self.config.pumps))
+        try:
+            if self.board.shutdown:
+                values = await self.call("get_boot")
+                await self.call("clear_shutdown", epoch=self._epoch, reason=number(values, "shutdown"))
+            if pumps:
+                await self.call("clear_lockout", epoch=self._epoch, outputs=pumps)
+        except CallFailed as failed:
+            self._fault("mcu.not_released", failed.code)
 
     async def _sync_clock(self) -> None:
         sent = _now()
@@ -319,7 +338,7 @@ class Bridge:
                 case Replied(token, _, values):
                     self._resolve(token, values)
                 case Refused(token, reason, detail):
-                    self._reject(token, f"refusal.{_refusal(reason)}", detail)
+                    self._reject(token, refusal_code(reason), detail)
                 case ReplyLost(token):
                     self._reject(token, "mcu.reply_lost")
                 case Abandoned(token):
@@ -368,13 +387,6 @@ class Bridge:
 
     def _fault(self, kind: str, detail: str) -> None:
         self._report(Fault(self.config.name, kind, _now(), detail))
-
-
-def _refusal(reason: int) -> str:
-    try:
-        return Refusal(reason).name.lower()
-    except ValueError:
-        return f"number_{reason}"
 
 
 def _now() -> float:

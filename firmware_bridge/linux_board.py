@@ -16,7 +16,7 @@ from typing import Final
 from drivers.ports import ByteStream, LineDown
 from firmware_bridge.board_process import BOARD_PROGRAM, BoardEvent, BoardGone, BoardProcess, decode_event
 
-FOLLOW_S: Final = 0.1  # how far a board in virtual time may lag behind the loop; its own events keep exact times
+FOLLOW_S: Final = 0.5  # how far a board in virtual time may lag behind the loop; its own events keep exact times
 READ_MOST: Final = 4096
 STOP_WAIT_S: Final = 2.0
 HINT: Final = "Build the board's program: make -C firmware_bridge/firmware linux"
@@ -145,11 +145,16 @@ class _SocketLine:
 
 
 class LiveBoard:
-    """A board process in real time. ``run`` it as a task beside the bridge; ``open`` gives its line."""
+    """A board process in real time. ``run`` it as a task beside the bridge; ``open`` gives its line.
 
-    def __init__(self, program: Path = BOARD_PROGRAM, eeprom: Path | None = None) -> None:
+    With ``pty`` its line is a pseudo-terminal, whose ``path`` any other process may open as it would a serial port.
+    """
+
+    def __init__(self, program: Path = BOARD_PROGRAM, eeprom: Path | None = None, *, pty: bool = False) -> None:
         self.on = 0
+        self.path = ""
         self.on_event: Callable[[BoardEvent], None] = _ignore
+        self._pty = pty
         self._words = [str(program), *(("--eeprom", str(eeprom)) if eeprom is not None else ())]
         self._child: asyncio.subprocess.Process | None = None
         self._line: socket.socket | None = None
@@ -157,29 +162,41 @@ class LiveBoard:
 
     async def run(self) -> None:
         """Keep the process and deliver its events until cancelled; BoardGone when it ends by itself."""
+        if self._pty:
+            await self._run_behind("--pty", "-")
+            return
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        self._line = ours
         try:
             with theirs:
-                self._child = await asyncio.create_subprocess_exec(
-                    *self._words,
-                    "--fd",
-                    str(theirs.fileno()),
-                    pass_fds=(theirs.fileno(),),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                )
-        except OSError as error:
+                await self._run_behind("--fd", str(theirs.fileno()), line=theirs)
+        finally:
             ours.close()
+
+    async def _run_behind(self, *words: str, line: socket.socket | None = None) -> None:
+        try:
+            self._child = await asyncio.create_subprocess_exec(
+                *self._words,
+                *words,
+                pass_fds=() if line is None else (line.fileno(),),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+        except OSError as error:
             raise BoardGone(f"{self._words[0]}: {error.strerror}; {HINT}") from error
-        self._line = ours
-        self._started.set()
+        if line is not None:
+            line.close()
+            self._started.set()
         try:
             await self._deliver(self._child)
         finally:
             self._started.clear()
-            ours.close()
             await _stop(self._child)
+
+    async def started(self) -> None:
+        """Wait until its line can be opened."""
+        await self._started.wait()
 
     async def _deliver(self, child: asyncio.subprocess.Process) -> None:
         while child.stdout is not None:
@@ -189,6 +206,9 @@ class LiveBoard:
             event = decode_event(line)
             if event.e == "outputs":
                 self.on = event.on
+            elif event.e == "pty":
+                self.path = event.path
+                self._started.set()
             self.on_event(event)
 
     def inject(self, *lines: str) -> None:

@@ -12,14 +12,17 @@ from math import isfinite
 from typing import Final
 
 from drivers.ports import Confirmation, Fault, OutputAbility
-from firmware_bridge.board_config import Analogue, Counter, Doser, Input, Pump, Valve
+from firmware_bridge.board_config import Analogue, Doser, Input, Pump, Valve
 from firmware_bridge.board_state import number
-from firmware_bridge.bridge import Bridge, CallFailed
+from firmware_bridge.bridge import Bridge
+from firmware_bridge.calls import CallFailed
 from firmware_bridge.codes import Block, DoseState
 from firmware_bridge.leases import WishError, Wishes
+from firmware_bridge.pulse_rate import PulseRate
 from telemetry.records import Quality, Reading
 
 SETTLE_S: Final = 0.005  # the board decides every millisecond; then its answer tells what became of the lease
+WISH_S: Final = 5.0  # the longest wish by default; the board's own lease is shorter and renewed by the bridge
 
 
 @dataclass(slots=True)
@@ -33,19 +36,22 @@ class _Dose:
 class McuOutputs:
     """The port ``Outputs`` on one board."""
 
-    def __init__(self, bridge: Bridge) -> None:
+    def __init__(self, bridge: Bridge, wish_s: float = WISH_S) -> None:
+        """``wish_s``: how long a ``hold`` may stand at most; longer than the slowest control tick."""
         self._bridge = bridge
+        self._wish_s = wish_s
         self._parts: dict[str, Valve | Pump | Doser] = {part.name: part for part in bridge.config.outputs}
         self._doses: dict[str, _Dose] = {}
         self._dose_wishes = Wishes()
         bridge.on_renew = self._renew_doses
 
     def abilities(self) -> Mapping[str, OutputAbility]:
-        """Give every output: leased by the board itself, on or off, with its interlocks as feedback."""
-        return {
-            name: OutputAbility(leased=True, proportional=False, lease_max_s=part.lease_s, feedback=True)
-            for name, part in self._parts.items()
-        }
+        """Give every output: leased by the board itself, on or off, with its interlocks as feedback.
+
+        ``lease_max_s`` is how long a wish stands; when the host dies the board's own, shorter lease ends it.
+        """
+        ability = OutputAbility(leased=True, proportional=False, lease_max_s=self._wish_s, feedback=True)
+        return dict.fromkeys(self._parts, ability)
 
     async def hold(self, output: str, level: float, lease_s: float) -> Confirmation:
         """Want ``output`` on for ``lease_s``. done: it is on; refused: ``block.*`` says what the board waits for.
@@ -178,21 +184,28 @@ class McuOutputs:
 class McuSource:
     """The port ``Source``: pulse totals, analogue averages and contacts, with the time they were measured at."""
 
-    def __init__(self, bridge: Bridge, mono_ms: Callable[[float], int]) -> None:
-        """``mono_ms`` turns the event loop's seconds into the edge's monotonic milliseconds."""
+    def __init__(
+        self, bridge: Bridge, mono_ms: Callable[[float], int], feedback: Mapping[str, str] | None = None
+    ) -> None:
+        """``mono_ms`` turns the event loop's seconds into the edge's monotonic milliseconds.
+
+        ``feedback`` maps outputs to the series that tells how their pins stand.
+        """
         self._bridge = bridge
         self._mono_ms = mono_ms
         self._deliver: Callable[[Sequence[Reading]], None] | None = None
         self._totals: dict[int, tuple[int, int]] = {}  # pulses since this process began, board's last count
         config = bridge.config
-        self._counters: dict[int, Counter] = {entry.counter: entry for entry in config.counters if entry.series}
+        self._pins = {config.numbers[output]: series for output, series in (feedback or {}).items()}
+        self._counters = {entry.counter: entry for entry in config.counters if entry.series or entry.rate_series}
+        self._rates = {index: PulseRate(entry.per_pulse) for index, entry in self._counters.items()}
         self._analogue: dict[int, Analogue] = {entry.channel: entry for entry in config.analogue if entry.series}
         self._inputs: dict[int, Input] = {entry.input: entry for entry in config.inputs if entry.series}
 
     async def run(self, deliver: Callable[[Sequence[Reading]], None], report: Callable[[Fault], None]) -> None:
-        """Deliver readings until cancelled. Faults of the board are reported by the bridge itself."""
-        del report
+        """Deliver readings and report the board's faults and changes of state until cancelled."""
         self._deliver = deliver
+        self._bridge.listen(report)
         self._bridge.on_report = self._take
         try:
             await self._bridge.run()
@@ -207,31 +220,46 @@ class McuSource:
         if name == "counter":
             readings = self._count(number(values, "counter"))
         elif name == "adc":
-            for index, entry in self._analogue.items():
-                if index in board.analogue and number(values, "channel") == index:
-                    raw, good, at_s = board.analogue[index]
-                    quality = 0 if good else int(Quality.RANGE)
-                    readings.append(self._reading(entry.series, raw / 16, "count", at_s, quality))
+            index = number(values, "channel")
+            entry = self._analogue.get(index)
+            if entry is not None and index in board.analogue:
+                raw, good, at_s = board.analogue[index]
+                quality = 0 if good else int(Quality.RANGE)
+                value = entry.factor * raw / 16 + entry.offset
+                readings = [self._reading(entry.series, value, entry.unit, at_s, quality)]
         elif name == "report":
-            for index, contact in self._inputs.items():
-                active = float(board.inputs >> index & 1)
-                readings.append(self._reading(contact.series, active, "1", board.at_s))
+            readings = [
+                self._reading(contact.series, float(board.inputs >> index & 1), "1", board.at_s)
+                for index, contact in self._inputs.items()
+            ]
+            readings += [
+                self._reading(series, float(board.on >> index & 1), "1", board.at_s)
+                for index, series in self._pins.items()
+            ]
         if readings:
             self._deliver(readings)
 
     def _count(self, index: int) -> list[Reading]:
-        """Give the pulses since this process began; a board that was reset counts from 0 again, we do not."""
+        """Give what was metered since this process began; a board that was reset counts from 0 again, we do not."""
         entry = self._counters.get(index)
         if entry is None or index not in self._bridge.board.counters:
             return []
-        count = self._bridge.board.counters[index][0]
+        count, pulse_at = self._bridge.board.counters[index]
         total, last = self._totals.get(index, (0, 0))
-        total += count - last if count >= last else count
-        self._totals[index] = (total, count)
-        return [self._reading(entry.series, float(total), "count", _now())]
+        fresh = count - last if count >= last else count
+        self._totals[index] = (total + fresh, count)
+        readings = []
+        if entry.series:
+            metered = (total + fresh) * entry.per_pulse
+            readings.append(self._reading(entry.series, metered, entry.unit, _now()))
+        if entry.rate_series:
+            rate = self._rates[index].take(fresh, pulse_at, _now())
+            readings.append(self._reading(entry.rate_series, rate, entry.rate_unit, _now()))
+        return readings
 
     def _reading(self, series: str, raw: float, unit: str, at_s: float, quality: int = 0) -> Reading:
-        return Reading(series, self._bridge.config.name, self._mono_ms(at_s), raw, unit, quality)
+        # The regression of the clocks may place a moment a little ahead of now.
+        return Reading(series, self._bridge.config.name, self._mono_ms(min(at_s, _now())), raw, unit, quality)
 
 
 def _now() -> float:

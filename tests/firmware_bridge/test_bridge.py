@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware_bridge.board_config import Valve
-from firmware_bridge.bridge import CallFailed
+from firmware_bridge.calls import CallFailed
 from firmware_bridge.linux_board import VirtualBoard
 from tests.firmware_bridge.farm_board import Epochs, Host, Watch, farm_board, in_virtual_time, pass_time
 

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the boards of a farm together: their lines' host side, what they deliver, what they switch.
+
+The rule it keeps: a board is a source and a bank like any other; what stands behind its port is the wiring's choice.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from controllers.settings import OutputSettings
+from drivers.line_settings import LineSettings
+from drivers.ports import Source, StreamOpener
+from drivers.serial_port import is_pty
+from edge.agent import OutputBank
+from edge.board_settings import Board
+from edge.boards import KeptEpoch, board_config, host_id, measured_series, pin_series, wish_s
+from edge.config import SIMULATED, FarmConfig
+from edge.pipeline import SeriesPlan, still_s
+from edge.world import BootClock, World
+from firmware_bridge.bridge import Bridge
+from firmware_bridge.mcu_devices import McuOutputs, McuSource
+from telemetry.quantities import quantity
+
+BOARD_LINE: Final = LineSettings(baud=115200)
+
+
+def board_plans(config: FarmConfig) -> list[SeriesPlan]:
+    """Say what the pipeline must know of each series that a board delivers."""
+    plans = []
+    for board in config.boards:
+        played = board.port == SIMULATED or is_pty(board.port)
+        for series in (*measured_series(board), *(pin_series(board, pin) for pin in board.outputs)):
+            kind = quantity(series.partition("/")[2].partition(".")[0])
+            plans.append(SeriesPlan(series, board.name, kind, kind.unit, board.period_s, still_s(kind), played))
+    return plans
+
+
+def bridges_of(config: FarmConfig, openers: Callable[[Board], StreamOpener], world: World) -> dict[str, Bridge]:
+    """Make the host's side of every board."""
+    host = host_id(world.seed)
+    return {
+        board.name: Bridge(
+            openers(board), board_config(board, config.control), KeptEpoch(world.state, board.name), host_id=host
+        )
+        for board in config.boards
+    }
+
+
+def board_parts(
+    config: FarmConfig, bridges: Mapping[str, Bridge], boot: BootClock
+) -> tuple[dict[str, Source], list[OutputBank]]:
+    """Make a source and a bank of outputs of each board."""
+    settings: dict[str, OutputSettings] = {output.id: output for output in config.control.outputs}
+    sources: dict[str, Source] = {}
+    banks = []
+    for board in config.boards:
+        bridge = bridges[board.name]
+        pins = {output: pin_series(board, pin) for pin, output in board.outputs.items()}
+        sources[board.name] = McuSource(bridge, boot.to_ms, pins)
+        wires = {output: (output, settings[output]) for output in board.outputs.values()}
+        banks.append(OutputBank(board.name, McuOutputs(bridge, wish_s(config.farm.tick_s)), wires))
+    return sources, banks
