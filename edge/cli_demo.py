@@ -42,14 +42,14 @@ def demo(
       vuon demo --headless --seconds 60
       vuon demo --influx
     """  # noqa: D301 click wants the \b
-    from edge.demo import EXAMPLE, DemoFailed, die_with_parent, run_checked
+    from edge.demo import EXAMPLE, DemoFailed, run_checked
     from edge.kernel_cache import begin
 
     say = speech()
     folder = state_folder(state) if state is not None else state_folder(None) / ("demo-influx" if influx else "demo")
     source = config or EXAMPLE
     click.echo(say.text(N_("Starting ...")))
-    compiler = begin(die_with_parent)
+    compiler = begin()
     if compiler is not None:
         click.echo(
             say.text(N_("The kernels are compiled in the background; until the next start plain Python computes."))

@@ -7,9 +7,7 @@ When this process ends, so do the other two.
 
 import asyncio
 import contextlib
-import ctypes
 import json
-import os
 import re
 import signal
 import sys
@@ -22,6 +20,7 @@ from typing import Any, Final
 from drivers.bus import fine_timer_loop
 from drivers.catalogue import Catalogue
 from edge.agent_client import AgentAway, AgentClient
+from edge.children import die_with_parent
 from edge.config import FarmConfig, parse
 from edge.exits import LOG_FILE, SOCKET_FILE, USERS_FILE
 from edge.live import LiveState
@@ -37,7 +36,6 @@ from telemetry.records import Ack, Command, Decision, Sample
 EXAMPLE: Final = Path(__file__).parent.parent / "deploy" / "examples" / "demo.toml"
 START_MAX_S: Final = 300.0
 STOP_MAX_S: Final = 15.0
-PR_SET_PDEATHSIG: Final = 1
 _PORT: Final = re.compile(r'^(\s*port\s*=\s*)"sim"')
 
 
@@ -248,9 +246,3 @@ def run_checked(state: Path, source: Path, seconds: float) -> Findings:
     """Run the self-check on an event loop of its own."""
     with asyncio.Runner(loop_factory=fine_timer_loop) as runner:
         return runner.run(check_itself(Demo(state, source), seconds))
-
-
-def die_with_parent() -> None:
-    """Have the kernel stop a child whose parent died (prctl(2)), so that no agent runs on without its field."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    os.setpgrp()

@@ -10,16 +10,15 @@ import hashlib
 import json
 import os
 import platform
-import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 from controllers import kernels
 from controllers.kernels.jit import cache_root, source_hash
+from edge.children import die_with_parent
 
 # A Pi 4 compiles all kernels in some two minutes, once for each version.
 COMPILE_MAX_S: Final = 600.0
@@ -44,6 +43,7 @@ def fill() -> tuple[bool, str]:
             env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             timeout=COMPILE_MAX_S,
             check=False,
+            preexec_fn=die_with_parent,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return _without(str(error))
@@ -68,11 +68,11 @@ def is_filled() -> bool:
         return False
 
 
-def begin(child_setup: Callable[[], None]) -> subprocess.Popen[bytes] | None:
+def begin() -> subprocess.Popen[bytes] | None:
     """Start with what there is: where the cache is not filled, compute uncompiled now and fill it in the background.
 
-    For a first look, which should not wait a minute for a compiler. Gives the child that compiles (``child_setup`` runs
-    in it first), or None where none is needed; the caller ends it.
+    For a first look, which should not wait a minute for a compiler. Gives the child that compiles, or None where none
+    is needed; the caller ends it.
     """
     if os.environ.get("VUON_NO_JIT") or os.environ.get("NUMBA_DISABLE_JIT") or is_filled():
         return None
@@ -81,7 +81,7 @@ def begin(child_setup: Callable[[], None]) -> subprocess.Popen[bytes] | None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=child_setup,  # noqa: PLW1509 no thread has been started yet
+        preexec_fn=die_with_parent,  # noqa: PLW1509 no thread has been started yet
     )
     os.environ["VUON_NO_JIT"] = "1"
     return child
@@ -121,5 +121,4 @@ def _without(why: str) -> tuple[bool, str]:
 
 if __name__ == "__main__":
     os.nice(19)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leaves by way of ``run``, which takes the compiler along
     sys.exit(0 if fill()[0] else 1)

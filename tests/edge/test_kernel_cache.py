@@ -39,14 +39,17 @@ def test_a_compiler_that_fails_is_said_and_the_start_goes_on(monkeypatch: pytest
 
 
 async def test_who_ends_before_the_compiler_takes_it_along(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def children() -> list[str]:
+        assert child is not None
+        return Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text(encoding="ascii").split()
+
     for name in ("VUON_NO_JIT", "NUMBA_DISABLE_JIT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("VUON_CACHE_DIR", str(tmp_path))
-    child = kernel_cache.begin(lambda: None)
+    child = kernel_cache.begin()
     assert child is not None
-    grandchildren = Path(f"/proc/{child.pid}/task/{child.pid}/children")
-    await until(lambda: bool(grandchildren.read_text().split()), "the compiler's start")
-    compiler = Path("/proc") / grandchildren.read_text().split()[0]
+    await until(lambda: bool(children()), "the compiler's start")
+    compiler = Path("/proc") / children()[0]
     child.terminate()
     child.wait()
     await until(lambda: not compiler.exists() or "State:\tZ" in (compiler / "status").read_text(), "the compiler's end")
