@@ -23,6 +23,8 @@ RESPONSES: Final = {
     b"*SL": "the circuit sleeps",
     b"*WA": "the circuit woke up",
 }
+DONE: Final = b"*DONE"
+EXPORTED: Final = r"[0-9A-Za-z ]{1,36}"
 Kind = Literal["pH", "EC", "DO", "RTD"]
 
 
@@ -33,6 +35,8 @@ def line() -> LineExchange:
 
 
 def _good(ask: Ask, answer: bytes) -> bool:
+    if ask.request == b"Export\r":
+        return answer == DONE or re.fullmatch(EXPORTED.encode(), answer) is not None
     if answer in RESPONSES:
         return answer in ask.ends
     if ask.request[:1] == b"R":
@@ -100,6 +104,23 @@ def calibration_state() -> Ask:
 def slope() -> Ask:
     """Ask a pH circuit for the slopes of its probe in percent of the ideal (``?Slope,acid,base[,mV]``)."""
     return _ask("Slope,?", COMMAND_S)
+
+
+def export_size() -> Ask:
+    """Ask how many strings hold the circuit's calibration (``?Export,10,120``); the first ``export`` begins anew."""
+    return _ask("Export,?", COMMAND_S)
+
+
+def export() -> Ask:
+    """Take the next string of the calibration (at most 12 characters); ``*DONE`` after the last one."""
+    return Ask(b"Export\r", COMMAND_S)
+
+
+def bring_back(string: str) -> Ask:
+    """Give one exported string back; after the last one the circuit restarts with that calibration."""
+    if not re.fullmatch(EXPORTED, string):
+        raise ExchangeError(f"{string!r} is no string that a circuit exported")
+    return _ask(f"Import,{string}", CALIBRATE_S)
 
 
 def status() -> Ask:

@@ -16,6 +16,7 @@ from typing import Final
 import serial
 
 from drivers.line_settings import LineSettings
+from drivers.modbus_tcp import GatewayOpener
 from drivers.ports import ByteStream, LineDown, StreamOpener
 from drivers.tcp_stream import TcpOpener
 
@@ -33,9 +34,14 @@ HINT_NO_BREAK = "This line cannot send a break; use a serial adapter or our micr
 
 
 def opener(where: str, settings: LineSettings) -> StreamOpener:
-    """Give the opener for ``/dev/...``, ``rfc2217://host:port`` or ``socket://host:port`` (raw TCP)."""
+    """Give the opener of a line.
+
+    ``/dev/...``, ``rfc2217://host:port``, ``tcp://host:port`` (Modbus TCP) or ``socket://host:port`` (raw TCP).
+    """
     if where.startswith("socket://"):
         return TcpOpener.from_url(where)
+    if where.startswith("tcp://"):
+        return GatewayOpener(TcpOpener.from_url(where))
     return SerialOpener(where, settings)
 
 

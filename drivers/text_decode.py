@@ -6,12 +6,13 @@ The rule it keeps: pure, and strict: an answer that is not wholly understood is 
 
 import re
 from collections.abc import Sequence
-from math import nan
+from math import isnan, nan
 from typing import Final
 
 from drivers.catalogue_schema import Entry, Text, Value
 from drivers.crc import inverted_sum
 from drivers.decode import Measured, value_unit
+from drivers.wxt import WeatherError, value_of
 from telemetry.records import Quality
 
 _SIGNED: Final = re.compile(r"[+-]\d*\.?\d+")
@@ -75,10 +76,22 @@ def _decode_keys(entry: Entry, data: bytes) -> tuple[Measured, ...]:
         if found is None:
             measured.append(_missing(value))
             continue
-        # The last letter is the unit; Vaisala writes '#' there for a value that is not valid (WXT530 manual).
-        number = found[:-1] if found[-1:].isalpha() else found
-        measured.append(_from_text(value, number))
+        measured.append(_with_letter(value, found))
     return tuple(measured)
+
+
+def _with_letter(value: Value, found: str) -> Measured:
+    """Read a number and its unit letter: a station that was set to degF says 73.4F, which is not 73.4 degC."""
+    if not found[-1:].isalpha() and found[-1:] != "#":
+        return _from_text(value, found)
+    try:
+        told = value_of(value.key, found)
+    except WeatherError as error:
+        raise TextFault(str(error)) from None
+    unit = value_unit(value)
+    if isnan(told.value):
+        return Measured(value.quantity, value.index, nan, unit, int(Quality.SENTINEL))
+    return _from_number(value, told.value)
 
 
 def _decode_binary(entry: Entry, text: Text, data: bytes) -> tuple[Measured, ...]:

@@ -77,13 +77,14 @@ def values(answer: bytes) -> tuple[WeatherValue, ...]:
         name, equals, value = part.partition("=")
         if not equals or len(value) < 2:
             raise WeatherError(f"{part!r}: expected NAME=VALUE with a unit letter")
-        found.append(_value(name, value))
+        found.append(value_of(name, value))
     return tuple(found)
 
 
-def _value(name: str, text: str) -> WeatherValue:
-    letter = text[-1]
-    known = UNITS.get(name[0], {})
+def value_of(name: str, text: str) -> WeatherValue:
+    """Read one parameter's value with its unit letter; WeatherError when it cannot be read."""
+    letter = text[-1:]
+    known = UNITS.get(name[:1], {})
     if letter == "#":
         return WeatherValue(name, float("nan"), next(iter(known.values()), ("", 1.0, 0.0))[0])
     if letter not in known:
@@ -93,3 +94,11 @@ def _value(name: str, text: str) -> WeatherValue:
         return WeatherValue(name, float(text[:-1]) * factor + offset, unit)
     except ValueError:
         raise WeatherError(f"{name}={text}: no number") from None
+
+
+def letter_of(name: str, unit: str) -> str:
+    """Give the letter that a station writes for a parameter in ``unit``; KeyError when there is none."""
+    for letter, (known, factor, offset) in UNITS[name[:1]].items():
+        if known == unit and (factor, offset) == (1.0, 0.0):
+            return letter
+    raise KeyError(f"{name} in {unit}")

@@ -230,7 +230,7 @@ def replace(
         click.prompt(
             say.text(N_("Take the device's power off and on, then press Enter")), default="", show_default=False
         )
-        outcome = run(change(place, place.device.address, types, within_s, alone=alone))
+        outcome = run(change(place, place.device.unit, types, within_s, alone=alone))
     click.echo(say.say(REASONS[outcome.reason], {"detail": outcome.detail}), err=outcome.state != "done")
     if outcome.state != "done":
         raise SystemExit({"refused": REFUSED, "power-cycle": TRY_AGAIN}.get(outcome.state, FAILED))

@@ -19,7 +19,9 @@ from controllers.settings import (
     SafetyLimits,
     ZoneSettings,
 )
+from edge.alarm_settings import Alarms
 from edge.board_settings import Board
+from edge.config_exchange import EXCHANGE_TABLES, Exchange, read_exchange
 from edge.toml_reader import Page
 
 if TYPE_CHECKING:
@@ -87,12 +89,18 @@ class Console(Table, frozen=True):
 
 
 class Bus(Table, frozen=True):
-    """One serial line. ``port``: /dev/serial/by-id/..., rfc2217://..., socket://... or ``sim``."""
+    """One line with its devices, all of one ``kind``.
+
+    ``port``: /dev/serial/by-id/..., rfc2217://..., tcp://HOST:502 (Modbus TCP), socket://HOST:PORT (the line's own
+    bytes over a network) or ``sim``. ``kind``: modbus; sdi12 (the port itself makes the breaks); sdi12-adapter (an
+    adapter makes them); line (Atlas EZO, WXT, MH-Z19 and others that speak lines of text or short frames).
+    """
 
     name: Name
     port: Annotated[str, Meta(min_length=1)]
+    kind: Literal["modbus", "sdi12", "sdi12-adapter", "line"] = "modbus"
     baud_bd: Literal[1200, 2400, 4800, 9600, 14400, 19200, 38400, 57600, 115200] = 9600
-    format: Literal["8N1", "8E1", "8O1", "8N2", "7E1"] = "8N1"
+    format: Literal["", "8N1", "8E1", "8O1", "8N2", "7E1"] = ""  # "": 8N1, on an SDI-12 line 7E1
 
 
 class Device(Table, frozen=True):
@@ -101,6 +109,7 @@ class Device(Table, frozen=True):
     Its values become series of ``place``; ``index`` numbers a second probe of a place, ``series`` names single ones
     (quantity to series, "" leaves the quantity out). ``outputs`` ties channels ("1", "2", ...) to [[output]] ids.
     ``still_max_s`` > 0 replaces the time for which its values may stand still before they are called stuck.
+    ``address`` is a number on Modbus, one digit or letter elsewhere.
     ``unleased_reason`` says why water may hang on it although it does not close by itself when the host dies.
     """
 
@@ -108,7 +117,7 @@ class Device(Table, frozen=True):
     bus: Name
     type: Name
     place: Name
-    address: Annotated[int, Meta(ge=1, le=247)] = 1
+    address: Annotated[int, Meta(ge=0, le=247)] | Annotated[str, Meta(pattern="^[0-9A-Za-z]$")] = 1
     variant: str = ""
     period_s: PositiveS = 10.0
     index: Annotated[int, Meta(ge=0, le=99)] = 0
@@ -116,6 +125,11 @@ class Device(Table, frozen=True):
     series: dict[str, str] = {}
     outputs: dict[str, str] = {}
     unleased_reason: str = ""
+
+    @property
+    def unit(self) -> int:
+        """The Modbus address."""
+        return int(self.address)
 
 
 class Station(Table, frozen=True):
@@ -160,13 +174,15 @@ class FarmConfig(Table, frozen=True):
     log: Log = Log()
     console: Console = Console()
     calibration: Calibration = Calibration()
+    alarms: Alarms = Alarms()
     uplink: Uplink | None = None
     simulation: Simulation | None = None
+    exchange: Exchange = Exchange()
 
 
 TABLES: Final = (
-    "farm", "log", "uplink", "console", "calibration", "limits", "simulation",
-    "bus", "device", "board", "house", "zone", "line", "output", "station", "plot",
+    "farm", "log", "uplink", "console", "calibration", "alarms", "limits", "simulation",
+    "bus", "device", "board", "house", "zone", "line", "output", "station", "plot", *EXCHANGE_TABLES,
 )  # fmt: skip
 
 
@@ -187,6 +203,7 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
     log = page.table(Log, page.data.get("log", {}), "log")
     console = page.table(Console, page.data.get("console", {}), "console")
     calibration = page.table(Calibration, page.data.get("calibration", {}), "calibration")
+    alarms = page.table(Alarms, page.data.get("alarms", {}), "alarms")
     limits = page.table(SafetyLimits, page.data.get("limits", {}), "limits")
     uplink = page.table(Uplink, page.data["uplink"], "uplink") if "uplink" in page.data else None
     simulation = page.table(Simulation, page.data["simulation"], "simulation") if "simulation" in page.data else None
@@ -199,7 +216,7 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
     zones = page.tables(ZoneSettings, "zone")
     lines = page.tables(LineSettings, "line")
     outputs = page.tables(OutputSettings, "output")
-    if farm is None or log is None or console is None or limits is None or calibration is None:
+    if farm is None or log is None or console is None or limits is None or calibration is None or alarms is None:
         page.refuse()
         raise AssertionError("a table was refused without a reason")
     config = FarmConfig(
@@ -212,6 +229,8 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
             limits=limits,
             timezone=farm.timezone,
             tick_s=farm.tick_s,
+            latitude_deg=farm.latitude_deg,
+            altitude_m=farm.altitude_m,
         ),
         buses=tuple(row for _, row in buses),
         devices=tuple(row for _, row in devices),
@@ -221,8 +240,10 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
         log=log,
         console=console,
         calibration=calibration,
+        alarms=alarms,
         uplink=uplink,
         simulation=simulation,
+        exchange=read_exchange(page),
     )
     check(config, page, types)
     page.refuse()

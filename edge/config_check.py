@@ -16,6 +16,8 @@ from drivers.catalogue_schema import CatalogueError, Entry
 from drivers.registry import names_of
 from edge.boards import measured_series
 from edge.config_boards import check_boards, check_unleased
+from edge.config_exchange_check import check_exchange
+from edge.config_lines import check_device, check_port
 from edge.toml_reader import Page
 from telemetry.quantities import QUANTITIES
 from telemetry.records import SERIES_PATTERN
@@ -34,7 +36,7 @@ NAMED: Final = {
     "output": "id",
 }
 _INDEXED: Final = re.compile(r"^(house|zone|line|output)\[(\d+)\](.*)$")
-PORT_SCHEMES: Final = ("/dev/", "rfc2217://", "socket://")
+PORT_SCHEMES: Final = ("/dev/", "rfc2217://", "socket://", "tcp://")
 
 
 def check(config: "FarmConfig", page: Page, catalogue: Catalogue | None = None) -> None:
@@ -52,6 +54,7 @@ def check(config: "FarmConfig", page: Page, catalogue: Catalogue | None = None) 
     _simulation(config, page)
     _plots(config, page)
     _control(config, page, catalogue)
+    check_exchange(config, page)
 
 
 def rows(page: Page, table: str) -> list[tuple[str, dict[str, object]]]:
@@ -99,25 +102,29 @@ def _buses(config: "FarmConfig", page: Page) -> None:
     ports += [(path_of(page, "board", board.name), board.name, board.port) for board in config.boards]
     for path, name, port in ports:
         if port != "sim" and not port.startswith(PORT_SCHEMES):
-            page.wrong(f"{path}.port", "{seen} is no port; write /dev/serial/by-id/..., rfc2217://..., socket://... "
-                       "or sim", seen=repr(port))  # fmt: skip
+            page.wrong(f"{path}.port", "{seen} is no port; write /dev/serial/by-id/..., rfc2217://..., socket://..., "
+                       "tcp://... or sim", seen=repr(port))  # fmt: skip
         elif port != "sim" and port in first:
             page.wrong(f"{path}.port", "{port} is already the port of bus {other}", port=port, other=first[port])
         first.setdefault(port, name)
+    written = dict(rows(page, "bus"))
+    for bus in config.buses:
+        path = path_of(page, "bus", bus.name)
+        check_port(path, bus, written.get(path, {}), page)
 
 
 def _devices(config: "FarmConfig", page: Page, catalogue: Catalogue) -> dict[str, str]:
     """Note what is wrong with the devices; gives the series that they deliver, each with its device."""
     buses = names(page, "bus")
     places = places_of(page)
-    addresses: dict[tuple[str, int], str] = {}
+    addresses: dict[tuple[str, str], str] = {}
     series: dict[str, str] = {}
     for path, row in rows(page, "device"):
         bus, address = row.get("bus"), row.get("address", 1)
         if isinstance(bus, str) and bus not in buses:
             page.wrong(f"{path}.bus", "there is no bus called {name}; known: {known}", name=bus, known=_list(buses))
-        if isinstance(bus, str) and isinstance(address, int):
-            other = addresses.setdefault((bus, address), str(row.get("name", path)))
+        if isinstance(bus, str) and isinstance(address, int | str):
+            other = addresses.setdefault((bus, str(address)), str(row.get("name", path)))
             if other != row.get("name", path):
                 page.wrong(f"{path}.address", "address {address} on bus {bus} already belongs to {other}",
                            address=address, bus=bus, other=other)  # fmt: skip
@@ -129,7 +136,15 @@ def _devices(config: "FarmConfig", page: Page, catalogue: Catalogue) -> dict[str
         entry = _entry(device, path, page, catalogue)
         if entry is not None:
             _device(device, entry, path, page, series)
+            _on_its_line(config, device, entry, path, page)
     return series
+
+
+def _on_its_line(config: "FarmConfig", device: "Device", entry: Entry, path: str, page: Page) -> None:
+    bus = next((bus for bus in config.buses if bus.name == device.bus), None)
+    if bus is not None:
+        others = [other.name for other in config.devices if other.bus == device.bus and other.name != device.name]
+        check_device(path, device, entry, bus, dict(rows(page, "device")).get(path, {}), others, page)
 
 
 def places_of(page: Page) -> list[str]:
@@ -149,9 +164,6 @@ def _entry(device: "Device", path: str, page: Page, catalogue: Catalogue) -> Ent
 
 
 def _device(device: "Device", entry: Entry, path: str, page: Page, series: dict[str, str]) -> None:
-    if entry.protocol != "modbus":
-        page.wrong(f"{path}.type", "{type} speaks {protocol}; only Modbus devices can hang on a [[bus]]",
-                   type=device.type, protocol=entry.protocol)  # fmt: skip
     gives = names_of(entry)
     for key, name in device.series.items():
         if key not in gives:

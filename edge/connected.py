@@ -5,11 +5,14 @@ The rule it keeps: it only reads the farm's settings; simulated lines are left o
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from drivers.catalogue import Catalogue
 from drivers.catalogue_schema import Entry
 from drivers.line_settings import LineSettings
 from edge.config import SIMULATED, Bus, Device, FarmConfig
+
+SDI12_BD: Final = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,15 @@ class Connected:
     @property
     def settings(self) -> LineSettings:
         """The line's settings."""
-        form = self.bus.format
-        return LineSettings(self.bus.baud_bd, form[1], int(form[2]), int(form[0]))  # type: ignore[arg-type]
+        return line_settings(self.bus)
+
+
+def line_settings(bus: Bus) -> LineSettings:
+    """Give the settings of a bus as they stand in ``farm.toml``."""
+    sdi12 = bus.kind == "sdi12"
+    baud_bd = SDI12_BD if sdi12 else bus.baud_bd
+    form = bus.format or ("7E1" if sdi12 else "8N1")
+    return LineSettings(baud_bd, form[1], int(form[2]), int(form[0]))  # type: ignore[arg-type]
 
 
 def connected(farm: FarmConfig, types: Catalogue) -> dict[str, Connected]:

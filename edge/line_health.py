@@ -32,7 +32,7 @@ async def watch(devices: Iterable[Connected], for_s: float) -> tuple[dict[str, H
         BusInstrument(
             one.entry,
             one.device.name,
-            one.device.address,
+            one.device.unit,
             {},
             period_s=max(SHORTEST_PERIOD_S, one.entry.min_interval_s),
             deliver=lambda _: None,

@@ -23,7 +23,7 @@ from edge.connected import Connected
 async def change(place: Connected, at: int, types: Catalogue, within_s: float, *, alone: bool) -> Outcome:
     """Give the device that now answers at ``at`` the place's address. Raises LineDown when the port cannot be used."""
     async with Probe(opener(place.bus.port, place.settings), place.settings, within_s) as probe:
-        return await replace_device(probe, place.entry, at, place.device.address, types.entries(), alone=alone)
+        return await replace_device(probe, place.entry, at, place.device.unit, types.entries(), alone=alone)
 
 
 def void_calibrations(state: Path, place: Connected, person: str, now: datetime) -> list[str]:

@@ -5,28 +5,27 @@ The rule it keeps: this is the only file that knows that a simulation exists; no
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
-from controllers.settings import ControlSettings, OutputSettings
-from drivers.actuators.drive import DriveOutput
-from drivers.actuators.relay import RelayBoard
-from drivers.actuators.valve import ValveOutput
-from drivers.bus import Bus
+from controllers.settings import ControlSettings
 from drivers.calibration.shelf import Shelf
 from drivers.catalogue import Catalogue
 from drivers.decode import value_unit
-from drivers.line_settings import LineSettings
-from drivers.ports import Outputs, Source, StreamOpener
+from drivers.ports import StreamOpener
 from drivers.registry import names_of
 from drivers.serial_port import is_pty, opener
 from drivers.sim.instruments import SimulatedInstrument
 from drivers.sim.line import LineOpener, SimLine
+from drivers.sim.line_instruments import SimulatedLineInstrument
 from drivers.sim.practice_bench import KNOWN, PracticeBench
 from drivers.sim.pty_line import PtyLine
-from edge.agent import Agent, OutputBank, Parts
+from drivers.sim.signals import Signals
+from drivers.sim.text_line import TextLine, TextLineOpener
+from drivers.sim.text_pty import TextPtyLine
+from edge.agent import Agent, Parts
 from edge.board_settings import Board
-from edge.board_wiring import BOARD_LINE, board_parts, board_plans, bridges_of
+from edge.board_wiring import BOARD_LINE, board_parts, board_plans, bridges_of, release, tell_unleased
 from edge.boards import board_feedback
 from edge.boots import Boots
 from edge.calibration_book import ShelfBook
@@ -34,13 +33,14 @@ from edge.calibration_hooks import attend, chips, describe
 from edge.config import SIMULATED, FarmConfig
 from edge.config import Bus as BusConfig
 from edge.config_check import series_of
+from edge.connected import line_settings
 from edge.derived import Deficits
 from edge.exits import LOG_FILE
 from edge.farm_profile import Known, farm_profile
 from edge.field import STEP_S, Field
 from edge.hub_link import HubLink
+from edge.line_sources import sources_and_banks
 from edge.pipeline import SeriesPlan, still_s
-from edge.poller import FaultRelay, ModbusSource, PolledDevice
 from edge.practice import Practice, Probe
 from edge.release import VERSION
 from edge.reminders import Reminders
@@ -76,12 +76,6 @@ Openers = Callable[[BusConfig | Board], StreamOpener]
 def real_openers(line: BusConfig | Board) -> StreamOpener:
     """Open the port that ``farm.toml`` names."""
     return opener(line.port, BOARD_LINE if isinstance(line, Board) else line_settings(line))
-
-
-def line_settings(bus: BusConfig) -> LineSettings:
-    """Give the line settings of a bus: 9600 and 8N1 as they stand in ``farm.toml``."""
-    bits, parity, stop = bus.format
-    return LineSettings(bus.baud_bd, parity, int(stop), int(bits))  # type: ignore[arg-type]
 
 
 def known_devices(config: FarmConfig, catalogue: Catalogue) -> list[Known]:
@@ -129,42 +123,6 @@ def feedback_series(config: FarmConfig, known: list[Known]) -> dict[str, str]:
             if one.entry.relay is not None and series is not None:
                 told[output] = series
     return told
-
-
-def sources_and_banks(
-    config: FarmConfig, known: list[Known], openers: Openers, boot: BootClock
-) -> tuple[dict[str, Source], list[OutputBank]]:
-    """Make a source for each bus and a bank for each device with outputs."""
-    settings = {output.id: output for output in config.control.outputs}
-    sources: dict[str, Source] = {}
-    banks: list[OutputBank] = []
-    for bus in config.buses:
-        here = [one for one in known if one.device.bus == bus.name]
-        faults = FaultRelay()
-        line = Bus(openers(bus), line_settings(bus), faults.take, name=bus.name)
-        polled = [
-            PolledDevice(one.device.name, one.entry, one.device.address, one.device.period_s, one.series)
-            for one in here
-            if one.series
-        ]
-        source = ModbusSource(line, polled, boot.to_ms, faults)
-        sources[bus.name] = source
-        banks += [_bank(one, source, settings) for one in here if one.device.outputs]
-    return sources, banks
-
-
-def _bank(one: Known, source: ModbusSource, settings: Mapping[str, OutputSettings]) -> OutputBank:
-    device, entry, ask = one.device, one.entry, source.ask(one.device.name)
-    wires = {output: (output, settings[output]) for output in device.outputs.values()}
-    outputs: Outputs
-    if entry.relay is not None:
-        channels = {output: int(channel) for channel, output in device.outputs.items()}
-        outputs = RelayBoard(entry, device.address, channels, ask)
-    elif entry.drive is not None:
-        outputs = DriveOutput(entry, device.address, next(iter(device.outputs.values())), ask)
-    else:
-        outputs = ValveOutput(entry, device.address, next(iter(device.outputs.values())), ask)
-    return OutputBank(device.name, outputs, wires)
 
 
 def deficits_of(control: ControlSettings, plans: list[SeriesPlan]) -> tuple[Deficits, list[SeriesPlan]]:
@@ -220,7 +178,8 @@ def assemble(
     first = [engine.restore(memory, began_ms, wall_ms, clock_ok=clock_ok)] if memory is not None else []
     load_kernels(config.control)
     bridges = bridges_of(config, openers, world)
-    sources, banks = sources_and_banks(config, known, openers, boot)
+    settings = {output.id: output for output in config.control.outputs}
+    sources, banks = sources_and_banks(config.buses, settings, known, openers, boot)
     board_sources, board_banks = board_parts(config, bridges, boot)
 
     def save() -> Callable[[], None]:
@@ -236,7 +195,7 @@ def assemble(
     )
     link = None
     if config.uplink is not None and world.network is not None:
-        link = HubLink(config.uplink, log, world, farm_profile(config, known, book))
+        link = HubLink(config.uplink, log, world, farm_profile(config, known, book), config.exchange.issuers)
     keeping = Keeping(replay_days=config.log.replay_d, raw_expendable=config.log.raw_expendable)
     acked = link.acked_row if link is not None else None
     upkeep = Upkeep(log.transaction, log.path, log.edge, keeping=keeping, disk=world.disk, acked_row=acked)
@@ -255,6 +214,7 @@ def assemble(
         first=(start_event(config, began_ms, wall_ms, clock_ok, compiled=compiled), *first),
         beside=beside,
         upkeep=upkeep.step,
+        release=lambda place: release(config, bridges, place),
         compiled=compiled,
         version=VERSION,
     )
@@ -264,6 +224,7 @@ def assemble(
     renew = link.renew if link is not None else None
     book.on_change = lambda: agent.record(describe(world, boot, farm_profile(config, known, book), renew))
     book.on_change()
+    tell_unleased(config, catalogue, agent, began_ms)
     return agent
 
 
@@ -302,30 +263,35 @@ class SimulatedField:
         self._start_s = start_s
         self.practice: dict[str, Probe] = {}
         self.instruments: dict[str, SimulatedInstrument] = {}
-        self.lines: dict[str, SimLine] = {}
+        self.probes: dict[str, SimulatedLineInstrument] = {}
+        self.lines: dict[str, SimLine | TextLine] = {}
         self._outputs: list[tuple[str, SimulatedInstrument, int]] = []
         for number, bus in enumerate(bus for bus in config.buses if bus.port == SIMULATED):
-            here = [one for one in known if one.device.bus == bus.name]
+            mine = [one for one in known if one.device.bus == bus.name]
+            here = [(one, seed + 1000 * number + place) for place, one in enumerate(mine)]
+            if bus.kind != "modbus":
+                self.lines[bus.name] = TextLine([self._text_instrument(one, its_seed) for one, its_seed in here])
+                continue
             serve: dict[int, Callable[[bytes], bytes | None]] = {}
             line = SimLine(line_settings(bus), serve, byte_by_byte=byte_by_byte, seed=seed + number)
-            for place, one in enumerate(here):
-                instrument = self._instrument(one, seed + 1000 * number + place)
-                serve[one.device.address] = _server(instrument, line)
+            for one, its_seed in here:
+                serve[one.device.unit] = _server(self._instrument(one, its_seed), line)
             self.lines[bus.name] = line
         self.boards = {board.name: SimulatedBoard(board) for board in config.boards if board.port == SIMULATED}
 
+    def _signals(self, one: Known) -> Signals:
+        series = {name: one.series.get(name, f"{one.device.place}/{name}") for name in names_of(one.entry)}
+        return lambda name, _now: self._met(series.get(name, ""))
+
+    def _text_instrument(self, one: Known, seed: int) -> SimulatedLineInstrument:
+        address = str(one.device.address)
+        probe = SimulatedLineInstrument(one.entry, self._signals(one), address=address, seed=seed, noise=_noise(one))
+        self.probes[one.device.name] = probe
+        return probe
+
     def _instrument(self, one: Known, seed: int) -> SimulatedInstrument:
-        device = one.device
-        names = names_of(one.entry)
-        series = {name: one.series.get(name, f"{device.place}/{name}") for name in names}
-        noise = {name: NOISE[name.partition(".")[0]] for name in names if name.partition(".")[0] in NOISE}
-        instrument = SimulatedInstrument(
-            one.entry,
-            lambda name, _now: self._met(series.get(name, "")),
-            address=device.address,
-            seed=seed,
-            noise=noise,
-        )
+        device, noise = one.device, _noise(one)
+        instrument = SimulatedInstrument(one.entry, self._signals(one), address=device.unit, seed=seed, noise=noise)
         self.instruments[device.name] = instrument
         self._outputs += [(output, instrument, int(channel)) for channel, output in device.outputs.items()]
         return instrument
@@ -374,16 +340,23 @@ class SimulatedField:
 
     def open_line(self, line: BusConfig | Board) -> StreamOpener:
         """Give the opener of a simulated bus inside this process, or of a board whose time is the event loop's."""
-        return self.boards[line.name].virtual() if isinstance(line, Board) else LineOpener(self.lines[line.name])
+        if isinstance(line, Board):
+            return self.boards[line.name].virtual()
+        here = self.lines[line.name]
+        return TextLineOpener(here) if isinstance(here, TextLine) else LineOpener(here)
 
     def shut(self) -> None:
         """End the boards' processes."""
         for board in self.boards.values():
             board.shut()
 
-    def open_ptys(self) -> dict[str, PtyLine]:
+    def open_ptys(self) -> dict[str, PtyLine | TextPtyLine]:
         """Put every simulated bus behind a pseudo-terminal of its own."""
-        return {name: PtyLine(line) for name, line in self.lines.items()}
+        return {n: TextPtyLine(one) if isinstance(one, TextLine) else PtyLine(one) for n, one in self.lines.items()}
+
+
+def _noise(one: Known) -> dict[str, float]:
+    return {name: NOISE[name.partition(".")[0]] for name in names_of(one.entry) if name.partition(".")[0] in NOISE}
 
 
 def _server(instrument: SimulatedInstrument, line: SimLine) -> Callable[[bytes], bytes | None]:

@@ -9,16 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite
 
+import msgspec
+
 from drivers.catalogue_schema import Entry, Text, Value
 from drivers.crc import inverted_sum, sdi12_crc
 from drivers.decode import number_to_words, value_unit
 from drivers.registry import driver_of
 from drivers.sim.signals import Element, ElementFault, Signals
 from drivers.units import from_canonical
+from drivers.wxt import letter_of
 
 D_LIMIT = 35  # characters of values in a D answer after M (SDI-12 V1.4, 4.4.6)
 D_LIMIT_CONCURRENT = 75  # after C
 NO_VALUE = -9999.0
+# The unit in which a new station tells each kind of parameter (its first letter).
+LETTERED = {"D": "deg", "S": "m/s", "T": "degC", "U": "%", "P": "hPa", "R": "mm", "H": "1/cm2", "V": "V"}
 
 
 def _imagined(entry: Entry, signals: Signals) -> Signals:
@@ -39,7 +44,7 @@ def _imagined(entry: Entry, signals: Signals) -> Signals:
 
 @dataclass(slots=True)
 class SimulatedLineInstrument:
-    """One instrument that speaks lines of text or short frames."""
+    """One instrument that speaks lines of text or short frames. ``patience`` scales the time that it measures."""
 
     entry: Entry
     signals: Signals = lambda _name, _now: float("nan")
@@ -48,6 +53,7 @@ class SimulatedLineInstrument:
     noise: dict[str, float] = field(default_factory=dict)
     faults: list[ElementFault] = field(default_factory=list)
     silent: bool = False
+    patience: float = 1.0
     element: Element = field(init=False)
     text: Text = field(init=False)
     _data: list[str] = field(default_factory=list)
@@ -56,7 +62,8 @@ class SimulatedLineInstrument:
     def __post_init__(self) -> None:
         if self.entry.text is None:
             raise ValueError(f"{self.entry.type} speaks no line protocol")
-        self.text = self.entry.text
+        text = self.entry.text
+        self.text = msgspec.structs.replace(text, measure_s=text.measure_s * self.patience)
         self.address = self.address or self.entry.serial.sdi12_address
         self.element = Element(
             self.entry, _imagined(self.entry, self.signals), self.seed, self.noise, faults=self.faults
@@ -70,8 +77,20 @@ class SimulatedLineInstrument:
             return self._sdi12(command, now)
         if self.entry.protocol == "binary":
             return [(0.02, self._frame(now))] if command == bytes.fromhex(self.text.request) else []
-        wanted = self.text.request.replace("{a}", str(self.entry.serial.address)).encode("ascii")
-        return [(self.text.measure_s, self._line(now))] if command == wanted else []
+        if self.text.startup and command == self._said(self.text.startup[0]):
+            return [(0.3, b"*OK" + self.text.ends.encode("ascii"))]
+        body = command.removesuffix(self.text.ends.encode("ascii"))
+        asked = self._said(self.text.request).removesuffix(self.text.ends.encode("ascii"))
+        if self.text.checksum == "sdi12" and body == asked.upper():
+            return [(self.text.measure_s, self._line(asked.upper(), now, crc=False))]  # the same without check sums
+        crc = sdi12_crc(asked) if self.text.checksum == "sdi12" else b""
+        if body != asked + crc:
+            return []
+        after = [(self.text.measure_s + 0.1, b"*OK" + self.text.ends.encode("ascii"))] if self.text.startup else []
+        return [(self.text.measure_s, self._line(asked, now, crc=bool(crc))), *after]
+
+    def _said(self, command: str) -> bytes:
+        return command.replace("{a}", self.address).encode("ascii")
 
     def _number(self, value: Value, now: float) -> float:
         name = f"{value.quantity}.{value.index}" if value.index else value.quantity
@@ -80,14 +99,20 @@ class SimulatedLineInstrument:
             return value.sentinels[0] if value.sentinels else NO_VALUE
         return (from_canonical(canonical, value_unit(value), value.quantity) - value.offset) / value.scale
 
-    def _line(self, now: float) -> bytes:
-        ends = self.text.ends
+    def _line(self, asked: bytes, now: float, *, crc: bool) -> bytes:
+        ends = self.text.ends.encode("ascii")
         if self.text.parted == "keys":
-            head = self.text.request.partition("\r")[0].replace("{a}", str(self.entry.serial.address))
-            parts = [f"{v.key}={self._number(v, now):.1f}M" for v in self.entry.value]
-            return (",".join([head, *parts]) + ends).encode("ascii")
+            told = ",".join(self._keyed(value, now) for value in self.entry.value)
+            line = asked + b"," + told.encode("ascii")
+            return line + (sdi12_crc(line) if crc else b"") + ends
         numbers = {v.at: f"{self._number(v, now):.3f}" for v in self.entry.value}
-        return (",".join(numbers[at] for at in sorted(numbers)) + ends).encode("ascii")
+        return ",".join(numbers[at] for at in sorted(numbers)).encode("ascii") + ends
+
+    def _keyed(self, value: Value, now: float) -> str:
+        number = self._number(value, now)
+        if number == NO_VALUE:
+            return f"{value.key}=0.0#"
+        return f"{value.key}={number:.1f}{letter_of(value.key, LETTERED[value.key[:1]])}"
 
     def _frame(self, now: float) -> bytes:
         frame = bytearray(self.text.reply_bytes)

@@ -16,6 +16,7 @@ from drivers.sim.devices import line_with
 from drivers.sim.instruments import SimulatedInstrument
 from drivers.sim.line_instruments import SimulatedLineInstrument
 from drivers.sim.pty_line import PtyLine
+from drivers.sim.text_line import TextLine
 from drivers.sim.text_pty import TextPtyLine
 from telemetry.quantities import quantity
 
@@ -37,6 +38,7 @@ WORLD: Final[Mapping[str, float]] = {
     "wind_direction": 140.0,
     "rainfall": 0.0,
     "rain_rate": 0.0,
+    "raw_signal": 2500.0,
 }
 KNOWN: Final = "sn-3002-thc-s"
 # A tank probe that nobody has described yet: its level in millimetres from register 40, its temperature after it.
@@ -79,7 +81,7 @@ class PracticeBench:
         self._modbus: list[SimulatedInstrument] = []
         self._pty: PtyLine | TextPtyLine
         if devices and devices[0][0].protocol != "modbus":
-            self._pty = TextPtyLine([SimulatedLineInstrument(entry, world, address=at) for entry, at in devices])
+            self._pty = TextPtyLine(TextLine([SimulatedLineInstrument(e, world, address=at) for e, at in devices]))
         else:
             self._modbus += [SimulatedInstrument(entry, world, address=int(at or 0)) for entry, at in devices]
             self._modbus += [unknown_probe()] if unknown else []

@@ -14,15 +14,17 @@ from drivers.catalogue_schema import Entry
 from drivers.line_settings import LineSettings
 from drivers.modbus_slave import Serve
 from drivers.polling import BusInstrument
-from drivers.ports import ByteStream, Fault
-from drivers.registry import names_of, read_text
+from drivers.ports import Fault
+from drivers.registry import names_of
 from drivers.serial_port import opener
 from drivers.sim.instruments import SimulatedInstrument
 from drivers.sim.line import SimLine
 from drivers.sim.line_instruments import SimulatedLineInstrument
 from drivers.sim.pty_line import PtyLine
+from drivers.sim.text_line import TextLine
 from drivers.sim.text_pty import TextPtyLine
-from drivers.text_decode import join_sdi12
+from drivers.text_bus import LineBus, Sdi12Bus
+from drivers.text_places import TextDevice
 from telemetry.quantities import quantity
 from telemetry.records import Quality, Reading, series_id
 
@@ -34,6 +36,8 @@ LINES = [e for e in CATALOGUE.entries() if e.protocol != "modbus"]
 
 
 def world(name: str, _now: float) -> float:
+    if name == "raw_signal":
+        return 2500.0
     known = quantity(name.partition(".")[0])
     return known.low + 0.25 * (min(known.high, known.low + 100.0) - known.low)
 
@@ -109,38 +113,48 @@ async def test_a_relay_is_held_and_released_over_a_pty() -> None:
         pty.close()
 
 
-async def ask(stream: ByteStream, command: bytes, ends: bytes, length: int = 0) -> bytes:
-    """Send a command and read to the end of its answer."""
-    await stream.write(command)
-    answer = b""
-    async with asyncio.timeout(5.0):
-        while len(answer) < length or not answer.endswith(ends):
-            answer += await stream.read()
-    return answer
+async def test_every_line_protocol_type_is_read_over_a_pty_by_its_line() -> None:
+    groups = [(group, protocol) for protocol in ("sdi12", "ascii", "binary") for group in lines_of(protocol)]
+    await asyncio.gather(*(all_are_read(group, sdi12=protocol == "sdi12") for group, protocol in groups))
 
 
-async def whole_answer(stream: ByteStream, entry: Entry) -> bytes:
-    text = entry.text
-    assert text is not None
-    if entry.protocol == "binary":
-        return await ask(stream, bytes.fromhex(text.request), b"", text.reply_bytes)
-    if entry.protocol == "ascii":
-        return await ask(stream, text.request.replace("{a}", "0").encode("ascii"), text.ends.encode("ascii"))
-    head = await ask(stream, b"0C!", b"\r\n")
-    rows: list[bytes] = []
-    while sum(row.count(b"+") + row.count(b"-") for row in rows) < int(head[4:6]):
-        rows.append(await ask(stream, f"0D{len(rows)}!".encode("ascii"), b"\r\n"))
-    return join_sdi12(rows)
+def lines_of(protocol: str) -> list[list[Entry]]:
+    """SDI-12 sensors share one line; what has no address is alone on its own."""
+    mine = [entry for entry in LINES if entry.protocol == protocol]
+    return [mine] if protocol == "sdi12" else [[entry] for entry in mine]
 
 
-async def test_every_line_protocol_type_is_read_over_a_pty() -> None:
-    for entry in LINES:
-        line = TextPtyLine([SimulatedLineInstrument(entry, world)], patience=0.0)
-        stream = await opener(line.path, LineSettings(9600)).open()
-        try:
-            measured = read_text(entry, await whole_answer(stream, entry))
-        finally:
-            stream.close()
-            line.close()
-        assert {m.name for m in measured} == set(names_of(entry)), entry.type
-        assert all(isfinite(m.raw) for m in measured), entry.type
+async def all_are_read(entries: list[Entry], *, sdi12: bool) -> None:
+    addresses = [chr(ord("a") + index) if sdi12 else "0" for index in range(len(entries))]
+    instruments = [
+        SimulatedLineInstrument(entry, world, address=at, patience=0.02)
+        for entry, at in zip(entries, addresses, strict=True)
+    ]
+    pty = TextPtyLine(TextLine(instruments))
+    devices = [
+        TextDevice(entry.type, entry, at, 60.0, {name: f"z/{name}" for name in names_of(entry)})
+        for entry, at in zip(entries, addresses, strict=True)
+    ]
+    arrived: dict[str, Reading] = {}
+    faults: list[Fault] = []
+    done = asyncio.Event()
+
+    def deliver(readings: Sequence[Reading]) -> None:
+        arrived.update((f"{reading.device} {reading.series}", reading) for reading in readings)
+        if len({reading.device for reading in arrived.values()}) == len(entries):
+            done.set()
+
+    kind = partial(Sdi12Bus, adapter=True) if sdi12 else LineBus
+    source = kind("line", opener(pty.path, FAST), devices, lambda s: int(s * 1000))
+    running = asyncio.create_task(source.run(deliver, faults.append))
+    try:
+        await asyncio.wait_for(done.wait(), 30.0)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        pty.close()
+    assert faults == []
+    assert len(arrived) == sum(len(names_of(entry)) for entry in entries)
+    for where, reading in arrived.items():
+        assert isfinite(reading.raw), where
+        assert not reading.quality & (Quality.COMM | Quality.SENTINEL), where

@@ -37,7 +37,7 @@ def ask_all(entry: Entry, slave: SimulatedLineInstrument) -> bytes:
         return slave.answer(bytes.fromhex(entry.text.request), 0.0)[0][1]
     if entry.protocol == "ascii":
         command = entry.text.request.replace("{a}", str(entry.serial.address))
-        return slave.answer(command.encode("ascii"), 0.0)[0][1]
+        return slave.answer(command.upper().encode("ascii"), 0.0)[0][1]  # WXT: the message without check sums
     a = slave.address
     head = slave.answer(f"{a}C!".encode(), 0.0)[0][1].decode().strip()
     expected = int(head[4:6])

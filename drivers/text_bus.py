@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lines that do not speak Modbus, as sources of readings: instruments with lines of text or short frames, and SDI-12.
+
+The rule it keeps: one task a line; a line that goes away is a fault and is opened again; nothing is delivered that
+the protocol's own checks did not pass. An SDI-12 sensor's CRC is asked for wherever its version has one (1.3).
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from drivers import sdi12_words
+from drivers.ascii_line import Missed
+from drivers.line_driver import LineDriver
+from drivers.ports import ByteStream, StreamOpener
+from drivers.registry import read_numbers, read_text
+from drivers.reopening import keep_open
+from drivers.scheduler import Health
+from drivers.sdi12 import Failed, Result, Round, Unanswered
+from drivers.sdi12_line import Sdi12Line
+from drivers.sdi12_words import AnswerError, Command
+from drivers.text_decode import TextFault
+from drivers.text_exchange import START_WAIT_S, ask_of, exchange_of, payload, start_commands
+from drivers.text_places import Deliver, Place, Places, Report, TextDevice
+
+ATTENDED_S: Final = 1.0
+IDLE_S: Final = 60.0
+CRC_SINCE: Final = 13  # SDI-12 1.3
+ADAPTER_SLACK_S: Final = 1.0  # an adapter hands an answer over when it is whole, at 1200 baud before
+PORT_SLACK_S: Final = 0.1
+
+
+class _Line(ABC):
+    """What the two kinds of line share."""
+
+    def __init__(
+        self, name: str, opener: StreamOpener, devices: Iterable[TextDevice], mono_ms: Callable[[float], int]
+    ) -> None:
+        self.name = name
+        self.up = False
+        self.polls = 0
+        self.places = Places(name, devices, mono_ms)
+        self._opener = opener
+
+    def health(self) -> Mapping[str, Health]:
+        """Give each instrument's latency, errors by kind and last good answer."""
+        return self.places.health()
+
+    def attend(self, device: str, closely: bool) -> None:
+        """Measure a device as often as it allows (at most every second) while somebody calibrates it, or as usual."""
+        self.places.attend(device, ATTENDED_S if closely else None)
+
+    async def run(self, deliver: Deliver, report: Report) -> None:
+        """Deliver readings and report faults until cancelled."""
+        self.places.deliver, self.places.report = deliver, report
+        await keep_open(self.name, self._opener, self._opened, self.places.lost, report)
+
+    async def _opened(self, stream: ByteStream) -> None:
+        self.places.opened(asyncio.get_running_loop().time())
+        self.up = True
+        try:
+            await self._serve(stream)
+        finally:
+            self.up = False
+
+    @abstractmethod
+    async def _serve(self, stream: ByteStream) -> None:
+        """Measure over this stream until it goes (LineDown)."""
+
+
+class LineBus(_Line):
+    """Instruments of lines of text or short frames: asked one after the other."""
+
+    async def _serve(self, stream: ByteStream) -> None:
+        loop = asyncio.get_running_loop()
+        drivers = {
+            place.device.name: LineDriver(stream, exchange_of(place.device.entry)) for place in self.places.places
+        }
+        while True:
+            for place in self.places.due(loop.time()):
+                await self._ask(stream, drivers[place.device.name], place)
+            await asyncio.sleep(max(0.0, min(IDLE_S, self.places.next_s() - loop.time())))
+
+    async def _ask(self, stream: ByteStream, driver: LineDriver, place: Place) -> None:
+        loop = asyncio.get_running_loop()
+        entry, address = place.device.entry, place.device.address
+        if not place.known:
+            for command in start_commands(entry, address):
+                await stream.write(command)
+                await asyncio.sleep(START_WAIT_S)
+            place.known = True
+        place.began(loop.time())
+        self.polls += 1
+        got = await driver.ask(ask_of(entry, address))
+        now = loop.time()
+        if isinstance(got, Missed):
+            self.places.bad(place, got.kind, got.detail, now)
+            return
+        try:
+            measured = read_text(entry, payload(entry, got.answers[0]))
+        except TextFault as fault:
+            self.places.bad(place, "refused", str(fault), now)
+        else:
+            self.places.good(place, measured, got.at_s, now)
+
+
+class Sdi12Bus(_Line):
+    """SDI-12 sensors: those that can measure together do, the others one after the other.
+
+    ``adapter``: what is at the port makes the breaks; ``as_8n1``: the port runs 8N1, the parity bit is made here.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        opener: StreamOpener,
+        devices: Iterable[TextDevice],
+        mono_ms: Callable[[float], int],
+        *,
+        adapter: bool = False,
+        as_8n1: bool = False,
+    ) -> None:
+        super().__init__(name, opener, devices, mono_ms)
+        self._adapter = adapter
+        self._as_8n1 = as_8n1
+
+    async def _serve(self, stream: ByteStream) -> None:
+        loop = asyncio.get_running_loop()
+        slack_s = ADAPTER_SLACK_S if self._adapter else PORT_SLACK_S
+        line = Sdi12Line(stream, slack_s=slack_s, as_8n1=self._as_8n1, adapter=self._adapter)
+        turn = Round([])
+        while True:
+            for place in self.places.due(loop.time()):
+                place.began(loop.time())
+                self.polls += 1
+                if place.known or await self._meet(line, place):
+                    turn.add(start_of(place))
+            await line.step(turn, self.places.next_s())
+            results, turn.results = turn.results, []
+            for result in results:
+                self._take(result)
+
+    async def _meet(self, line: Sdi12Line, place: Place) -> bool:
+        """Ask who is there; one that was dead is asked once only."""
+        loop = asyncio.get_running_loop()
+        answer = await line.ask(sdi12_words.identify(place.device.address), briefly=place.record.dead)
+        if isinstance(answer, Unanswered):
+            self.places.bad(place, answer.kind, answer.detail, loop.time())
+            return False
+        place.known = True
+        try:
+            version = sdi12_words.identity(answer.text).sdi12
+        except AnswerError:
+            version = ""  # an odd answer to aI! is no reason not to measure
+        place.crc = version.isdigit() and int(version) >= CRC_SINCE and not place.record.errors.get("garbled")
+        return True
+
+    def _take(self, result: Result | Failed) -> None:
+        now = asyncio.get_running_loop().time()
+        place = self.places.of(result.address)
+        if place is None:
+            return
+        if isinstance(result, Failed):
+            # Some say that they are of version 1.3 and do not know the commands with a CRC.
+            place.crc = place.crc and place.record.good > 0
+            self.places.bad(place, result.kind, result.detail, now)
+            place.known = not place.record.dead
+        else:
+            self.places.good(place, read_numbers(place.device.entry, result.values), result.measured_at_s, now)
+
+
+def start_of(place: Place) -> Command:
+    """Give the command that starts an SDI-12 sensor's measurement as its entry and its version want it."""
+    text, address = place.device.entry.text, place.device.address
+    body = text.request.replace("{a}", "").rstrip("!") if text is not None else "M"
+    group = int(body[-1]) if body[-1:].isdigit() else 0
+    if body[:1] == "C" or (text is not None and text.concurrent):
+        return sdi12_words.concurrent(address, group, crc=place.crc)
+    if body[:1] == "R":
+        return sdi12_words.continuous(address, group, crc=place.crc)
+    return sdi12_words.measure(address, group, crc=place.crc)
