@@ -67,6 +67,23 @@ def crop_entry(name: str) -> CropEntry:
     raise CropTableError(f"crop {name!r} is not in the FAO-56 table: enter its Kc with a source")
 
 
+# Short names that growers write, and the row they mean.
+ALIASES = {
+    "melon": "Cantaloupe / netted melon", "cantaloupe": "Cantaloupe / netted melon", "dưa": "Cantaloupe / netted melon",
+    "pepper": "Sweet pepper", "bell pepper": "Sweet pepper",
+    "cucumber": "Cucumber (fresh)", "dưa leo": "Cucumber (fresh)",
+    "maize": "Maize, grain", "corn": "Maize, grain", "onion": "Onion, dry", "banana": "Banana yr 2",
+    "coffee": "Coffee, bare ground", "citrus": "Citrus 70% canopy, no cover", "avocado": "Avocado, no cover",
+    "tea": "Tea, non-shaded", "pineapple": "Pineapple, bare soil", "cherry tomato": "Tomato", "grape": "Table grape",
+    "cassava": "Cassava yr 1", "peanut": "Groundnut", "watermelon": "Watermelon",
+}  # fmt: skip
+
+
+def crop_of(name: str) -> CropEntry:
+    """Find a crop by its name in the table or a short name for it; CropTableError names what is missing."""
+    return crop_entry(ALIASES.get(name.casefold(), name))
+
+
 def stage_lengths_d(name: str) -> list[tuple[float, float, float, float]]:
     """List the stage lengths [d] known for a crop of table 11, by its name there; empty when there are none."""
     rows = [row for row in _lines("fao56_stages.csv") if row["crop"] == name]

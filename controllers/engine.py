@@ -18,15 +18,16 @@ from controllers.kernels import columns as c
 from controllers.kernels import tick as k
 from controllers.kernels.packed import pack_floats, pack_ints
 from controllers.kernels.safety import LONGEST_TICK_MS
-from controllers.kernels.sense import clean
 from controllers.layout import Layout, lay_out
+from controllers.planning import Planning
 from controllers.reasons import REASONS, name_of
 from controllers.safety import Safety
 from controllers.schedule import Calendar, Job, LocalTime
 from controllers.settings import ControlSettings, minute_of_day
 from controllers.state import SNAPSHOT_MS, EngineState, Tables, fresh, restore, snapshot
-from controllers.strategies import PlanInput, Planner
+from controllers.strategies import Planner
 from controllers.ticks import Floats, Ints, Override, Sense, TickInput, TickResult
+from controllers.zone_planner import planners as own_planners
 from telemetry.records import UNUSABLE, Decision, Event, Input, Quality
 
 ORIGIN_RANK: Final = {"remote": 0, "manual": 1, "local": 2}  # the hand at the plant wins
@@ -80,13 +81,13 @@ class Engine:
     ) -> None:
         """Build from settings without problems, at the start of a boot.
 
-        ``planners`` think for the zones named (strategy ``planned``); unchanged decisions are stored again every
-        ``repeat_s``.
+        ``planners`` think for the zones named (strategy ``planned``); those of zones whose strategy reckons are
+        made here. Unchanged decisions are stored again every ``repeat_s``.
         """
         self._settings = settings
-        self._planners = dict(planners or {})
-        seen = tuple(name for planner in self._planners.values() for name in planner.series)
-        self._layout: Layout = lay_out(settings, seen)
+        self._given_planners = dict(planners or {})
+        self._planning = Planning(own_planners(settings) | self._given_planners)
+        self._layout: Layout = lay_out(settings, self._planning.series)
         jobs, self._job_litres = _jobs(settings)
         self._calendar = Calendar(jobs, settings.limits.schedule_grace_s)
         self._stale_ms = settings.limits.stale_s * 1000.0
@@ -113,7 +114,7 @@ class Engine:
         self._marks: Floats = np.zeros(n)
         self._overrides: dict[int, Override] = {}
         self._people_last = False
-        self._plans: dict[int, tuple[float, float]] = {}  # zone row -> litres, when planned
+        self._planning = Planning(own_planners(self._settings) | self._given_planners)
         self._clock: tuple[bool, int] | None = None  # trusted, wall minus mono
         self._saved_ms = int(tables.f[c.F_LAST])
         self._last_ms = float(tables.f[c.F_LAST])
@@ -148,8 +149,8 @@ class Engine:
             events += [released] if released is not None else []
         events += self._schedule(given)
         self._set_bands(given)
-        if self._planners:
-            self._plan(given)
+        if self._planning:
+            events += self._planning.ask(given, self._layout, self._tables, self._zx, self._stale_ms, self._facts.plans)
         if given.overrides or given.maintenance or self._people_last:
             self._people(given)
         hazards, changed, watering = self._think(given)
@@ -241,39 +242,6 @@ class Engine:
             )
             for drop in agenda.dropped
         ]
-
-    def _plan(self, given: TickInput) -> None:
-        """Ask the planners whose time has come, and hand their wishes to the kernel while they are fresh."""
-        lay = self._layout
-        trusted = given.clock_ok
-        for name, planner in self._planners.items():
-            z = lay.zones.index(name)
-            litres, asked_ms = self._plans.get(z, (math.nan, -math.inf))
-            if given.mono_ms - asked_ms >= planner.period_s * 1000.0:
-                values = self._believed(given.sense, planner.series)
-                given_l = float(self._tables.os[int(lay.zp[z, c.Z_VALVE]), c.S_TOTAL_L])
-                wish = planner.plan(
-                    PlanInput(
-                        given.mono_ms,
-                        given.day if trusted else -1,
-                        given.minute if trusted else -1,
-                        values,
-                        given_l,
-                    )
-                )
-                litres = float(wish.litres)
-                self._zx[z, c.I_PLANNED_CODE] = wish.code
-                self._plans[z] = (litres, given.mono_ms)
-            elif self._tables.zs[z, c.R_RUNNING] > 0.0:
-                litres = 0.0  # it is being served; what is wanted after that, the next plan says
-                self._plans[z] = (litres, asked_ms)
-            self._zx[z, c.I_PLANNED_L] = litres
-
-    def _believed(self, given: Sense, series: tuple[str, ...]) -> Floats:
-        rows = [self._layout.series.index(name) for name in series]
-        x = np.empty(len(rows) + 1)
-        clean(given.values[rows], given.quality[rows], given.age_ms[rows], REFUSED, self._stale_ms, x)
-        return x[:-1]
 
     def _people(self, given: TickInput) -> None:
         """Take the overrides and maintenance in force; the hand at the plant wins over the remote one."""
@@ -372,7 +340,8 @@ class Engine:
     def snapshot(self, mono_ms: int, wall_ms: int, *, clock_ok: bool) -> EngineState:
         """Give the memory as a plain record, to be written whenever a result says ``save_state``."""
         calendar = self._calendar.snapshot(mono_ms)
-        return snapshot(self._layout, self._tables, calendar, mono_ms, wall_ms, clock_ok=clock_ok)
+        plans = self._planning.memory()
+        return snapshot(self._layout, self._tables, calendar, plans, mono_ms, wall_ms, clock_ok=clock_ok)
 
     def restore(self, state: EngineState, mono_ms: int, wall_ms: int, *, clock_ok: bool) -> Event:
         """Take over the memory of an earlier boot at the start of this one; everything begins switched off."""
@@ -381,6 +350,7 @@ class Engine:
         grace_ms = self._settings.limits.resume_grace_s * 1000.0
         self._begin(restore(self._layout, state, mono_ms, down_ms, grace_ms, down_known=known))
         self._calendar.restore(state.calendar, mono_ms, down_ms)
+        self._planning.recall(state.plans, mono_ms, down_ms)
         return Event(
             "engine.restarted", "farm", mono_ms, fields={"code": name_of(codes.RESTARTED), "down_s": down_ms / 1000.0}
         )

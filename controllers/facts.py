@@ -6,7 +6,7 @@ the quality bits of the sensors it came from; what cannot be known is nan.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -29,6 +29,7 @@ class Facts:
         self._layout = layout
         self._tables = tables
         self._lx, self._hx, self._hc, self._zx, self._band = lx, hx, hc, zx, band
+        self.plans: dict[int, Mapping[str, float | str]] = {}  # by output: the last account of its zone's planner
         self._now = 0.0
         self._sense: Sense | None = None
         self._override: Callable[[int], tuple[float, float]] = lambda _output: (math.nan, math.nan)
@@ -43,7 +44,11 @@ class Facts:
 
     def input(self, name: str, output: int) -> Input:
         """Give one fact of one output with the quality of its sensors."""
-        value = float(self._readers[name](output))  # a NumPy number would not go into the log
+        reader = self._readers.get(name)
+        if reader is None:  # a fact of the plan; the zone's planner counted it
+            told = self.plans.get(output, {}).get(name, math.nan)
+            return Input(name, told if isinstance(told, float) else math.nan)
+        value = float(reader(output))  # a NumPy number would not go into the log
         return Input(name, round(value, 4) if math.isfinite(value) else value, self._quality(name, output))
 
     def _zone(self, table: str, column: int, scale: float = 1.0) -> Callable[[int], float]:
@@ -76,6 +81,9 @@ class Facts:
             "start_pct": self._zone("zp", c.Z_START),
             "target_pct": self._zone("zp", c.Z_TARGET),
             "wet_pct": self._zone("zp", c.Z_WET),
+            "tension_kpa": self._zone("zx", c.I_MOISTURE),
+            "start_kpa": self._zone("zp", c.Z_START),
+            "target_kpa": self._zone("zp", c.Z_TARGET),
             "radiation_j_cm2": self._zone("zs", c.R_RADIATION),
             "radiation_start_j_cm2": self._zone("zp", c.Z_RADIATION),
             "vpd_kpa_h": self._zone("zs", c.R_VPD),
@@ -137,7 +145,7 @@ class Facts:
         layout = self._layout
         line, house = int(layout.op[output, c.O_LINE]), int(layout.op[output, c.O_HOUSE])
         index: Ints | None = None
-        if name == "soil_moisture" and output in self._zone_of:
+        if name in {"soil_moisture", "tension_kpa"} and output in self._zone_of:
             index = layout.index_moisture[self._zone_of[output]]
         elif name in {"temperature_c", "vpd_kpa"} and house >= 0:
             index = layout.index_hazard[house, : c.Y_T3 + 1]

@@ -98,7 +98,9 @@ def house_series(house: HouseSettings) -> tuple[tuple[str, ...], tuple[str, ...]
 
 
 def zone_moisture(zone: ZoneSettings) -> tuple[str, ...]:
-    """Give the zone's moisture probes: those named, else its own first one."""
+    """Give the zone's moisture probes, or tensiometers where it waters by tension: those named, else its first one."""
+    if zone.strategy == "tension":
+        return zone.soil_tension or (series_id(zone.id, "soil_tension"),)
     return zone.soil_moisture or (series_id(zone.id, "soil_moisture"),)
 
 
@@ -171,8 +173,9 @@ def _zone_row(zone: ZoneSettings, valve: int, line: int, house: int) -> list[flo
     row[c.Z_CAP] = zone.daily_cap_l
     row[c.Z_SAFE_DOSE] = zone.safe_dose_l
     row[c.Z_SAFE_EVERY] = zone.safe_every_h * 3_600_000.0
-    row[c.Z_START] = zone.start_pct
-    row[c.Z_TARGET] = zone.target_pct
+    pulls = zone.strategy == "tension"
+    row[c.Z_START] = zone.start_kpa if pulls else zone.start_pct
+    row[c.Z_TARGET] = zone.target_kpa if pulls else zone.target_pct
     row[c.Z_WET] = zone.wet_pct
     row[c.Z_RADIATION] = zone.radiation_start_j_cm2
     row[c.Z_VPD] = zone.vpd_start_kpa_h

@@ -13,7 +13,9 @@ import msgspec
 OutputKind = Literal[
     "valve", "pump", "master_valve", "fill_valve", "doser", "fan", "vent", "heater", "fogger", "shade", "siren"
 ]
-Strategy = Literal["off", "schedule", "moisture", "radiation_sum", "vpd_sum", "planned"]
+Strategy = Literal[
+    "off", "schedule", "moisture", "tension", "radiation_sum", "vpd_sum", "balance", "drain", "adaptive", "planned"
+]
 
 MINUTES_A_DAY: Final = 1440
 
@@ -70,6 +72,38 @@ class ScheduledRun(Settings, frozen=True):
     weekdays: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
 
 
+class PlanSettings(Settings, frozen=True):
+    """What the strategies that reckon (balance, drain, adaptive) may know of a zone; 0 or "" takes the tables' figure.
+
+    ``planted`` "YYYY-MM-DD" ("": a crop that stands full the whole year); ``stages_d`` its four stages; ``root_m`` the
+    depth that is reckoned with, ``wetted_share`` of the area that drippers wet; ``covered``: under film or glass, which
+    lets ``cover_light`` of the sun in. ``drain`` and ``water_ec`` are series (litres drained, salt of the water given),
+    ``allowed_pct`` of a substrate's water that may be drunk before the next gift, ``drain_target_pct`` of it to drain.
+    ``salt_max_ms_cm`` stops the watering, ``quota_l`` is for the season. Money in any one currency: ``crop_value_m2``
+    a full harvest of 1 m², ``water_cost_m3``, ``run_cost`` of one watering.
+    """
+
+    planted: str = ""
+    stages_d: tuple[float, ...] = ()
+    root_m: float = 0.0
+    wetted_share: float = 1.0
+    field_capacity_pct: float = 0.0
+    wilting_pct: float = 0.0
+    depletion_share: float = 0.0
+    efficiency: float = 0.9
+    covered: bool = True
+    cover_light: float = 0.7
+    allowed_pct: float = 10.0
+    drain: str = ""
+    drain_target_pct: float = 15.0
+    water_ec: str = ""
+    salt_max_ms_cm: float = 0.0
+    quota_l: float = 0.0
+    crop_value_m2: float = 0.0
+    water_cost_m3: float = 0.0
+    run_cost: float = 0.0
+
+
 class ZoneSettings(Settings, frozen=True):
     """One valve's area and how it is watered.
 
@@ -97,14 +131,18 @@ class ZoneSettings(Settings, frozen=True):
     soil: str = "loam"
     substrate: bool = False
     soil_moisture: tuple[str, ...] = ()
+    soil_tension: tuple[str, ...] = ()
     start_pct: float = 0.0
     target_pct: float = 0.0
     wet_pct: float = 100.0
+    start_kpa: float = 0.0
+    target_kpa: float = 0.0
     radiation_start_j_cm2: float = 0.0
     vpd_start_kpa_h: float = 0.0
     allowed_from: str = "00:00"
     allowed_to: str = "24:00"
     schedule: tuple[ScheduledRun, ...] = ()
+    plan: PlanSettings = PlanSettings()
 
 
 class LineSettings(Settings, frozen=True):
@@ -211,6 +249,8 @@ class ControlSettings(Settings, frozen=True):
     limits: SafetyLimits = SafetyLimits()
     timezone: str = "Asia/Ho_Chi_Minh"
     tick_s: float = 1.0
+    latitude_deg: float = 12.0
+    altitude_m: float = 0.0
 
 
 def minute_of_day(text: str) -> int:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from controllers.plan_check import plan_problems
 from controllers.settings import (
     ControlSettings,
     DayPart,
@@ -235,6 +236,7 @@ def _zone(path: str, zone: ZoneSettings, settings: ControlSettings) -> Iterator[
             yield Problem(f"{path}.{field}", NEEDS_VALUE, {"strategy": zone.strategy})
     if zone.strategy == "moisture":
         yield from _exceeds(path, zone, "target_pct", "start_pct")
+    yield from (Problem(*found) for found in plan_problems(path, zone))
     for field in ("dose_l", "safe_dose_l"):
         if not getattr(zone, field) <= zone.daily_cap_l:
             seen = getattr(zone, field)
@@ -327,6 +329,8 @@ def _series(settings: ControlSettings, known: frozenset[str] | None) -> Iterator
         named += [(f"house[{i}].air_humidity", name) for name in house.air_humidity]
     for i, zone in enumerate(settings.zones):
         named += [(f"zone[{i}].soil_moisture", name) for name in zone.soil_moisture]
+        named += [(f"zone[{i}].soil_tension", name) for name in zone.soil_tension]
+        named += [(f"zone[{i}].plan.{field}", getattr(zone.plan, field)) for field in ("drain", "water_ec")]
     for i, line in enumerate(settings.lines):
         parts = ("flow", "pressure", "pump_current", "tank_level", "tank_float")
         named += [(f"line[{i}].{field}", getattr(line, field)) for field in parts]

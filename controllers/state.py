@@ -52,6 +52,7 @@ class EngineState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lines: dict[str, tuple[float, ...]]
     zones: dict[str, tuple[float, ...]]
     calendar: CalendarState
+    plans: dict[str, tuple[float, ...]] = {}
 
 
 def fresh(layout: Layout, now_ms: int) -> Tables:
@@ -83,7 +84,14 @@ def fresh(layout: Layout, now_ms: int) -> Tables:
 
 
 def snapshot(
-    layout: Layout, tables: Tables, calendar: CalendarState, mono_ms: int, wall_ms: int, *, clock_ok: bool
+    layout: Layout,
+    tables: Tables,
+    calendar: CalendarState,
+    plans: dict[str, tuple[float, ...]],
+    mono_ms: int,
+    wall_ms: int,
+    *,
+    clock_ok: bool,
 ) -> EngineState:
     """Take the memory as a record."""
 
@@ -100,6 +108,7 @@ def snapshot(
         lines=rows(layout.lines, tables.ls),
         zones=rows(layout.zones, tables.zs),
         calendar=calendar,
+        plans=plans,
     )
 
 

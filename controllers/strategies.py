@@ -7,14 +7,20 @@ every ``period_s``, it answers litres wanted now, and the kernel treats its answ
 ``planned``), with the same rest, caps and safe rule; a plan that is not renewed within three periods is no plan.
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple, Protocol
 
+import numpy as np
+
 from controllers.kernels import irrigation
-from controllers.ticks import Floats
+from controllers.ticks import Floats, Ints
+
+RECKON: Final = ("balance", "drain", "adaptive")
+"""The strategies whose planner ``controllers.zone_planner`` makes of the zone's own settings."""
 
 
 class StrategyEntry(NamedTuple):
-    """One strategy: its stored number, the zone fields that must be positive, and the quantity it cannot do without."""
+    """One strategy: its stored number, the zone fields that must be set, and the quantity it cannot do without."""
 
     number: int
     needs: tuple[str, ...]
@@ -25,24 +31,35 @@ STRATEGIES: Final[dict[str, StrategyEntry]] = {
     "off": StrategyEntry(irrigation.OFF, ()),
     "schedule": StrategyEntry(irrigation.SCHEDULE, ("schedule",)),
     "moisture": StrategyEntry(irrigation.MOISTURE, ("start_pct", "target_pct", "dose_l"), "soil_moisture"),
+    "tension": StrategyEntry(irrigation.TENSION, ("start_kpa", "target_kpa", "dose_l"), "soil_tension"),
     "radiation_sum": StrategyEntry(irrigation.RADIATION_SUM, ("radiation_start_j_cm2", "dose_l"), "solar_radiation"),
     "vpd_sum": StrategyEntry(irrigation.VPD_SUM, ("vpd_start_kpa_h", "dose_l"), "air_humidity"),
+    "balance": StrategyEntry(irrigation.PLANNED, ("dose_l",)),
+    "drain": StrategyEntry(irrigation.PLANNED, ("dose_l", "substrate")),
+    "adaptive": StrategyEntry(irrigation.PLANNED, ("dose_l",)),
     "planned": StrategyEntry(irrigation.PLANNED, ()),
 }
 
 
 class Proposal(NamedTuple):
-    """What a planner wants for one zone now: litres (0: no need, nan: cannot tell) and the reason code (0: plain)."""
+    """What a planner wants for one zone now: litres (0: no need, nan: cannot tell) and the reason code (0: plain).
+
+    ``account`` holds the numbers behind it by their facts' names: the reason's fields, and all that explains them.
+    """
 
     litres: float
     code: int = 0
+    account: Mapping[str, float | str] = {}
+
+
+NO_QUALITY: Final[Ints] = np.zeros(0, dtype=np.int64)
 
 
 class PlanInput(NamedTuple):
     """What a planner sees: the moment, its own ``series`` in their order (nan: not trusted), and the water given.
 
     ``day`` and ``minute`` (local) are -1 while the clock is not trusted. ``given_l`` counts all the water that the
-    zone's valve ever let through; only differences mean anything.
+    zone's valve ever let through; only differences mean anything. ``quality`` holds the bits of each value.
     """
 
     mono_ms: int
@@ -50,6 +67,7 @@ class PlanInput(NamedTuple):
     minute: int
     values: Floats
     given_l: float
+    quality: Ints = NO_QUALITY
 
 
 class Planner(Protocol):
@@ -65,3 +83,17 @@ class Planner(Protocol):
 
     def plan(self, at: PlanInput) -> Proposal:
         """Give the wish of this moment."""
+
+
+class LastingPlanner(Planner, Protocol):
+    """A planner whose memory survives a restart, and that may believe some series for longer than the farm's limit."""
+
+    @property
+    def patience_s(self) -> tuple[float, ...]:
+        """Say for each series how old its value may be [s]; 0 is the farm's limit."""
+
+    def memory(self) -> tuple[float, ...]:
+        """Give all it remembers, as numbers."""
+
+    def recall(self, memory: tuple[float, ...], mono_ms: int) -> None:
+        """Take over a memory; the time since then is what lies between its last plan and ``mono_ms``."""

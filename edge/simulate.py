@@ -148,7 +148,7 @@ class Eyes:
         for number in range(1, len(model.zones) + 1):
             places += [f"{name}-{number}/soil_moisture", f"{name}-{number}/soil_moisture.1"]
         at = {place: i for i, place in enumerate(places)}
-        self._order = [at[one] for one in series]
+        self._order = [at.get(one, -1) for one in series]  # -1: nothing delivers it here
         self.top = math.nan  # water content of the first zone's top layer
 
     def look(self, mains: bool) -> Floats:
@@ -168,6 +168,7 @@ class Eyes:
         seen += [row[column] for _, column in _OUTSIDE]
         for zone in zones:
             seen += [100.0 * zone[c.Z_TOP], 100.0 * zone[c.Z_LOW]]
+        seen.append(math.nan)
         self.values[:] = [seen[i] for i in self._order]
         self.top = zones[0][c.Z_TOP]
         return self.values

@@ -71,6 +71,8 @@ QUANTITIES: Final[dict[str, Quantity]] = {
             1,
             "volumetric water content, m³/m³ × 100",
         ),
+        _q("reference_et", "mm", 0.0, 20.0, nan, "Evapotranspiration forecast for a day", 1, _FAO),
+        _q("rain_day", "mm", 0.0, 1000.0, nan, "Rain forecast for a day", 1, _WMO),
         _q("soil_temperature", "°C", -10.0, 60.0, 3.0, "Soil temperature", 1, _PLANT),
         _q("soil_ec", "mS/cm", 0.0, 20.0, 5.0, "Soil electrical conductivity (EC)", 2, "bulk EC at 25 °C"),
         _q(

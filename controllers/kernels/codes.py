@@ -17,6 +17,10 @@ START_VPD: Final = 104
 START_PLANNED: Final = 105
 START_SAFE_RULE: Final = 106
 START_RESUMED: Final = 107
+START_TENSION: Final = 108
+START_DEPLETION: Final = 109
+START_WORTH: Final = 110
+START_SUBSTRATE: Final = 111
 # irrigation: it has just stopped because
 STOP_GIVEN: Final = 120
 STOP_TARGET: Final = 121
@@ -24,6 +28,7 @@ STOP_RUN_MAX: Final = 122
 STOP_CAP: Final = 123
 STOP_SENSOR_LOST: Final = 124
 STOP_BLOCKED: Final = 125
+STOP_TENSION: Final = 126
 # irrigation: it does not water because
 IDLE_WET_ENOUGH: Final = 130
 IDLE_RESTING: Final = 131
@@ -41,6 +46,13 @@ IDLE_TOO_WET: Final = 142
 IDLE_NO_DATA_CLOSED: Final = 143
 IDLE_FAULT: Final = 144
 IDLE_LINE_STOPPED: Final = 145
+IDLE_TENSION: Final = 146
+IDLE_ENOUGH_WATER: Final = 147
+IDLE_RAIN_COMING: Final = 148
+IDLE_WAIT_PAYS: Final = 149
+IDLE_QUOTA: Final = 156
+IDLE_SALTY_WATER: Final = 157
+IDLE_SUBSTRATE_WET: Final = 158
 # shared parts of a water line
 LINE_SERVES: Final = 150
 LINE_IDLE: Final = 151
@@ -48,6 +60,25 @@ TANK_FILLING: Final = 152
 TANK_FULL_ENOUGH: Final = 153
 TANK_LEVEL_UNKNOWN: Final = 154
 DOSE_NOT_ASKED: Final = 155
+
+# hydraulics: cycle and soak, turns of the zones, washing of the filter
+STOP_SOAK: Final = 160
+START_CYCLE: Final = 161
+IDLE_SOAK: Final = 162
+IDLE_FLOW_BUDGET: Final = 163
+IDLE_CHEAPER: Final = 164
+IDLE_BACKWASH: Final = 165
+IDLE_RECIPE: Final = 166
+BACKWASH_PRESSURE: Final = 170
+BACKWASH_VOLUME: Final = 171
+BACKWASH_IDLE: Final = 172
+# fertigation
+FEED_DOSING: Final = 175
+FEED_PLAIN: Final = 176
+FEED_RINSE: Final = 177
+FEED_WAITS_WATER: Final = 178
+FEED_NOT_NEEDED: Final = 179
+FEED_LIMITED: Final = 180
 
 # climate
 CLIMATE_IN_BAND: Final = 201
@@ -104,6 +135,10 @@ BOOT_HOLD: Final = 338
 STOP_ALL: Final = 339
 STUCK_ON: Final = 340
 NO_RESPONSE: Final = 341
+SALT: Final = 342
+FLOW_HIGH: Final = 343
+FLOW_LOW: Final = 344
+FILTER_CLOGGED: Final = 345
 
 # people
 OVERRIDE: Final = 401

@@ -29,6 +29,7 @@ MOISTURE: Final = 2
 RADIATION_SUM: Final = 3
 VPD_SUM: Final = 4
 PLANNED: Final = 5
+TENSION: Final = 6
 
 BLOCKED_MS: Final = 60_000.0  # a run whose valve safety keeps shut gives its place to the next zone after so long
 SMALLEST_SHARE: Final = 0.1  # a watering that the day's cap leaves less than this share of is not begun
@@ -53,6 +54,11 @@ def trigger(z: int, zp: Floats, zs: Floats, zx: Floats) -> tuple[float, float]:
         return (
             (dose, float(codes.START_MOISTURE)) if moisture < zp[z, c.Z_START] else (0.0, float(codes.IDLE_WET_ENOUGH))
         )
+    if strategy == TENSION:  # kPa, negative: the drier, the lower
+        tension = zx[z, c.I_MOISTURE]
+        if not math.isfinite(tension):
+            return math.nan, 0.0
+        return (dose, float(codes.START_TENSION)) if tension < zp[z, c.Z_START] else (0.0, float(codes.IDLE_TENSION))
     if strategy == RADIATION_SUM:
         if not math.isfinite(zx[z, c.I_RADIATION]):
             return math.nan, 0.0
@@ -114,10 +120,11 @@ def continue_run(z: int, dt: float, now: float, zp: Floats, zs: Floats, zx: Floa
     valve = int(zp[z, c.Z_VALVE])
     given = os[valve, c.S_TOTAL_L] - zs[z, c.R_START_L]
     step_l = zp[z, c.Z_FLOW] * dt / 60_000.0
-    if zp[z, c.Z_STRATEGY] == MOISTURE and zs[z, c.R_START_CODE] == codes.START_MOISTURE:
+    begun = zs[z, c.R_START_CODE]
+    if begun in (codes.START_MOISTURE, codes.START_TENSION):
         moisture = zx[z, c.I_MOISTURE]
         if moisture >= zp[z, c.Z_TARGET]:
-            return float(codes.STOP_TARGET)
+            return float(codes.STOP_TARGET if begun == codes.START_MOISTURE else codes.STOP_TENSION)
         if not math.isfinite(moisture) and given >= zp[z, c.Z_SAFE_DOSE]:
             return float(codes.STOP_SENSOR_LOST)
     if given + 0.5 * step_l >= zs[z, c.R_TARGET_L]:
