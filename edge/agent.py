@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final
 
+from controllers.schedule import local_time
 from controllers.settings import OutputSettings
 from drivers.ports import Fault, Outputs, Source
 from edge.actuation import Gate
 from edge.agent_socket import Counter
+from edge.alarm_causes import topology
+from edge.alarm_desk import AlarmDesk
 from edge.alarms import AlarmBoard
+from edge.board_news import hear
 from edge.calibration_book import ShelfBook
 from edge.config import FarmConfig
 from edge.control_loop import Deadlines, Engine, Senses, TickRunner, every
@@ -51,7 +55,7 @@ class Parts:
 
     ``derived`` are the series that ``deficits`` makes. ``save_state`` takes the engine's memory now and gives the
     work of writing it, which may run in a thread. ``beside`` are tasks that control does not need, by name;
-    ``upkeep`` is done once a minute, in a thread.
+    ``upkeep`` is done once a minute, in a thread. ``release`` hears of every place where a person has looked.
     """
 
     engine: Engine
@@ -65,6 +69,7 @@ class Parts:
     first: Sequence[Event] = ()
     beside: Mapping[str, Callable[["Agent"], Coroutine[Any, Any, None]]] = field(default_factory=dict)
     upkeep: Callable[[int, int], list[Event]] = lambda _mono_ms, _wall_ms: []
+    release: Callable[[str], None] = lambda _place: None
     compiled: bool = True
     version: str = ""
 
@@ -87,12 +92,14 @@ class Agent:
         self.on_written: Callable[[], None] = lambda: None
         control = config.control
         plans = {plan.series: plan for plan in (*parts.plans, *parts.derived)}
-        self.alarms = AlarmBoard(self.record)
+        of_instruments = {plan.series: plan.device for plan in parts.plans}
+        self.alarms = AlarmBoard(self.record, topology(config, of_instruments))
         self.pipeline = Pipeline(parts.plans, book, boot.mono_ms())
         self.gate = Gate(boot.mono_ms, self.record, log.epoch)
         self._banks = [self.gate.add_bank(bank.name, bank.outputs, bank.wires) for bank in parts.banks]
         outputs = {output.id: output for output in control.outputs}
         self.orders = Orders(outputs, plans, control.limits, boot.mono_ms, self.record)
+        self.calls = AlarmDesk(config, self.alarms, self.orders, boot, self.record, world.state, log.epoch)
         senses = Senses(parts.engine.series, parts.engine.outputs, parts.feedback)
         self.runner = TickRunner(parts.engine, senses, control.timezone)
         self.deadlines = Deadlines()
@@ -114,6 +121,7 @@ class Agent:
         self.desk = FarmDesk(
             boot, self.board, self.gate, self.orders, self.runner, self.pipeline, book, self._bell, self.record
         )
+        self.desk.alarms = self.calls.order
 
     def record(self, records: Sequence[AnyRecord]) -> None:
         """Put records into the log's next group."""
@@ -136,6 +144,9 @@ class Agent:
     def report(self, fault: Fault) -> None:
         """Take a fault from a source: an event, and for a lost line an alarm."""
         at_ms = self.boot.to_ms(fault.at_s)
+        if fault.kind.startswith("mcu."):
+            hear(fault, at_ms, self.alarms, self.record)
+            return
         ends = {"bus.line_back": "bus.line_down", "bus.back": "bus.dead"}.get(fault.kind)
         if ends is not None:
             self.alarms.clear(ends, fault.device, at_ms)
@@ -167,17 +178,17 @@ class Agent:
         self._keep(self.pipeline.sweep(now))
         tick = Tick(number, now, *self.boot.wall(), late_us)
         self.record((tick,))
-        result = self.runner.tick(
-            tick,
-            tuple(self.orders.overrides.values()),
-            tuple(self.orders.maintenance.values()),
-            self.orders.take_resets(),
-        )
+        resets = self.orders.take_resets()
+        for reset in resets:
+            self._parts.release(reset.place)
+        overrides, maintenance = tuple(self.orders.overrides.values()), tuple(self.orders.maintenance.values())
+        result = self.runner.tick(tick, overrides, maintenance, resets)
         self.record(result.decisions)
         self.record(result.events)
         self.board.counts.decisions += len(result.decisions)
         for output in self.runner.engine.outputs:
             self._affirm(output)
+        self.calls.tick(now, local_time(tick.wall_ms, self.runner.zone).minute)
         if result.save_state:
             self._changed.set()
         if self.world.network is not None:
@@ -258,6 +269,7 @@ class Agent:
     async def run(self) -> None:
         """Run until ``stop``; a bug in any task ends all of them and is raised."""
         self.record(self._parts.first)
+        self.calls.restore()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
@@ -269,6 +281,7 @@ class Agent:
                 tasks.append(group.create_task(self.write_log(), name="log"))
                 tasks.append(group.create_task(self.keep_memory(), name="memory"))
                 tasks.append(group.create_task(self._keep_up(), name="upkeep"))
+                tasks.append(group.create_task(self.calls.run(), name="alarms"))
                 tasks += [group.create_task(work(self), name=name) for name, work in self._parts.beside.items()]
                 if self.world.network is not None:
                     path = self.world.state / "agent.sock"

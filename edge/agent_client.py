@@ -110,6 +110,22 @@ class AgentClient:
         """Keep the outputs of ``place`` safe while somebody works there (0 s ends it). Needs technician."""
         return await self._order("maintain", place=place, seconds=seconds, person=person, role=role, **self._number())
 
+    async def acknowledge(self, number: int, person: str, role: str) -> Outcome:
+        """Say that ``person`` has seen alarm ``number`` and what follows from it. Needs operator."""
+        return await self._order("acknowledge", number=number, person=person, role=role)
+
+    async def shelve(self, number: int, seconds: float, person: str, role: str) -> Outcome:
+        """Call nobody for alarm ``number`` for ``seconds``. Needs operator; technician for the highest severity."""
+        return await self._order("shelve", number=number, seconds=seconds, person=person, role=role)
+
+    async def unshelve(self, number: int, person: str, role: str) -> Outcome:
+        """End a shelf before its time. Needs operator."""
+        return await self._order("unshelve", number=number, person=person, role=role)
+
+    async def test_alarms(self, person: str, role: str) -> Outcome:
+        """Send a test message to everybody and sound the siren shortly. Needs operator."""
+        return await self._order("alarm_test", person=person, role=role)
+
     def _number(self) -> dict[str, Any]:
         self._seq += 1
         return {"issuer": self._issuer, "seq": self._seq}

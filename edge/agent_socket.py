@@ -17,7 +17,10 @@ from edge.live import LiveState, Outcome
 from edge.world import Connection
 
 CONNECTIONS_MAX: Final = 16
-ORDERS: Final = frozenset({"hold", "stop", "activate", "lock", "unlock", "reset", "maintain"})
+ORDERS: Final = frozenset(
+    {"hold", "stop", "activate", "lock", "unlock", "chip", "reset", "maintain", "acknowledge", "shelve", "unshelve"}
+    | {"alarm_test"}
+)
 PEER_TIMEOUT_S: Final = 10.0
 
 

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, str]] = {
     "sensor": N_("Describe and test a new device type"),
     "check": N_("Check farm.toml and name every mistake with its line"),
     "status": N_("Say how the farm is now"),
+    "alarms": N_("Say what is wrong; acknowledge, shelve and test alarms"),
     "why": N_("Say why an output does what it does"),
     "calibrate": N_("Calibrate a probe, step by step"),
     "practice": N_("Put a probe of the demo into a beaker, to practise calibrating"),

@@ -58,6 +58,12 @@ async def no_chip(series: str, value: float) -> None:
     raise ChipRefused("{model} keeps no calibration of its own that can be set over the bus", model="?")
 
 
+def no_alarms(call: str, args: dict[str, Any]) -> Outcome:
+    """Refuse: this agent keeps no alarms."""
+    del args
+    raise ValueError(f"unknown order {call!r}")
+
+
 @dataclass(slots=True)
 class FarmDesk:
     """The desk of one agent (``edge.agent_socket.Desk``)."""
@@ -72,6 +78,7 @@ class FarmDesk:
     bell: TickBell
     record: Callable[[Sequence[AnyRecord]], None]
     chip: Callable[[str, float], Awaitable[None]] = no_chip
+    alarms: Callable[[str, dict[str, Any]], Outcome] = no_alarms
 
     def live(self) -> LiveState:
         """Give the live state now."""
@@ -87,6 +94,8 @@ class FarmDesk:
     async def order(self, call: str, args: dict[str, Any]) -> Outcome:
         """Carry out one order; ValueError or ValidationError for bad arguments."""
         match call:
+            case "acknowledge" | "shelve" | "unshelve" | "alarm_test":
+                return self.alarms(call, args)
             case "hold":
                 return await self._hold(msgspec.convert(args, HoldArgs))
             case "stop":

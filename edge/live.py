@@ -64,13 +64,22 @@ class OutputState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Alarm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Something a person should know that is true now; ``severity``: warning, alarm, critical."""
+    """Something a person should know that is true now; ``severity``: warning, alarm, critical.
+
+    ``number`` names it in orders; ``person`` has acknowledged it ("" = nobody); for ``shelved_s`` more seconds nobody
+    is called for it; ``inside`` is what follows from it.
+    """
 
     kind: str
     subject: str
     severity: str
     for_s: float
     fields: dict[str, str | float | int | bool] = {}
+    number: int = 0
+    person: str = ""
+    shelved_s: float = 0.0
+    shelved_by: str = ""
+    inside: tuple["Alarm", ...] = ()
 
 
 class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

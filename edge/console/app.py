@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from edge.console.alarm_pages import AlarmPages
 from edge.console.board import FOLLOWERS_MAX
 from edge.console.calibration import CalibrationPages
 from edge.console.desk import FOLDER, Desk
@@ -126,7 +127,19 @@ def doors(desk: Desk) -> list[Door]:
         Door("/welcome", "GET", ANYBODY, sign_in.welcome_page),
         Door("/welcome", "POST", ANYBODY, sign_in.welcome),
         Door("/look", "POST", ANYBODY, sign_in.look),
+        *alarm_doors(AlarmPages(desk)),
         *(calibration_doors(CalibrationPages(desk, desk.calibration)) if desk.calibration else ()),
+    ]
+
+
+def alarm_doors(pages: AlarmPages) -> list[Door]:
+    """Give the ways to the alarms; the agent asks more than the door of some (shelving the highest severity)."""
+    return [
+        Door("/alarms", "GET", Role.VIEWER, pages.page),
+        Door("/alarms/test", "POST", Role.OPERATOR, pages.test),
+        Door("/alarms/{number:int}/acknowledge", "POST", Role.OPERATOR, pages.acknowledge),
+        Door("/alarms/{number:int}/shelve", "POST", Role.OPERATOR, pages.shelve),
+        Door("/alarms/{number:int}/unshelve", "POST", Role.OPERATOR, pages.unshelve),
     ]
 
 

@@ -34,6 +34,18 @@ class Agent(Protocol):
     async def stop(self, output: str, person: str, role: str) -> Outcome:
         """Put an output in its safe state now."""
 
+    async def acknowledge(self, number: int, person: str, role: str) -> Outcome:
+        """Say that somebody has seen an alarm."""
+
+    async def shelve(self, number: int, seconds: float, person: str, role: str) -> Outcome:
+        """Call nobody for an alarm for a time."""
+
+    async def unshelve(self, number: int, person: str, role: str) -> Outcome:
+        """End a shelf."""
+
+    async def test_alarms(self, person: str, role: str) -> Outcome:
+        """Try every way to people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shot:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from edge.console.day_memory import BUCKETS, DayMemory
-from telemetry.records import Decision, Input
+from telemetry.records import Decision, Event, Input
 
 DAY_MS: Final = 86_400_000
 LOOK_AGAIN_S: Final = 20.0
@@ -46,6 +46,9 @@ class Reader(Protocol):
 
     def decisions(self, place_or_output: str, from_wall_ms: int, to_wall_ms: int) -> list[Any]:
         """Give stored decisions, oldest first."""
+
+    def events(self, from_wall_ms: int, to_wall_ms: int, kind: str = "") -> list[Any]:
+        """Give stored events whose kind begins with ``kind``, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,16 @@ class DayBook:
     def runs(self, output: str, since_ms: int) -> list[Run]:
         """Give the runs of ``output`` that ended after ``since_ms`` or still go on, oldest first."""
         return [run for run in runs_of(self._turns.get(output, [])) if run.end_ms == 0 or run.end_ms > since_ms]
+
+    async def events(self, from_ms: int, to_ms: int) -> list[tuple[int, Event]]:
+        """Give the events of a time with their wall time, oldest first; none while the log cannot be read."""
+        loop = asyncio.get_running_loop()
+        try:
+            stored = await loop.run_in_executor(self._worker, lambda: self._open().events(from_ms, to_ms))
+        except Exception as error:  # noqa: BLE001 - as in run: the page lives without history
+            _log.warning("the record cannot be read: %s", error)
+            return []
+        return [(one.wall_ms, one.record) for one in stored]
 
     async def run(self, wall_ms: Callable[[], int]) -> None:
         """Fill the memory from the log, then keep the decisions up to date until cancelled."""

@@ -9,17 +9,18 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from controllers.settings import OutputSettings, ZoneSettings
+from controllers.settings import ZoneSettings
+from edge.alarm_words import Places, inside_words, said_of
 from edge.config import FarmConfig
 from edge.console.day_book import DAY_MS, DayBook, Run
 from edge.console.day_memory import DayMemory
-from edge.console.sentences import KIND_WORDS, SEVERITY_WORDS, ReasonWords, Said, ago, fields_of, say, state_of
+from edge.console.sentences import SEVERITY_WORDS, ReasonWords, Said, ago, fields_of, say, state_of
 from edge.console.tiles import Tiles, html_id
 from edge.console.views import FarmView, OutputView, PlaceView, ProblemView, TileView, WateringView
 from edge.live import Alarm, LiveState, OutputState
 from pages.charts import Band, day_chart
 from pages.numbers import clock, countdown, day_start_ms, with_unit
-from pages.words import N_, Words
+from pages.words import Words
 from telemetry.quantities import QUANTITIES
 from telemetry.records import Quality
 
@@ -57,13 +58,8 @@ class FarmPages:
         self._outputs = {one.id: one for one in config.control.outputs}
         self._zones = {zone.id: zone for zone in config.control.zones}
         self._zone_of_valve = {zone.valve: zone for zone in config.control.zones}
-        self._titles = {house.id: house.title or house.id for house in config.control.houses}
-        self._titles |= {zone.id: zone.title or zone.id for zone in config.control.zones}
-        self._titles |= {station.id: station.title or station.id for station in config.stations}
+        self._places = Places(config, words)
         self._others = [station.id for station in config.stations] + [line.id for line in config.control.lines]
-        for line in config.control.lines:
-            served = dict.fromkeys(self._titles[zone.house] for zone in config.control.zones if zone.line == line.id)
-            self._titles[line.id] = " – ".join([words.text(N_("Water line")), *served])
         self._zone = config.farm.timezone
 
     def farm(self, state: LiveState, age_s: float, *, away: bool, connection: str = "") -> FarmView:
@@ -105,7 +101,7 @@ class FarmPages:
         others = tuple(
             PlaceView(
                 name,
-                self._place_title(name),
+                self._places.title(name),
                 "",
                 tuple(places.get(name, ())),
                 tuple(outputs.get(name, ())),
@@ -120,7 +116,8 @@ class FarmPages:
             connection=connection or ("away" if away else "live"),
             clock_ok=state.clock_ok,
             simulated=any(tile.quality & Quality.SIMULATED for tile in state.tiles),
-            problems=tuple(self._problem(alarm) for alarm in sorted(state.alarms, key=_urgency)),
+            problems=tuple(self._problem(one) for one in sorted(state.alarms, key=_urgency) if not one.shelved_s),
+            shelved=sum(1 for one in state.alarms if one.shelved_s),
             houses=houses,
             others=others,
         )
@@ -165,7 +162,7 @@ class FarmPages:
     def place_of_output(self, output: str) -> str:
         """Say where an output is, with its house: two houses may each have a zone 1."""
         settings = self._outputs.get(output)
-        return self._whole_title(settings.place) if settings else output
+        return self._places.whole(settings.place) if settings else output
 
     # -- outputs
 
@@ -181,7 +178,7 @@ class FarmPages:
         return OutputView(
             id=html_id("o-", output.output),
             output=output.output,
-            title=self._output_title(output.output, output.kind, settings),
+            title=self._places.of_output(output.output),
             kind=output.kind,
             state=state_of(
                 output.kind, output.level, proportional=bool(settings and settings.proportional), words=self._words
@@ -196,20 +193,7 @@ class FarmPages:
             can_stop=output.kind == "valve" and (active or waits),
         )
 
-    def _output_title(self, output: str, kind: str, settings: OutputSettings | None) -> str:
-        if settings and settings.title:
-            return settings.title
-        word = KIND_WORDS.get(kind)
-        return self._words.text(word) if word else output
-
     # -- places, waterings, problems
-
-    def _place_title(self, name: str) -> str:
-        return self._titles.get(name) or self._words.text(PLACE_WORDS.get(name, name))
-
-    def _whole_title(self, name: str) -> str:
-        zone = self._zones.get(name)
-        return f"{self._place_title(name)}, {self._titles[zone.house]}" if zone else self._place_title(name)
 
     def _area(self, area_m2: float) -> str:
         return with_unit(area_m2, "m²", 0, self._words.language)
@@ -240,34 +224,17 @@ class FarmPages:
         )
 
     def _problem(self, alarm: Alarm) -> ProblemView:
-        place, _, name = alarm.subject.partition("/")
-        where = self._whole_title(place)
-        quantity = QUANTITIES.get(name.partition(".")[0])
-        if quantity:
-            where = f"{where} · {self._words.text(quantity.title)}"
-        elif (settings := self._outputs.get(alarm.subject)) is not None:
-            title = self._output_title(alarm.subject, settings.kind, settings)
-            where = f"{self._whole_title(settings.place)} · {title}"
         return ProblemView(
             severity=alarm.severity,
             severity_word=self._words.text(SEVERITY_WORDS.get(alarm.severity, alarm.severity)),
-            where=where,
-            said=say(alarm.kind, alarm.fields, self._reasons, self._words),
+            where=self._places.where(alarm.subject),
+            said=said_of(alarm, self._reasons, self._words),
             since=ago(alarm.for_s, self._words),
+            number=alarm.number,
+            seen_by=alarm.person,
+            inside=inside_words(len(alarm.inside), self._words),
         )
 
 
 def _urgency(alarm: Alarm) -> tuple[int, float]:
     return (SEVERITIES.index(alarm.severity) if alarm.severity in SEVERITIES else 0, alarm.for_s)
-
-
-# Places that are no house and no zone but have a usual name.
-PLACE_WORDS: Final = {
-    "station": N_("Weather station"),
-    "outside": N_("Outside"),
-    "weather": N_("Weather station"),
-    "farm": N_("Whole farm"),
-    "tank": N_("Tank"),
-    "pump-house": N_("Pump house"),
-    "power": N_("Electricity"),
-}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from controllers.reasons import BY_NAME
+from edge.console.device_words import DEVICE_WORDS
 from edge.console.sentences import ReasonWords
 from pages.words import N_
 
@@ -30,6 +31,18 @@ TROUBLES: Final[dict[str, ReasonWords]] = {
         N_("The line to the probes is gone: {detail}"), N_("Check the USB adapter and its plug.")
     ),
     "bus.dead": ReasonWords(N_("The device does not answer any more."), _CABLE),
+    "bus.silent": ReasonWords(
+        N_("None of the {devices} devices on this line answers."),
+        N_("Check the line's cable, the power of the devices and the adapter: it is one fault, not {devices}."),
+    ),
+    "clock.untrusted": ReasonWords(
+        N_("The clock is not known to be right; schedules wait and zones follow their safe rule."),
+        N_("Check the network or the clock battery."),
+    ),
+    "notify.fails": ReasonWords(
+        N_("No message reaches this person: {detail}"),
+        N_("Check the internet, the SIM card and the contacts file; then test the alarms."),
+    ),
     "bus.babble": ReasonWords(
         N_("The line is never silent."), N_("Unplug the devices one by one to find the one that talks.")
     ),
@@ -41,4 +54,4 @@ TROUBLES: Final[dict[str, ReasonWords]] = {
 
 def reason_words() -> Mapping[str, ReasonWords]:
     """Give the words of every known code."""
-    return {name: ReasonWords(one.text, one.check) for name, one in BY_NAME.items()} | TROUBLES
+    return {name: ReasonWords(one.text, one.check) for name, one in BY_NAME.items()} | DEVICE_WORDS | TROUBLES

@@ -105,6 +105,9 @@ class ProblemView:
     where: str
     said: Said
     since: str
+    number: int = 0
+    seen_by: str = ""
+    inside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class FarmView:
     problems: tuple[ProblemView, ...]
     houses: tuple[PlaceView, ...]
     others: tuple[PlaceView, ...]
+    shelved: int = 0
 
     def places(self) -> list[PlaceView]:
         """Give every place once, each house before its zones."""

@@ -22,7 +22,7 @@ from edge.console.sentences import ReasonWords
 from edge.live import Alarm, LiveState, Outcome, OutputState, Tile
 from edge.users import Role, Users
 from telemetry.quantities import QUANTITIES
-from telemetry.records import Decision, Input, Quality
+from telemetry.records import Decision, Event, Input, Quality
 
 NOW_MS = 1_795_316_712_000  # 2026-11-22 10:05:12 in Việt Nam
 DAY_MS = 86_400_000
@@ -175,6 +175,28 @@ class FakeAgent:
             self.show()
         return self.refuse or Outcome("done")
 
+    async def acknowledge(self, number: int, person: str, role: str) -> Outcome:
+        """See Agent."""
+        return self._answer("acknowledge", str(number), person, role)
+
+    async def shelve(self, number: int, seconds: float, person: str, role: str) -> Outcome:
+        """See Agent."""
+        return self._answer("shelve", str(number), f"{seconds:.0f}", person, role)
+
+    async def unshelve(self, number: int, person: str, role: str) -> Outcome:
+        """See Agent."""
+        return self._answer("unshelve", str(number), person, role)
+
+    async def test_alarms(self, person: str, role: str) -> Outcome:
+        """See Agent."""
+        return self._answer("test_alarms", person, role)
+
+    def _answer(self, *order: str) -> Outcome:
+        if self.gone:
+            raise AgentAway("the test sent it away")
+        self.orders.append(order)
+        return self.refuse or Outcome("done")
+
     async def stop(self, output: str, person: str, role: str) -> Outcome:
         """See Agent."""
         if self.gone:
@@ -186,7 +208,19 @@ class FakeAgent:
 
 
 class FakeReader:
-    """A record with two waterings of today."""
+    """A record with two waterings of today and one alarm that is over."""
+
+    def events(self, from_wall_ms: int, to_wall_ms: int, kind: str = "") -> list[Record]:
+        """See Reader."""
+        raised = Event("alarm.raised", "melon-1/soil_moisture", 0, "alarm", fields={"alarm": "sensor.silent"})
+        seen = Event("alarm.acknowledged", "melon-1/soil_moisture", 1, person="lan", fields={"alarm": "sensor.silent"})
+        cleared = Event("alarm.cleared", "melon-1/soil_moisture", 2, fields={"alarm": "sensor.silent"})
+        told = ((NOW_MS - 7_200_000, raised), (NOW_MS - 7_100_000, seen), (NOW_MS - 3_600_000, cleared))
+        return [
+            SimpleNamespace(wall_ms=at, record=event)
+            for at, event in told
+            if from_wall_ms <= at < to_wall_ms and event.kind.startswith(kind)
+        ]
 
     def latest(self) -> Mapping[str, Any]:
         """See Reader."""
