@@ -23,7 +23,6 @@ NO_DAY: Final = "not a day: {seen}; write it as 2026-11-22"
 FOUR_STAGES: Final = "four lengths in days above 0 are needed, but it is {seen}"
 OUT_OF_RANGE: Final = "must be from {low} to {high}, but is {seen}"
 NO_DRAIN: Final = "the strategy {strategy} needs this to be set"
-MUST_BE_PULL: Final = "must be below 0 and at least -200 kPa, but is {seen}"
 TARGET_WETTER: Final = "must be wetter (nearer to 0) than start_kpa ({low}), but is {seen}"
 
 RANGES: Final = {
@@ -47,15 +46,18 @@ Found = tuple[str, str, Mapping[str, str | float]]
 
 def plan_problems(path: str, zone: ZoneSettings) -> Iterator[Found]:
     """Give (path, message id, fields) of each mistake in what a zone's reckoning rests on."""
-    if zone.strategy == "tension":
-        yield from _tension(path, zone)
-    if zone.strategy not in RECKON:
-        return
     plan = zone.plan
     for field, (low, high) in RANGES.items():
         seen = getattr(plan, field)
         if not low <= seen <= high:
             yield f"{path}.plan.{field}", OUT_OF_RANGE, {"low": low, "high": high, "seen": seen}
+    for field in ("start_kpa", "target_kpa"):
+        if not -200.0 <= getattr(zone, field) <= 0.0:
+            yield f"{path}.{field}", OUT_OF_RANGE, {"low": -200.0, "high": 0.0, "seen": getattr(zone, field)}
+    if zone.strategy == "tension" and not zone.start_kpa < zone.target_kpa:
+        yield f"{path}.target_kpa", TARGET_WETTER, {"low": zone.start_kpa, "seen": zone.target_kpa}
+    if zone.strategy not in RECKON:
+        return
     try:
         crop_of(zone.crop)
     except CropTableError:
@@ -82,10 +84,3 @@ def _soil(path: str, zone: ZoneSettings) -> Iterator[Found]:
         else:
             fields = {"seen": zone.soil, "fields": "plan.field_capacity_pct, plan.wilting_pct"}
             yield f"{path}.soil", UNKNOWN_SOIL, fields
-
-
-def _tension(path: str, zone: ZoneSettings) -> Iterator[Found]:
-    if not -200.0 <= zone.start_kpa < 0.0:
-        yield f"{path}.start_kpa", MUST_BE_PULL, {"seen": zone.start_kpa}
-    if not zone.start_kpa < zone.target_kpa <= 0.0:
-        yield f"{path}.target_kpa", TARGET_WETTER, {"low": zone.start_kpa, "seen": zone.target_kpa}

@@ -154,7 +154,9 @@ def problems(settings: ControlSettings, known_series: frozenset[str] | None = No
 
 def _all(settings: ControlSettings, known: frozenset[str] | None) -> Iterator[Problem]:
     yield from _ranges("limits", settings.limits, _LIMITS)
-    yield from _ranges("", settings, {"tick_s": (0.1, 60.0)})
+    yield from _ranges(
+        "", settings, {"tick_s": (0.1, 60.0), "latitude_deg": (-90.0, 90.0), "altitude_m": (-100.0, 5000.0)}
+    )
     groups = {
         "house": [house.id for house in settings.houses],
         "zone": [zone.id for zone in settings.zones],
