@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``vuon-hub``: runs the cooperative's hub and writes its reports.
+"""``vuon-hub``: runs the cooperative's hub, writes its reports and gives signed orders.
 
 The rule it keeps: data on standard output, messages on standard error; exit codes 0 done, 1 failed, 2 wrong usage,
-3 configuration refused, 75 try again (the store is away).
+3 configuration refused, 5 refused by the farm, 75 try again (the store is away).
 """
 
 import asyncio
 import logging
-import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +14,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import click
 
-from pages.numbers import FARM_ZONE, LANGUAGES, Language
-from pages.words import N_, Words, words
+from cooperative.cli_command import command
+from cooperative.speech import speech
+from pages.numbers import FARM_ZONE, LANGUAGES
+from pages.words import N_, Words
 
 if TYPE_CHECKING:
     from cooperative.report.build import Report
@@ -34,6 +35,9 @@ def main() -> None:
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration refused, 75 try again.
     """
+
+
+main.add_command(command)
 
 
 @main.command()
@@ -91,7 +95,7 @@ def report(
         raise click.UsageError(f"--format: {', '.join(unknown) or 'nothing'} is not among {', '.join(FORMATS)}")
     if (path is None) == (farm is None):
         raise click.UsageError("give either --config (a hub) or --farm (one farm's state folder)")
-    _write_report(period, chosen, path, farm, member, out, words(_language(lang)), as_json=as_json)
+    _write_report(period, chosen, path, farm, member, out, speech(lang), as_json=as_json)
 
 
 def _write_report(
@@ -175,14 +179,6 @@ async def _from_hub(text: str, path: Path, member: str, now: datetime) -> "Repor
     finally:
         await store.close()
     return build_report(evidence, member, period, now)
-
-
-def _language(asked: str | None) -> Language:
-    """Choose the language: as asked, else English for an English environment, else Vietnamese."""
-    if asked in LANGUAGES:
-        return asked
-    told = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
-    return "en" if told.startswith("en") else "vi"
 
 
 def _fail(message: str, code: int) -> NoReturn:

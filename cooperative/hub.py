@@ -34,6 +34,18 @@ def open_store(config: StoreConfig, state: Path) -> Store:
     return VictoriaStore(config.url, EmbeddedStore(state / "journal.db"))
 
 
+def hub_broker(config: HubConfig) -> MqttBroker:
+    """Give the broker of the configuration; also for commands beside a running hub."""
+    return MqttBroker(
+        config.broker.url,
+        config.broker.username,
+        read_secret(config.broker.password_file),
+        config.broker.ca_file,
+        config.broker.cert_file,
+        config.broker.key_file,
+    )
+
+
 def profiles(config: HubConfig) -> dict[str, FarmProfile]:
     """Give what each farm has told of itself; also beside a running hub."""
     memory = Memory(_memory_path(config, 0))
@@ -48,14 +60,7 @@ async def run_hub(config: HubConfig, worker: int = 0) -> None:
     state = Path(config.state)
     memory = Memory(_memory_path(config, worker))
     store = open_store(config.store, state)
-    broker = MqttBroker(
-        config.broker.url,
-        config.broker.username,
-        read_secret(config.broker.password_file),
-        config.broker.ca_file,
-        config.broker.cert_file,
-        config.broker.key_file,
-    )
+    broker = hub_broker(config)
     share = "ingest" if config.workers > 1 else ""
     try:
         await HubWorker(f"{config.name}-{worker}", config.members, broker, store, memory, share=share).run()

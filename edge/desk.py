@@ -6,13 +6,14 @@ the reason, failed when the hardware did not answer in time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
 from controllers.schedule import local_time
+from controllers.ticks import Origin
 from drivers.actuators.orders import OrderFailed
 from drivers.calibration.on_chip import ChipRefused
 from drivers.calibration.shelf import UnknownCalibration
@@ -52,9 +53,9 @@ class TickBell:
             await rung.wait()
 
 
-async def no_chip(series: str, value: float) -> None:
+async def no_chip(order: ChipArgs) -> Mapping[str, str | float]:
     """Stand for a farm whose instruments keep no calibration of their own."""
-    del series, value
+    del order
     raise ChipRefused("{model} keeps no calibration of its own that can be set over the bus", model="?")
 
 
@@ -77,7 +78,7 @@ class FarmDesk:
     book: ShelfBook
     bell: TickBell
     record: Callable[[Sequence[AnyRecord]], None]
-    chip: Callable[[str, float], Awaitable[None]] = no_chip
+    chip: Callable[[ChipArgs], Awaitable[Mapping[str, str | float]]] = no_chip
     alarms: Callable[[str, dict[str, Any]], Outcome] = no_alarms
 
     def live(self) -> LiveState:
@@ -91,15 +92,15 @@ class FarmDesk:
             yield self.live()
             await self.bell.wait()
 
-    async def order(self, call: str, args: dict[str, Any]) -> Outcome:
-        """Carry out one order; ValueError or ValidationError for bad arguments."""
+    async def order(self, call: str, args: dict[str, Any], origin: Origin = "manual") -> Outcome:
+        """Carry out one order; ValueError or ValidationError for bad arguments. ``origin``: by which way it came."""
         match call:
             case "acknowledge" | "shelve" | "unshelve" | "alarm_test":
                 return self.alarms(call, args)
             case "hold":
-                return await self._hold(msgspec.convert(args, HoldArgs))
+                return await self._hold(msgspec.convert(args, HoldArgs), origin)
             case "stop":
-                return await self._halt(msgspec.convert(args, StopArgs))
+                return await self._halt(msgspec.convert(args, StopArgs), origin)
             case "activate":
                 return self._activate(msgspec.convert(args, ActivateArgs))
             case "lock" | "unlock":
@@ -107,11 +108,11 @@ class FarmDesk:
             case "chip":
                 return await self._chip(msgspec.convert(args, ChipArgs))
             case "reset" | "maintain":
-                return await self._serve_place(call, msgspec.convert(args, PlaceArgs))
+                return await self._serve_place(call, msgspec.convert(args, PlaceArgs), origin)
         raise ValueError(f"unknown order {call!r}")
 
-    async def _hold(self, args: HoldArgs) -> Outcome:
-        giver = Giver(args.person, args.role, "manual", args.issuer, args.epoch, args.seq)
+    async def _hold(self, args: HoldArgs, origin: Origin) -> Outcome:
+        giver = Giver(args.person, args.role, origin, args.issuer, args.epoch, args.seq)
         refused = self.orders.hold(args.output, args.level, args.seconds, giver)
         if refused:
             most = self.orders.hold_max_s(args.output) if args.output in self.gate.lines else 0.0
@@ -133,13 +134,13 @@ class FarmDesk:
             if self.boot.mono_ms() >= until_ms or output not in self.orders.overrides:
                 return False
 
-    async def _halt(self, args: StopArgs) -> Outcome:
-        giver = Giver(args.person, args.role, "manual", args.issuer, args.epoch, args.seq)
+    async def _halt(self, args: StopArgs, origin: Origin) -> Outcome:
+        giver = Giver(args.person, args.role, origin, args.issuer, args.epoch, args.seq)
         refused = self.orders.stop(args.output, giver)
         if refused:
             return Outcome("refused", refused)
         safe = self.gate.lines[args.output].safe
-        self.gate.affirm(args.output, safe, "manual", "stopped by a person", args.person)
+        self.gate.affirm(args.output, safe, origin, "stopped by a person", args.person)
         return await self._answer(args.output, safe)
 
     async def _answer(self, output: str, level: float) -> Outcome:
@@ -154,8 +155,8 @@ class FarmDesk:
             waited_s += LOOK_S
         return Outcome("done", command=command)
 
-    async def _serve_place(self, call: str, args: PlaceArgs) -> Outcome:
-        giver = Giver(args.person, args.role, "manual", args.issuer, args.epoch, args.seq)
+    async def _serve_place(self, call: str, args: PlaceArgs, origin: Origin) -> Outcome:
+        giver = Giver(args.person, args.role, origin, args.issuer, args.epoch, args.seq)
         if call == "reset":
             refused = self.orders.reset(args.place, giver)
         else:
@@ -172,17 +173,17 @@ class FarmDesk:
         if refused:
             return Outcome("refused", refused)
         try:
-            await self.chip(args.series, args.value)
+            said = await self.chip(args)
         except ChipRefused as error:
             return Outcome("refused", error.code, dict(error.fields))
         except OrderFailed as error:
             return Outcome("failed", str(error))
-        self.pipeline.forget(args.series)
-        fields: dict[str, str | float | int | bool] = {"value": args.value}
-        self.record(
-            (Event("calibration.on_chip", args.series, self.boot.mono_ms(), person=args.person, fields=fields),)
-        )
-        return Outcome("done")
+        if args.do in {"tell", "bring_back"}:
+            self.pipeline.forget(args.series)
+            kind = "calibration.on_chip" if args.do == "tell" else "calibration.brought_back"
+            fields: dict[str, str | float | int | bool] = {"value": args.value, "point": args.point}
+            self.record((Event(kind, args.series, self.boot.mono_ms(), person=args.person, fields=fields),))
+        return Outcome("done", fields=dict(said))
 
     def _activate(self, args: ActivateArgs) -> Outcome:
         refused = self.orders.may_service(args.series, args.role)

@@ -5,10 +5,14 @@ The rule it keeps: whatever goes wrong on the way is told and tried again; no fa
 """
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.config import Uplink as UplinkConfig
+from edge.config_exchange import Issuer
+from edge.order_taking import OrderTaking
+from edge.remote_orders import Judge
 from edge.world import World
 from telemetry.log import Log
 from telemetry.outbox import Outbox
@@ -26,7 +30,9 @@ LOOK_S: Final = 1.0
 class HubLink:
     """Sends the log to the hub over MQTT."""
 
-    def __init__(self, config: UplinkConfig, log: Log, world: World, profile: FarmProfile) -> None:
+    def __init__(
+        self, config: UplinkConfig, log: Log, world: World, profile: FarmProfile, issuers: Sequence[Issuer] = ()
+    ) -> None:
         from telemetry.mqtt import MqttBroker  # only where there is a hub: an agent without one starts sooner
 
         scheme = "mqtts" if config.tls else "mqtt"
@@ -37,7 +43,18 @@ class HubLink:
         self._rows = OutgoingRows(log.path, world.disk)
         # A reader of its own, because the upkeep asks from another thread.
         self._retained = OutgoingRows(log.path, world.disk)
-        self._uplink = Uplink(log, self._rows, broker, config.member, profile=profile, now=world.clock.mono_s)
+        self._orders = OrderTaking(
+            Judge(config.member, log.edge, issuers), world.state, self._send_answer, world.clock.mono_s
+        )
+        self._uplink = Uplink(
+            log,
+            self._rows,
+            broker,
+            config.member,
+            profile=profile,
+            now=world.clock.mono_s,
+            on_command=self._orders.take,
+        )
 
     def acked_row(self) -> int:
         """Give the row up to which the hub has acknowledged everything, as far as that is written down."""
@@ -47,14 +64,14 @@ class HubLink:
         """Tell the hub what has changed of the farm: a calibration, for instance."""
         self._uplink.renew(profile)
 
-    def renew(self, profile: FarmProfile) -> None:
-        """Tell the hub what has changed of the farm: a calibration, for instance."""
-        self._uplink.renew(profile)
+    def _send_answer(self, payload: bytes) -> None:
+        self._uplink.answer(payload)
 
     async def run(self, agent: "Agent") -> None:
         """Send until cancelled."""
         agent.on_written = self._uplink.wake
         watch = asyncio.create_task(self._watch(agent), name="uplink state")
+        orders = asyncio.create_task(self._take_orders(agent), name="orders from afar")
         try:
             while True:
                 try:
@@ -65,8 +82,18 @@ class HubLink:
                 await asyncio.sleep(AGAIN_S)
         finally:
             watch.cancel()
+            orders.cancel()
             self._rows.close()
             self._retained.close()
+
+    async def _take_orders(self, agent: "Agent") -> None:
+        """Carry out orders; a fault there is told and ends neither the ear nor the agent."""
+        while True:
+            try:
+                await self._orders.run(agent)
+            except Exception as error:  # noqa: BLE001 whatever an order from outside brings about must not end control
+                fields: dict[str, str | float | int | bool] = {"detail": f"{type(error).__name__}: {error}"}
+                agent.record((Event("order.failed", "farm", agent.boot.mono_ms(), "alarm", fields=fields),))
 
     async def _watch(self, agent: "Agent") -> None:
         """Show how the uplink fares."""

@@ -2,15 +2,15 @@
 """The topics: ``vuon/1/{member}/{edge}/{kind}``, made and read here and nowhere else.
 
 The rule it keeps: names are ``[a-z][a-z0-9-]{0,31}``, so that no wildcard, slash, ``$`` or control character can
-ever stand in a topic; what does not fit is refused, not escaped. Up go batch, dictionary, profile and state;
-down go ack, ask and command.
+ever stand in a topic; what does not fit is refused, not escaped. Up go batch, dictionary, profile, state
+and answer; down go ack, ask and command.
 """
 
 import re
 from typing import Final, NamedTuple
 
 ROOT: Final = "vuon/1"
-UP: Final = ("batch", "dictionary", "profile", "state")
+UP: Final = ("batch", "dictionary", "profile", "state", "answer")
 DOWN: Final = ("ack", "ask", "command")
 KINDS: Final = frozenset(UP + DOWN)
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")

@@ -137,6 +137,9 @@ class Uplink:
 
     async def _send(self, session: Session) -> None:
         while True:
+            while self._answers:
+                await session.publish(Message(self._topic("answer"), self._answers[0], 1))
+                self._answers.popleft()
             if self._profile_changed:
                 await self._tell_profile(session)
             self._outbox.grow(self._rows.boots())
