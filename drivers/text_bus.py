@@ -6,12 +6,15 @@ the protocol's own checks did not pass. An SDI-12 sensor's CRC is asked for wher
 """
 
 import asyncio
+import contextlib
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from drivers import sdi12_words
-from drivers.ascii_line import Missed
+from drivers.ascii_line import Ask, Got, LineExchange, Missed
 from drivers.line_driver import LineDriver
 from drivers.ports import ByteStream, StreamOpener
 from drivers.registry import read_numbers, read_text
@@ -27,8 +30,9 @@ from drivers.text_places import Deliver, Place, Places, Report, TextDevice
 ATTENDED_S: Final = 1.0
 IDLE_S: Final = 60.0
 CRC_SINCE: Final = 13  # SDI-12 1.3
-ADAPTER_SLACK_S: Final = 1.0  # an adapter hands an answer over when it is whole, at 1200 baud before
+ADAPTER_SLACK_S: Final = 0.8  # an adapter hands an answer over when it is whole, at 1200 baud before
 PORT_SLACK_S: Final = 0.1
+TALKS_MAX: Final = 8
 
 
 class _Line(ABC):
@@ -69,8 +73,52 @@ class _Line(ABC):
         """Measure over this stream until it goes (LineDown)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    ask: Ask
+    exchange: LineExchange
+    answer: asyncio.Future[Got | Missed]
+
+
 class LineBus(_Line):
     """Instruments of lines of text or short frames: asked one after the other."""
+
+    def __init__(
+        self, name: str, opener: StreamOpener, devices: Iterable[TextDevice], mono_ms: Callable[[float], int]
+    ) -> None:
+        super().__init__(name, opener, devices, mono_ms)
+        self._talks: deque[_Talk] = deque()
+        self._wanted = asyncio.Event()
+
+    async def converse(self, ask: Ask, exchange: LineExchange) -> Got | Missed:
+        """Have one exchange more between two polls, such as a circuit's calibration; ``exchange`` judges its answers."""
+        loop = asyncio.get_running_loop()
+        if not self.up or len(self._talks) >= TALKS_MAX:
+            return Missed(ask, "timeout", "the line is down or busy", loop.time())
+        talk = _Talk(ask, exchange, loop.create_future())
+        self._talks.append(talk)
+        self._wanted.set()
+        return await talk.answer
+
+    async def _talk(self, stream: ByteStream) -> None:
+        """Have the exchanges that wait."""
+        self._wanted.clear()
+        while self._talks:
+            talk = self._talks[0]
+            got = await LineDriver(stream, talk.exchange).ask(talk.ask)
+            self._talks.popleft()
+            if not talk.answer.done():
+                talk.answer.set_result(got)
+
+    async def _opened(self, stream: ByteStream) -> None:
+        try:
+            await super()._opened(stream)
+        finally:
+            now = asyncio.get_running_loop().time()
+            while self._talks:
+                talk = self._talks.popleft()
+                if not talk.answer.done():
+                    talk.answer.set_result(Missed(talk.ask, "timeout", "the line went away", now))
 
     async def _serve(self, stream: ByteStream) -> None:
         loop = asyncio.get_running_loop()
@@ -80,7 +128,11 @@ class LineBus(_Line):
         while True:
             for place in self.places.due(loop.time()):
                 await self._ask(stream, drivers[place.device.name], place)
-            await asyncio.sleep(max(0.0, min(IDLE_S, self.places.next_s() - loop.time())))
+                await self._talk(stream)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, min(IDLE_S, self.places.next_s() - loop.time()))):
+                    await self._wanted.wait()
+            await self._talk(stream)
 
     async def _ask(self, stream: ByteStream, driver: LineDriver, place: Place) -> None:
         loop = asyncio.get_running_loop()
@@ -142,9 +194,9 @@ class Sdi12Bus(_Line):
                 self._take(result)
 
     async def _meet(self, line: Sdi12Line, place: Place) -> bool:
-        """Ask who is there; one that was dead is asked once only."""
+        """Ask who is there; one that did not answer before is asked once only."""
         loop = asyncio.get_running_loop()
-        answer = await line.ask(sdi12_words.identify(place.device.address), briefly=place.record.dead)
+        answer = await line.ask(sdi12_words.identify(place.device.address), briefly=place.record.misses > 0)
         if isinstance(answer, Unanswered):
             self.places.bad(place, answer.kind, answer.detail, loop.time())
             return False
