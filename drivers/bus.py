@@ -55,6 +55,7 @@ class Bus:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = False
         self.up = False
+        self.down = ""  # why the line was last lost
 
     # ---- asked from outside --------------------------------------------------------------------
 
@@ -94,7 +95,11 @@ class Bus:
     async def run(self) -> None:
         """Serve the bus until cancelled. A line that goes away is a fault, reported once, and tried again."""
         self._loop = asyncio.get_running_loop()
-        await keep_open(self.name, self._opener, self._opened, self._master.line_lost, self._report)
+        await keep_open(self.name, self._opener, self._opened, self._lost, self._report)
+
+    def _lost(self, now: float, detail: str) -> None:
+        self.down = detail
+        self._master.line_lost(now, detail)
 
     async def _opened(self, stream: ByteStream) -> None:
         loop = asyncio.get_running_loop()

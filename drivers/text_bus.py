@@ -33,6 +33,7 @@ CRC_SINCE: Final = 13  # SDI-12 1.3
 ADAPTER_SLACK_S: Final = 0.8  # an adapter hands an answer over when it is whole, at 1200 baud before
 PORT_SLACK_S: Final = 0.1
 TALKS_MAX: Final = 8
+QUIET_S: Final = 0.1  # the end of the answer before (an EZO's *OK) may still be on its way
 
 
 class _Line(ABC):
@@ -46,6 +47,11 @@ class _Line(ABC):
         self.polls = 0
         self.places = Places(name, devices, mono_ms)
         self._opener = opener
+
+    @property
+    def down(self) -> str:
+        """Why the line was last lost."""
+        return self.places.down
 
     def health(self) -> Mapping[str, Health]:
         """Give each instrument's latency, errors by kind and last good answer."""
@@ -91,7 +97,7 @@ class LineBus(_Line):
         self._wanted = asyncio.Event()
 
     async def converse(self, ask: Ask, exchange: LineExchange) -> Got | Missed:
-        """Have one exchange more between two polls, such as a circuit's calibration; ``exchange`` judges its answers."""
+        """Have one exchange more between two polls, such as a calibration; ``exchange`` judges its answers."""
         loop = asyncio.get_running_loop()
         if not self.up or len(self._talks) >= TALKS_MAX:
             return Missed(ask, "timeout", "the line is down or busy", loop.time())
@@ -105,6 +111,7 @@ class LineBus(_Line):
         self._wanted.clear()
         while self._talks:
             talk = self._talks[0]
+            await asyncio.sleep(QUIET_S)
             got = await LineDriver(stream, talk.exchange).ask(talk.ask)
             self._talks.popleft()
             if not talk.answer.done():

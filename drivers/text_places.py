@@ -63,6 +63,7 @@ class Places:
         self._mono_ms = mono_ms
         self.places = [Place(device, 0.0) for device in devices]
         self._told_lost = False
+        self.down = ""  # why the line was last lost
 
     def health(self) -> dict[str, Health]:
         """Give each instrument's health."""
@@ -83,8 +84,9 @@ class Places:
         for place in self.places:
             place.due_s, place.asked_s, place.known = now, math.inf, False
 
-    def lost(self, now: float, _detail: str) -> None:
+    def lost(self, now: float, detail: str) -> None:
         """The line is gone: everyone's values end, once."""
+        self.down = detail
         if not self._told_lost:
             for place in self.places:
                 self._say(place, read_numbers(place.device.entry, ()), now)

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from edge.live import LiveState, Outcome
+from edge.live_lines import BusReport
 
 # One message of the wire: live states of a large farm stay far below this.
 MESSAGE_MAX_BYTES: Final = 4 * 1024 * 1024
@@ -62,6 +63,10 @@ class AgentClient:
         """Give the live state once."""
         return msgspec.msgpack.decode(await self._ask("status", {}), type=LiveState)
 
+    async def lines(self) -> BusReport:
+        """Give the health of the field's lines and of every device on them."""
+        return msgspec.msgpack.decode(await self._ask("bus", {}), type=BusReport)
+
     async def watch(self) -> AsyncIterator[LiveState]:
         """Give a live state after every tick (about 1 s) until the caller stops or the agent goes (AgentAway)."""
         reader, writer = await self._connect()
@@ -94,9 +99,13 @@ class AgentClient:
         """Take a probe out of control for its calibration; unlocks by itself after 30 minutes."""
         return await self._order("lock", series=series, person=person, role=role)
 
-    async def calibrate_chip(self, series: str, value: float, person: str, role: str = "technician") -> Outcome:
-        """Tell the instrument itself that its probe sees ``value`` now; the probe must be locked."""
-        return await self._order("chip", series=series, value=value, person=person, role=role)
+    async def chip(
+        self, series: str, do: str, person: str, role: str, *, point: str = "", value: float = 0.0, kept: str = ""
+    ) -> Outcome:
+        """Work on the instrument's own memory (``edge.agent_socket.ChipArgs``); the probe must be locked."""
+        return await self._order(
+            "chip", series=series, do=do, person=person, role=role, point=point, value=value, kept=kept
+        )
 
     async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
         """Give a probe back to control."""

@@ -8,12 +8,13 @@ at most one connection.
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
 from edge.agent_client import Answer, Call, receive, send
 from edge.live import LiveState, Outcome
+from edge.live_lines import BusReport
 from edge.world import Connection
 
 CONNECTIONS_MAX: Final = 16
@@ -29,6 +30,9 @@ class Desk(Protocol):
 
     def live(self) -> LiveState:
         """Give the live state now."""
+
+    def lines(self) -> BusReport:
+        """Say how the field's lines and the devices on them are doing."""
 
     def changes(self) -> AsyncIterator[LiveState]:
         """Give a live state after each tick."""
@@ -79,12 +83,19 @@ class LockArgs(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ChipArgs(msgspec.Struct, forbid_unknown_fields=True):
-    """Arguments of ``chip``: what the probe of ``series`` sees now, in the quantity's unit."""
+    """Arguments of ``chip``, work on the memory of the instrument behind ``series``.
+
+    ``tell``: its probe sees ``value`` now [the quantity's unit], ``point`` where it knows several (mid, low, high);
+    ``keep`` gives what it holds, ``bring_back`` puts that (``kept``) back, ``slopes`` asks how its probe fares.
+    """
 
     series: str
-    value: float
     person: str
     role: str
+    do: Literal["tell", "keep", "bring_back", "slopes"] = "tell"
+    point: str = ""
+    value: float = 0.0
+    kept: str = ""
 
 
 class PlaceArgs(msgspec.Struct, forbid_unknown_fields=True):
@@ -138,7 +149,9 @@ class Counter:
         try:
             match call.call:
                 case "status":
-                    result: LiveState | Outcome = self._desk.live()
+                    result: LiveState | Outcome | BusReport = self._desk.live()
+                case "bus":
+                    result = self._desk.lines()
                 case call_name if call_name in ORDERS:
                     result = await self._desk.order(call.call, call.args)
                 case _:

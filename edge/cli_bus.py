@@ -8,15 +8,14 @@ must not use the port meanwhile; a port in use is refused with the name of the p
 import asyncio
 import json
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 import click
-import msgspec
 
+from edge.cli_bus_health import health
 from edge.cli_bus_practice import practice
 from edge.exits import FAILED, NO_DEVICE, REFUSED, speech
-from edge.line_errands import farm_of, known_types, line_options, run, settings_of, wait_option
+from edge.line_errands import known_types, line_options, run, settings_of, wait_option
 from pages.words import N_
 
 # What becomes of a readdress, in words. ``{detail}`` is the maker's reason or the number in question.
@@ -209,38 +208,5 @@ def monitor(port: str, devices: tuple[str, ...], seconds: float | None, golden: 
     run(listen())
 
 
-@bus.command()
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The farm's file.")
-@click.option("--seconds", type=click.FloatRange(1.0, 3600.0), default=30.0, show_default=True, help="How long.")
-@click.option("--json", "as_json", is_flag=True, help="Print the counts as one JSON object.")
-def health(config: Path | None, seconds: float, as_json: bool) -> None:
-    """Poll the farm's devices as the agent does and count who answers, how fast, with which errors.
-
-    Stop the agent first. Exit codes: 0 everyone answers without an error, 1 not so, 3 farm.toml is wrong.
-    """
-    from edge.connected import connected
-    from edge.line_health import watch
-
-    places = connected(farm_of(config), known_types(config)).values()
-    lines = {place.bus.name: [p for p in places if p.bus.name == place.bus.name] for place in places}
-
-    async def everyone() -> Any:
-        return await asyncio.gather(*(watch(line, seconds) for line in lines.values()))
-
-    told = asyncio.run(everyone())
-    rows = {name: one for health, _ in told for name, one in health.items()}
-    down = [fault for _, faults in told for fault in faults]
-    if as_json:
-        shown = {
-            n: {"good": h.good, "errors": h.errors, "latency_s": h.latency_s, "state": h.state} for n, h in rows.items()
-        }
-        click.echo(msgspec.json.encode({"devices": shown, "lines_down": [f.device for f in down]}))
-    for name, one in rows.items() if not as_json else ():
-        errors = ", ".join(f"{kind} {count}" for kind, count in sorted(one.errors.items()))
-        click.echo(f"{name:<32} {one.state:<8} {one.good:>6} {1000.0 * one.latency_s:>8.1f} ms  {errors}")
-    for fault in down:
-        click.echo(f"{fault.device}: {fault.detail}", err=True)
-    raise SystemExit(0 if rows and not down and all(h.good and not h.errors for h in rows.values()) else FAILED)
-
-
+bus.add_command(health)
 bus.add_command(practice)

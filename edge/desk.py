@@ -23,6 +23,7 @@ from edge.calibration_book import ShelfBook
 from edge.control_loop import TickRunner
 from edge.live import LiveState, Outcome
 from edge.live_board import LiveBoard
+from edge.live_lines import BusReport
 from edge.orders import Giver, Orders
 from edge.pipeline import Pipeline
 from edge.world import BootClock
@@ -79,12 +80,17 @@ class FarmDesk:
     bell: TickBell
     record: Callable[[Sequence[AnyRecord]], None]
     chip: Callable[[ChipArgs], Awaitable[Mapping[str, str | float]]] = no_chip
+    line_health: Callable[[], BusReport] = BusReport
     alarms: Callable[[str, dict[str, Any]], Outcome] = no_alarms
 
     def live(self) -> LiveState:
         """Give the live state now."""
         wall_ms, clock_ok = self.boot.wall()
         return self.board.state(self.boot.mono_ms(), wall_ms, clock_ok, local_time(wall_ms, self.runner.zone))
+
+    def lines(self) -> BusReport:
+        """Say how the field's lines and the devices on them are doing."""
+        return self.line_health()
 
     async def changes(self) -> AsyncIterator[LiveState]:
         """Give a live state after each tick."""

@@ -1,49 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well the farm's devices answer: polls them for a while the way the agent does and counts.
+"""How well the farm's devices answer while no agent runs: polls them for a while the way the agent does and counts.
 
-The rule it keeps: it runs the agent's own bus and instruments, so what it finds is what the agent would meet.
+The rule it keeps: it runs the agent's own lines and instruments, so what it finds is what the agent would meet.
 """
 
 import asyncio
-from collections.abc import Iterable
 
-from drivers.bus import Bus
-from drivers.polling import BusInstrument
+import msgspec
+
+from drivers.catalogue import Catalogue
 from drivers.ports import Fault
-from drivers.scheduler import Health
+from drivers.registry import names_of
 from drivers.serial_port import opener
-from edge.connected import Connected
+from edge.bus_report import bus_report
+from edge.config import SIMULATED, Device, FarmConfig
+from edge.connected import line_settings
+from edge.farm_profile import Known
+from edge.line_sources import modbus_source, text_source
+from edge.live_lines import BusReport
 
 SHORTEST_PERIOD_S = 1.0
 
 
-async def watch(devices: Iterable[Connected], for_s: float) -> tuple[dict[str, Health], list[Fault]]:
-    """Poll the ``devices`` of one bus for ``for_s``; give each one's health, and what became of the line itself.
+async def watch_farm(farm: FarmConfig, types: Catalogue, for_s: float) -> BusReport:
+    """Poll the farm's lines for ``for_s``; every device once a second, or as often as its maker allows.
 
-    Every device is read once a second, or as often as its maker allows. Devices without values are not asked.
+    Devices without values are not asked.
     """
-    mine = [one for one in devices if one.entry.value]
-    if not mine:
-        return {}, []
-    faults: list[Fault] = []
-    line = mine[0]
-    bus = Bus(opener(line.bus.port, line.settings), line.settings, faults.append, name=line.bus.name)
-    for one in mine:
-        BusInstrument(
-            one.entry,
-            one.device.name,
-            one.device.unit,
-            {},
-            period_s=max(SHORTEST_PERIOD_S, one.entry.min_interval_s),
-            deliver=lambda _: None,
-            mono_ms=lambda now_s: int(now_s * 1000.0),
-        ).attach(bus)
+    buses = [bus for bus in farm.buses if bus.port != SIMULATED]
+    known = [_known(device, types) for device in farm.devices]
+    sources = {}
+    for bus in buses:
+        here = [one for one in known if one.device.bus == bus.name]
+        make = modbus_source if bus.kind == "modbus" else text_source
+        sources[bus.name] = make(bus, here, opener(bus.port, line_settings(bus)), lambda now_s: int(now_s * 1000.0))
+    tasks = [asyncio.create_task(source.run(lambda _readings: None, _ignore)) for source in sources.values()]
     try:
-        async with asyncio.timeout(for_s):
-            await bus.run()
-    except TimeoutError:
-        pass
-    told = bus.health()
-    return {one.device.name: told[one.device.name] for one in mine if one.device.name in told}, [
-        fault for fault in faults if fault.kind == "bus.line_down"
-    ]
+        await asyncio.wait(tasks, timeout=for_s)
+        asked = [one for one in known if one.series]
+        return bus_report(buses, asked, sources, asyncio.get_running_loop().time())
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _known(device: Device, types: Catalogue) -> Known:
+    entry = types.entry(device.type, device.variant)
+    fast = msgspec.structs.replace(device, period_s=max(SHORTEST_PERIOD_S, entry.min_interval_s))
+    return Known(fast, entry, {name: f"{device.place}/{name}" for name in names_of(entry)})
+
+
+def _ignore(_fault: Fault) -> None:
+    """What becomes of a line and its devices stands in their health."""

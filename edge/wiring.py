@@ -28,6 +28,7 @@ from edge.board_settings import Board
 from edge.board_wiring import BOARD_LINE, board_parts, board_plans, bridges_of, release, tell_unleased
 from edge.boards import board_feedback
 from edge.boots import Boots
+from edge.bus_report import bus_report
 from edge.calibration_book import ShelfBook
 from edge.calibration_hooks import attend, chips, describe
 from edge.config import SIMULATED, FarmConfig
@@ -35,6 +36,7 @@ from edge.config import Bus as BusConfig
 from edge.config_check import series_of
 from edge.connected import line_settings
 from edge.derived import Deficits
+from edge.exchange_tasks import exchange_tasks
 from edge.exits import LOG_FILE
 from edge.farm_profile import Known, farm_profile
 from edge.field import STEP_S, Field
@@ -202,6 +204,8 @@ def assemble(
     beside = {"reminders": lambda agent: Reminders(book, agent.record).run(boot)}
     if link is not None:
         beside["uplink"] = link.run
+    if world.network is not None:
+        beside |= exchange_tasks(config, [*plans, *derived])
     parts = Parts(
         engine=engine,
         sources=sources | board_sources,
@@ -221,6 +225,7 @@ def assemble(
     agent = Agent(config, world, boot, log, book, parts)
     agent.pipeline.on_lock = attend(plans, known, sources)
     agent.desk.chip = chips(plans, known, sources)
+    agent.desk.line_health = lambda: bus_report(config.buses, known, sources, asyncio.get_running_loop().time())
     renew = link.renew if link is not None else None
     book.on_change = lambda: agent.record(describe(world, boot, farm_profile(config, known, book), renew))
     book.on_change()

@@ -14,6 +14,7 @@ import pytest
 from edge.agent_client import AgentAway, AgentClient, BadCall
 from edge.agent_socket import CONNECTIONS_MAX, Counter, HoldArgs
 from edge.live import Health, LiveState, Outcome, Tile
+from edge.live_lines import BusReport, LineHealth
 from edge.machine import Machine, SocketTaken
 from tests.support.waiting import passes
 
@@ -33,6 +34,9 @@ class Desk:
 
     def live(self) -> LiveState:
         return STATE
+
+    def lines(self) -> BusReport:
+        return BusReport((LineHealth("bed-bus", "/dev/pts/3", "modbus", True, 7, ()),))
 
     async def changes(self) -> AsyncIterator[LiveState]:
         for tick in range(1000):
@@ -61,6 +65,12 @@ async def served(path: Path) -> AsyncIterator[Desk]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_the_health_of_the_lines_is_told(tmp_path: Path) -> None:
+    async with served(tmp_path / "agent.sock"):
+        (line,) = (await AgentClient(tmp_path / "agent.sock").lines()).lines
+    assert (line.name, line.up, line.requests) == ("bed-bus", True, 7)
 
 
 async def test_status_brings_the_live_state_with_its_missing_numbers(tmp_path: Path) -> None:

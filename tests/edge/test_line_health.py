@@ -2,6 +2,7 @@
 """A technician sees before the farm runs which devices answer and which do not."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -30,29 +31,42 @@ def farm_with(port: str, folder: Path, *addresses: int) -> str:
     return str(path)
 
 
-def test_who_answers_and_who_does_not_is_counted(tmp_path: Path) -> None:
-    there = SimulatedInstrument(AIR, lambda n, _t: {"air_temperature": 28.4}.get(n, 71.0), address=5, baud=LINE.baud)
-    with served([there], LINE) as port:
+@pytest.fixture
+def nobody(tmp_path: Path) -> list[str]:
+    """A state folder without an agent."""
+    return ["--state", str(tmp_path / "state")]
+
+
+def air() -> SimulatedInstrument:
+    return SimulatedInstrument(AIR, lambda n, _t: {"air_temperature": 28.4}.get(n, 71.0), address=5, baud=LINE.baud)
+
+
+def test_who_answers_and_who_does_not_is_counted(tmp_path: Path, nobody: list[str]) -> None:
+    with served([air()], LINE) as port:
         farm = farm_with(port, tmp_path, 5, 6)
-        told = CliRunner().invoke(bus, ["health", "--config", farm, "--seconds", "1.3", "--json"])
+        told = CliRunner().invoke(bus, ["health", "--config", farm, "--seconds", "1.3", "--json", *nobody])
     assert told.exit_code == 1
-    devices = json.loads(told.output)["devices"]
+    (line,) = json.loads(told.stdout)["lines"]
+    devices = {one["name"]: one for one in line["devices"]}
+    assert (line["name"], line["up"]) == ("line-1", True)
     assert devices["xy-md02"]["good"] >= 1
     assert devices["xy-md02"]["errors"] == {}
     assert devices["xy-md02-2"]["good"] == 0
+    assert devices["xy-md02-2"]["last_good_ago_s"] is None
     assert sum(devices["xy-md02-2"]["errors"].values()) >= 1
 
 
-def test_a_whole_line_ends_with_success(tmp_path: Path) -> None:
-    there = SimulatedInstrument(AIR, lambda n, _t: {"air_temperature": 28.4}.get(n, 71.0), address=5, baud=LINE.baud)
-    with served([there], LINE) as port:
-        told = CliRunner().invoke(bus, ["health", "--config", farm_with(port, tmp_path, 5), "--seconds", "1"])
+def test_a_whole_line_ends_with_success(tmp_path: Path, nobody: list[str]) -> None:
+    with served([air()], LINE) as port:
+        told = CliRunner().invoke(bus, ["health", "--config", farm_with(port, tmp_path, 5), "--seconds", "1", *nobody])
     assert told.exit_code == 0, told.output
-    assert told.output.startswith("xy-md02 ")
+    assert re.search(r"^  xy-md02 +5  answers +\d+ +\d+ ms", told.stdout, re.MULTILINE), told.stdout
+    assert "no agent runs here" in told.stderr
 
 
-def test_a_line_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_line_that_is_not_there_is_told(tmp_path: Path, nobody: list[str]) -> None:
     farm = farm_with("/dev/vuon-no-such-port", tmp_path, 5)
-    told = CliRunner().invoke(bus, ["health", "--config", farm, "--seconds", "1"])
+    told = CliRunner().invoke(bus, ["health", "--config", farm, "--seconds", "1", *nobody])
     assert told.exit_code == 1
-    assert "line-1: " in told.output
+    assert "line-1  /dev/vuon-no-such-port  modbus" in told.stdout
+    assert "there is no such port" in told.stdout
