@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from controllers.settings import OutputSettings
+from drivers.catalogue import Catalogue
 from drivers.line_settings import LineSettings
 from drivers.ports import Source, StreamOpener
 from drivers.serial_port import is_pty
-from edge.agent import OutputBank
+from edge.agent import Agent, OutputBank
 from edge.board_settings import Board
 from edge.boards import KeptEpoch, board_config, host_id, measured_series, pin_series, wish_s
 from edge.config import SIMULATED, FarmConfig
+from edge.config_boards import unleased_outputs
 from edge.pipeline import SeriesPlan, still_s
 from edge.world import BootClock, World
 from firmware_bridge.bridge import Bridge
@@ -60,3 +62,21 @@ def board_parts(
         wires = {output: (output, settings[output]) for output in board.outputs.values()}
         banks.append(OutputBank(board.name, McuOutputs(bridge, wish_s(config.farm.tick_s)), wires))
     return sources, banks
+
+
+def release(config: FarmConfig, bridges: Mapping[str, Bridge], place: str) -> None:
+    """Let the boards at ``place`` release what they latched: a person has looked there."""
+    settings = {output.id: output for output in config.control.outputs}
+    for board in config.boards:
+        here = {"farm", board.name, board.place, *board.outputs.values()}
+        here |= {settings[output].place for output in board.outputs.values()}
+        if place in here:
+            bridges[board.name].somebody_looked()
+
+
+def tell_unleased(config: FarmConfig, catalogue: Catalogue, agent: Agent, mono_ms: int) -> None:
+    """Let an alarm stand for every water output that nothing closes when this host dies, with the reason given."""
+    found = unleased_outputs(config, lambda device: catalogue.entry(device.type, device.variant))
+    for output, device in found.items():
+        fields: dict[str, str | float | int | bool] = {"device": device.name, "reason": device.unleased_reason}
+        agent.alarms.put("output.unleased", output, "warning", mono_ms, fields)

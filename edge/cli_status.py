@@ -61,7 +61,8 @@ def lines(live: LiveState, words: Words) -> list[str]:
         age = ago(tile.age_s, words) if tile.age_s >= 0 else words.text(N_("never measured"))
         told.append(f"  {tile.series:36} {value:>16}  {age}{f'  ({worry})' if worry else ''}")
     for output in live.outputs:
-        why = say(output.limit or output.code, fields_of(output.inputs), book, words)
+        held = output.limit or (output.detail if output.outcome in {"refused", "failed"} else "")
+        why = say(held or output.code, fields_of(output.inputs), book, words)
         person = f" [{output.person} {output.override_s:.0f} s]" if output.override_s else ""
         told.append(f"  {output.output:36} {output.level:>16.0%}  {why.text}{person}")
     health = live.health

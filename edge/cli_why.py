@@ -37,7 +37,7 @@ def why(output: str, state: Path | None, at: str | None, last: int, as_json: boo
     from edge.console.sentences import fields_of, say
     from pages.numbers import moment
     from telemetry.history import LogReader
-    from telemetry.records import Decision
+    from telemetry.records import Ack, Decision
     from telemetry.rows import DiskError
 
     words = speech()
@@ -48,13 +48,29 @@ def why(output: str, state: Path | None, at: str | None, last: int, as_json: boo
         click.echo(str(error), err=True)
         raise SystemExit(TRY_AGAIN) from None
     try:
-        stored = reader.decisions(output, until_ms - round(HOURS_BACK * 3.6e6), until_ms + 1)
+        since_ms = until_ms - round(HOURS_BACK * 3.6e6)
+        stored = reader.decisions(output, since_ms, until_ms + 1)
+        answers = {
+            one.record.output: (one.wall_ms, one.record)
+            for one in reader.commands(since_ms, until_ms + 1)
+            if isinstance(one.record, Ack)
+        }
     finally:
         reader.close()
     if not stored:
         click.echo(words.say(N_("Nothing is stored of {output} in the day before."), {"output": output}), err=True)
         raise SystemExit(FAILED)
     book = reason_words()
+    for name in {one.record.output for one in stored[-last:] if isinstance(one.record, Decision)}:
+        at_ms, answer = answers.get(name, (0, None))
+        if answer is None or answer.outcome not in {"refused", "failed"}:
+            continue
+        heard = say(answer.detail, {}, book, words)
+        if as_json:
+            row = {"at_ms": at_ms, "output": name, "hardware": answer.outcome, "code": answer.detail, "text": heard.text}
+            click.echo(json.dumps(row, ensure_ascii=False))
+            continue
+        click.echo(f"{moment(at_ms)}  {name}  {words.text(N_('not done'))}: {heard.text} {heard.check}")
     for one in reversed(stored[-last:]):
         if not isinstance(one.record, Decision):
             continue
@@ -63,12 +79,12 @@ def why(output: str, state: Path | None, at: str | None, last: int, as_json: boo
         said = say(record.code, fields, book, words)
         bound = say(record.limit, fields, book, words) if record.limit else None
         if as_json:
-            row = {
+            reason = {
                 "at_ms": one.wall_ms, "output": record.output, "place": record.place, "level": record.level,
                 "code": record.code, "limit": record.limit, "vetoed": record.vetoed, "rule": record.rule,
                 "inputs": {i.name: i.value for i in record.inputs if i.value == i.value}, "text": said.text,
             }  # fmt: skip
-            click.echo(json.dumps(row, ensure_ascii=False))
+            click.echo(json.dumps(reason, ensure_ascii=False))
             continue
         click.echo(f"{moment(one.wall_ms)}  {record.output}  {record.level:.0%}  {said.text}")
         for more in (said.check, bound.text if bound else "", bound.check if bound else ""):

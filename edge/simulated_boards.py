@@ -22,33 +22,33 @@ class SimulatedBoard:
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._process: VirtualBoard | LiveBoard | None = None
+        self.process: VirtualBoard | LiveBoard | None = None
         self._given: dict[int, int] = {}
         self._held: dict[str, int] = {}
 
     def virtual(self) -> VirtualBoard:
         """Put the board into the event loop's own time; gives its line. BoardGone when it was not built."""
         board = VirtualBoard((BOARD_PROGRAM, "--virtual"))
-        self._process = board
+        self.process = board
         return board
 
     def live(self, eeprom: Path) -> LiveBoard:
         """Put the board behind a pseudo-terminal; the caller runs it."""
         board = LiveBoard(BOARD_PROGRAM, eeprom, pty=True)
-        self._process = board
+        self.process = board
         return board
 
     def shut(self) -> None:
         """End a board in virtual time; one behind a pseudo-terminal ends with its task."""
-        if isinstance(self._process, VirtualBoard):
-            self._process.shut()
-            self._process = None
+        if isinstance(self.process, VirtualBoard):
+            self.process.shut()
+            self.process = None
 
     def levels(self) -> dict[str, float]:
         """Say how every output's pin stands now."""
-        if isinstance(self._process, VirtualBoard):
-            self._process.follow()
-        on = self._process.on if self._process is not None else 0
+        if isinstance(self.process, VirtualBoard):
+            self.process.follow()
+        on = self.process.on if self.process is not None else 0
         return {output: float(on >> int(pin) & 1) for pin, output in self._board.outputs.items()}
 
     def feel(self, signal: Callable[[str], float]) -> None:
@@ -70,8 +70,8 @@ class SimulatedBoard:
             value = signal(plain(contact.series)) if contact.series else float("nan")
             if isfinite(value):
                 lines += self._changed(f"input {contact.input}", int((value > 0.5) == contact.active_high))
-        if lines and self._process is not None:
-            self._process.inject(*lines)
+        if lines and self.process is not None:
+            self.process.inject(*lines)
 
     def _changed(self, pin: str, value: int) -> list[str]:
         if self._held.get(pin) == value:

@@ -24,11 +24,12 @@ class PulseRate:
 
         At the first report, and when the board was reset, nothing is known of the time before: 0.
         """
-        began = self._pulse_at
-        if self._rate == 0.0:
-            began = max(began, self._heard_at)  # it stood still: the silence before says nothing of the flow now
+        began, counted = self._pulse_at, pulses
+        if pulse_at - began > STILL_S:
+            # It stood still: when the first of these pulses began is not known, only that it was after the last look.
+            began, counted = self._heard_at, pulses - 1
         if pulses > 0 and pulse_at > began:
-            self._rate = 60.0 * self._per_pulse * pulses / (pulse_at - began)
+            self._rate = 60.0 * self._per_pulse * counted / (pulse_at - began)
             self._pulse_at = pulse_at
         elif pulses <= 0 and self._rate > 0.0:
             silence_s = now - self._pulse_at

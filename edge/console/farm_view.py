@@ -20,7 +20,7 @@ from edge.console.views import FarmView, OutputView, PlaceView, ProblemView, Til
 from edge.live import Alarm, LiveState, OutputState
 from pages.charts import Band, day_chart
 from pages.numbers import clock, countdown, day_start_ms, with_unit
-from pages.words import Words
+from pages.words import Field, Words
 from telemetry.quantities import QUANTITIES
 from telemetry.records import Quality
 
@@ -185,13 +185,19 @@ class FarmPages:
             ),
             active=active,
             why=Said("") if manual else say(output.code, fields, self._reasons, self._words),
-            limit=say(output.limit, fields, self._reasons, self._words).text if output.limit else "",
+            limit=self._held_back(output, fields),
             until_ms=now_ms + round(left_s * 1000) if manual else 0,
             left=countdown(left_s) if manual else "",
             person=output.person if manual else "",
             can_open=zone is not None and not active and not waits and output.hold_max_s > 0 and not away,
             can_stop=output.kind == "valve" and (active or waits),
         )
+
+    def _held_back(self, output: OutputState, fields: dict[str, Field]) -> str:
+        """Say what keeps the output from doing what is wanted: safety, or the hardware itself."""
+        if not output.limit and output.outcome not in {"refused", "failed"}:
+            return ""
+        return say(output.limit or output.detail, fields, self._reasons, self._words).text
 
     # -- places, waterings, problems
 
