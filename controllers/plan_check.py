@@ -17,7 +17,9 @@ from controllers.zone_plan import PlanError, planted_day
 UNKNOWN_CROP: Final = (
     "the strategy {strategy} needs the coefficients of {seen}: take a name of FAO-56's table, for instance tomato"
 )
-UNKNOWN_SOIL: Final = "no water content is known of the soil {seen}: take a texture like loam, or set {fields}"
+UNKNOWN_SOIL: Final = (
+    "no water content is known of the soil {seen}: take a texture like loam, or set the plan's two percentages"
+)
 WILTS_TOO_WET: Final = "the wilting point must be below field capacity ({high} %), but is {seen} %"
 NO_DAY: Final = "not a day: {seen}; write it as 2026-11-22"
 FOUR_STAGES: Final = "four lengths in days above 0 are needed, but it is {seen}"
@@ -82,5 +84,4 @@ def _soil(path: str, zone: ZoneSettings) -> Iterator[Found]:
             fields: dict[str, str | float] = {"high": plan.field_capacity_pct, "seen": plan.wilting_pct}
             yield f"{path}.plan.wilting_pct", WILTS_TOO_WET, fields
         else:
-            fields = {"seen": zone.soil, "fields": "plan.field_capacity_pct, plan.wilting_pct"}
-            yield f"{path}.soil", UNKNOWN_SOIL, fields
+            yield f"{path}.soil", UNKNOWN_SOIL, {"seen": zone.soil}

@@ -38,6 +38,16 @@ SMALLEST_SHARE: Final = 0.25  # of a dose, that the look-ahead may give before t
 SETTLED_SHARE: Final = 0.8  # of the available water: drier than this nothing is waited for
 
 
+SOURCES: Final = {
+    "probe": "probe", "air": "t", "humidity": "rh", "sun": "sun", "salt": "ec", "drain": "drain", "rain": "rain",
+}  # fmt: skip
+SETTINGS: Final = (
+    ("area_m2", w.AREA_M2, 1.0), ("efficiency_pct", w.EFFICIENCY, 100.0), ("wetted_pct", w.WETTED, 100.0),
+    ("field_capacity_pct", w.FC, 100.0), ("wilting_pct", w.WP, 100.0), ("root_m", w.ROOT_M, 1.0),
+    ("stress_share_pct", w.P_TABLE, 100.0),
+)  # fmt: skip
+
+
 class ZonePlanner:
     """One zone's planner; see ``controllers.strategies.Planner``."""
 
@@ -169,8 +179,21 @@ class ZonePlanner:
             "salt_max_ms_cm": self._made.salt_max_ms_cm,
             "drain_pct": _round(100.0 * (s[w.DRAIN_SHARE] if s[w.DRAIN_SHARE] >= 0.0 else p[w.DRAIN_TARGET])),
             "grade": float(s[w.GRADE]),
-            "quality": float(int(np.bitwise_or.reduce(at.quality)) if len(at.quality) else 0),
+            **self._sources(at),
         }
+
+    def _sources(self, at: PlanInput) -> dict[str, float | str]:
+        """Name the series behind each input with the bits of their quality, and the settings that were reckoned with."""
+        p = self._made.water
+        told: dict[str, float | str] = {}
+        for name, keys in SOURCES.items():
+            slots = [slot for key, slot in self._slots.items() if key.rstrip("0123456789") == keys]
+            if slots:
+                told[f"from_{name}"] = " ".join(self._series[slot] for slot in slots)
+                told[f"quality_{name}"] = int(np.bitwise_or.reduce(at.quality[slots])) if len(at.quality) else 0
+        for name, column, scale in SETTINGS:
+            told[name] = _round(p[column] * scale)
+        return told
 
     def _rain_mm(self, at: PlanInput, dt_h: float) -> float:
         value = self._value(at, "rain")
@@ -200,9 +223,10 @@ class ZonePlanner:
         pace = max(float(s[w.ET_DAY_MM]), 0.5) / 24.0
         told |= {"allowed_mm": _round(allowed), "due_h": _round(max(allowed - mean, 0.0) / pace)}
         rain = self._rain_ahead(at) if smart and not plan.covered else 0.0
-        told["rain_mm"] = _round(rain)
+        told["rain_mm"] = math.nan if plan.covered else _round(rain)
         left_l = plan.quota_l - float(s[w.USED_L]) if plan.quota_l > 0.0 else math.inf
         told["quota_left_l"] = _round(max(left_l, 0.0))
+        told["drains_pct"] = _round(100.0 * w.drains_share(s, p, self._leaching(at)))
         idle = codes.IDLE_SUBSTRATE_WET if self._zone.substrate else codes.IDLE_ENOUGH_WATER
         litres = min(w.gift_l(s, p, rain, self._leaching(at)), self._zone.dose_l, left_l)
         due = mean >= allowed

@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, str]] = {
     "status": N_("Say how the farm is now"),
     "alarms": N_("Say what is wrong; acknowledge, shelve and test alarms"),
     "why": N_("Say why an output does what it does"),
+    "explain": N_("Show how a zone's watering was reckoned, and what another choice would do"),
     "calibrate": N_("Calibrate a probe, step by step"),
     "practice": N_("Put a probe of the demo into a beaker, to practise calibrating"),
     "certificate": N_("Print a calibration's certificate or label; what is due; what drifted"),

@@ -259,19 +259,27 @@ def allowed_mm(s: Array, p: Array, stage_share: float) -> float:
 
 
 @njit
-def gift_l(s: Array, p: Array, rain_mm: float, leaching: float) -> float:
-    """Return the litres that refill the roots, less ``rain_mm`` [mm] to come, plus what shall drain.
+def drains_share(s: Array, p: Array, leaching: float) -> float:
+    """Return the share [0..0.9] of a gift that shall pass the roots: ``leaching`` [0..0.9], in a substrate its target.
 
-    ``leaching`` [0..0.9] is the share that shall pass the roots; a substrate adds its drain target, corrected by the
-    drain measured. Source: FAO-29 equation 9; FAO-56 equation 88.
+    The target is corrected by half of what the drain has missed it. Source: FAO-29 equation 9; own rule.
     """
-    need = max(s[water_filter.MEAN_MM] - max(rain_mm, 0.0), 0.0)
     share = leaching
     if p[SUBSTRATE] > 0.0:
         share = p[DRAIN_TARGET]
         if s[DRAIN_SHARE] >= 0.0:
             share = min(max(p[DRAIN_TARGET] + 0.5 * (p[DRAIN_TARGET] - s[DRAIN_SHARE]), 0.0), 0.6)
-    return float(need / max(1.0 - share, 0.1) * p[AREA_M2] / p[EFFICIENCY])
+    return float(share)
+
+
+@njit
+def gift_l(s: Array, p: Array, rain_mm: float, leaching: float) -> float:
+    """Return the litres that refill the roots, less ``rain_mm`` [mm] to come, plus what shall drain.
+
+    ``leaching`` [0..0.9]: see ``drains_share``. Source: FAO-56 equation 88.
+    """
+    need = max(s[water_filter.MEAN_MM] - max(rain_mm, 0.0), 0.0)
+    return float(need / max(1.0 - drains_share(s, p, leaching), 0.1) * p[AREA_M2] / p[EFFICIENCY])
 
 
 def warm_up() -> None:
