@@ -30,6 +30,7 @@ TECHNICIAN = {"place": "pepper-1-water", "person": "minh", "role": "technician"}
 
 def live(state: Path, seconds: float, script: Script, text: str | None = None) -> tuple[Agent, list[AnyRecord]]:
     text = text or board_farm()
+    state.mkdir(exist_ok=True)
     agent = rehearse(parse(text), text, state, seconds, script)
     reader = LogReader(state / LOG_FILE)
     try:
@@ -106,6 +107,8 @@ def test_the_stop_chain_latches_until_a_technician_has_looked(tmp_path: Path) ->
         await watered(agent, field)
         board = board_of(field)
         board.inject("input 0 1")
+        await passes(0.01)
+        board.follow()
         levels.append(board.on)
         await passes(6)
         assert agent.alarms.stands("mcu.shutdown", "pepper-1-board")
@@ -117,7 +120,7 @@ def test_the_stop_chain_latches_until_a_technician_has_looked(tmp_path: Path) ->
         assert (await agent.desk.order("reset", TECHNICIAN)).outcome == "done"
         await passes(6)
         assert not agent.alarms.stands("mcu.shutdown", "pepper-1-board")
-        await agent.desk.order("stop", {**HOLD})
+        await agent.desk.order("stop", {key: HOLD[key] for key in ("output", "person", "role")})
         assert (await agent.desk.order("hold", HOLD)).outcome == "done"
 
     _, records = live(tmp_path, 160, script)
