@@ -90,7 +90,9 @@ class Twin:
         self.models: Final = dict(houses)
         self.now_s = float(start_s)
         self._rows: Final = {name: row for row, name in enumerate(houses)}
-        self._outside: Final = [given.get(name) or made[model.climate.name] for name, model in houses.items()]
+        self._outside: Final = [
+            (model.climate.utc_offset_h, given.get(name) or made[model.climate.name]) for name, model in houses.items()
+        ]
         self._zones: Final = {
             f"{name}-{number}": 0 for name, model in houses.items() for number in range(1, len(model.zones) + 1)
         }
@@ -240,8 +242,8 @@ class Twin:
         out[place, "position"] = 100.0 * state[c.Z_VALVE]
 
     def _look_outside(self) -> None:
-        for row, (model, outside) in enumerate(zip(self.models.values(), self._outside, strict=True)):
-            self._weather[row] = outside.at(self.now_s / 3600.0 + model.climate.utc_offset_h)
+        for row, (offset_h, outside) in enumerate(self._outside):
+            self._weather[row] = outside.at(self.now_s / 3600.0 + offset_h)
 
     def _start_state(self) -> GreenhouseState:
         house = np.zeros((len(self.models), c.HOUSE_STATES))

@@ -8,6 +8,7 @@ start, days and seed give the same result to the last digit.
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -17,7 +18,7 @@ from controllers.engine import Engine
 from controllers.houses import HouseModel
 from controllers.kernels import greenhouse_columns as c
 from controllers.kernels.psychrometrics import relative_humidity_pct
-from controllers.kernels.weather import HUMIDITY, RADIATION, RAIN, TEMPERATURE, WIND
+from controllers.kernels.weather import COLUMNS, HUMIDITY, RADIATION, RAIN, TEMPERATURE, WIND
 from controllers.outside import GeneratedWeather, Outside
 from controllers.settings import (
     ControlSettings,
@@ -125,6 +126,7 @@ class Remembered:
         self._outside = outside
         self._look = -1
         self.row: Floats = np.zeros(0)
+        self.seen: list[float] = []
 
     def at(self, hour: float) -> Floats:
         """Give the row of the five minutes in which ``hour`` lies."""
@@ -132,6 +134,7 @@ class Remembered:
         if look != self._look:
             self._look = look
             self.row = self._outside.at(look / self.LOOKS_AN_HOUR)
+            self.seen = self.row.tolist()
         return self.row
 
 
@@ -141,40 +144,47 @@ class Eyes:
     def __init__(self, twin: Twin, model: HouseModel, weather: Remembered, series: tuple[str, ...]) -> None:
         self._twin = twin
         self._weather = weather
-        self._tank_m = 1.0 / 1000.0 / model.parameters.tank_area_m2
         self.values: Floats = np.full(len(series), math.nan)
         name = model.name
-        places = [f"{name}/{quantity}" for quantity in _INSIDE] + [f"{name}-outside/{q}" for q, _ in _OUTSIDE]
-        for number in range(1, len(model.zones) + 1):
-            places += [f"{name}-{number}/soil_moisture", f"{name}-{number}/soil_moisture.1"]
-        at = {place: i for i, place in enumerate(places)}
-        self._order = [at.get(one, -1) for one in series]  # -1: nothing delivers it here
+        house, row = twin.state.house.shape[1], len(COLUMNS)
+        # Where each series stands in what a look lays side by side (the house's state, the weather, each zone's state,
+        # then what is put together), and what it is multiplied by.
+        zones = [house + row + number * twin.state.zone.shape[1] for number in range(len(model.zones))]
+        extra = house + row + len(zones) * twin.state.zone.shape[1]
+        at = {
+            f"{name}/air_temperature": (c.S_AIR_C, 1.0),
+            f"{name}/water_pressure": (c.S_PRESSURE_KPA, 1.0),
+            f"{name}/water_level": (c.S_TANK_L, 1.0 / 1000.0 / model.parameters.tank_area_m2),
+            f"{name}/air_humidity": (extra, 1.0),
+            f"{name}/water_flow": (extra + 1, 1.0),
+            f"{name}/voltage": (extra + 2, 1.0),
+        }
+        at |= {f"{name}-outside/{quantity}": (house + column, 1.0) for quantity, column in _OUTSIDE}
+        for number, first in enumerate(zones, start=1):
+            at[f"{name}-{number}/soil_moisture"] = (first + c.Z_TOP, 100.0)
+            at[f"{name}-{number}/soil_moisture.1"] = (first + c.Z_LOW, 100.0)
+        nowhere = (extra, math.nan)  # nothing delivers it here
+        self._pick = itemgetter(*(at.get(one, nowhere)[0] for one in series), extra)
+        self._scale = np.array([at.get(one, nowhere)[1] for one in series])
         self.top = math.nan  # water content of the first zone's top layer
 
     def look(self, mains: bool) -> Floats:
         """Give the values now, in the order of the series; the array is used again at the next look."""
-        house = self._twin.state.house[0].tolist()
-        row = self._weather.row.tolist()
+        seen = self._twin.state.house[0].tolist()
+        humidity_pct = relative_humidity_pct(seen[c.S_VAPOUR_KG_M3], seen[c.S_AIR_C])
         zones = self._twin.state.zone.tolist()
-        air_c = house[c.S_AIR_C]
-        seen = [
-            air_c,
-            min(relative_humidity_pct(house[c.S_VAPOUR_KG_M3], air_c), 100.0),
-            sum(zone[c.Z_FLOW_L_MIN] for zone in zones),
-            house[c.S_PRESSURE_KPA],
-            house[c.S_TANK_L] * self._tank_m,
-            230.0 if mains else 0.0,
-        ]
-        seen += [row[column] for _, column in _OUTSIDE]
-        for zone in zones:
-            seen += [100.0 * zone[c.Z_TOP], 100.0 * zone[c.Z_LOW]]
-        seen.append(math.nan)
-        self.values[:] = [seen[i] for i in self._order]
         self.top = zones[0][c.Z_TOP]
+        seen += self._weather.seen
+        flow_l_min = 0.0
+        for zone in zones:
+            seen += zone
+            flow_l_min += zone[c.Z_FLOW_L_MIN]
+        seen += (min(humidity_pct, 100.0), flow_l_min, 230.0 if mains else 0.0)
+        self.values[:] = self._pick(seen)[:-1]
+        self.values *= self._scale
         return self.values
 
 
-_INSIDE: Final = ("air_temperature", "air_humidity", "water_flow", "water_pressure", "water_level", "voltage")
 _OUTSIDE: Final = (
     ("air_temperature", TEMPERATURE),
     ("air_humidity", HUMIDITY),
@@ -285,8 +295,8 @@ class Simulation:
         self._vpd_in_band += vpd == 0.0
         self._moisture += self._eyes.top
         self._heat_j += self.twin.fluxes.house.item(c.F_HEATER)
-        for zone in range(len(self.model.zones)):
-            self._drained_l += self.twin.fluxes.zone.item(zone, c.G_DRAINED_L)
+        for drained_l in self.twin.fluxes.zone[:, c.G_DRAINED_L].tolist():
+            self._drained_l += drained_l
 
     def run(self, days: float, bend: Callable[[TickInput], TickInput] | None = None) -> Report:
         """Live through so many days and report."""
