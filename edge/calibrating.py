@@ -15,8 +15,10 @@ from typing import Final, Protocol
 import msgspec
 
 from drivers.calibration.artifact import Calibration, Device, Reference
+from drivers.calibration.chip_session import point_name, told
+from drivers.calibration.methods import METHODS
 from drivers.calibration.result import Preview, finish, preview
-from drivers.calibration.session import SCHEMA, Session, feed
+from drivers.calibration.session import SCHEMA, Session, feed, method_of
 from drivers.calibration.sessions import Sessions
 from drivers.calibration.shelf import Shelf
 from edge.beside import neighbours, values
@@ -53,6 +55,11 @@ class Agent(Protocol):
 
     async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
         """Give a probe back to control."""
+
+    async def chip(
+        self, series: str, do: str, person: str, role: str, *, point: str = "", value: float = 0.0, kept: str = ""
+    ) -> Outcome:
+        """Work on the instrument's own memory (``edge.agent_socket.ChipArgs``)."""
 
 
 class CalibrationDesk:
@@ -96,6 +103,10 @@ class CalibrationDesk:
             proposed=self.last_reference(series, method),
             beside=tuple(neighbours(series, [one.series for one in state.tiles])),
         )
+        in_force = self.shelf.active(series)
+        if in_force is not None and METHODS[method].chip:
+            ours = in_force.id if in_force.adjusted and not _kept_in_chip(in_force) else ""
+            session = msgspec.structs.replace(session, compared=True, curve=ours)
         session = self.sessions.begin(session, now)
         try:
             await self.keep_out(session, role)
@@ -142,6 +153,40 @@ class CalibrationDesk:
         )
         return fed, measured_ms
 
+    async def tell(self, session: Session, role: str) -> Session:
+        """Have the instrument's own memory take the point that stands; Refused when it does not.
+
+        What an EZO circuit held is kept first. A curve of ours goes out of force with the first point, for it
+        belongs to what the instrument showed before.
+        """
+        if method_of(session).chip == "ezo" and not session.kept:
+            held = await self._chip(session, role, "keep")
+            slopes = (float(held["acid"]), float(held["base"]))
+            kept = tuple(filter(None, str(held["kept"]).split("|")))
+            session = msgspec.structs.replace(session, kept=kept, slopes=slopes)
+            session = self.sessions.save(session)
+        await self._chip(session, role, "tell", point=point_name(session), value=session.waiting[0].truth)
+        if session.curve and not session.told:
+            await self._client.activate_calibration(session.series, "", session.person, role)
+        session = told(session)
+        if method_of(session).chip == "ezo" and session.told == len(method_of(session).points):
+            seen = await self._chip(session, role, "slopes")
+            health = {
+                "slope_acid_pct": 100.0 * float(seen["acid"]),
+                "slope_base_pct": 100.0 * float(seen["base"]),
+                "zero_mv": float(seen["zero_mv"]),
+            }
+            session = msgspec.structs.replace(session, health=health)
+        return self.sessions.save(session)
+
+    async def _chip(
+        self, session: Session, role: str, do: str, *, point: str = "", value: float = 0.0, kept: str = ""
+    ) -> dict[str, str | float | int | bool]:
+        outcome = await self._client.chip(session.series, do, session.person, role, point=point, value=value, kept=kept)
+        if outcome.outcome != "done":
+            raise Refused(outcome)
+        return outcome.fields
+
     def preview(self, session: Session) -> Preview:
         """Say what the points come to against what is in force. Raises FitRefused."""
         return preview(session, self.shelf.active(session.series))
@@ -166,6 +211,14 @@ class CalibrationDesk:
         self.sessions.end(session.series)
         await self._client.unlock(session.series, session.person, role)
 
+    async def give_up(self, session: Session, role: str) -> None:
+        """End the session with everything as it was: also what an EZO circuit held, and the curve in force."""
+        if session.told and session.kept:
+            await self._chip(session, role, "bring_back", kept="|".join(session.kept))
+            if session.curve:
+                await self._client.activate_calibration(session.series, session.curve, session.person, role)
+        await self.leave(session, role)
+
     async def put_back(self, session: Session, role: str) -> None:
         """Give the probe back to control and keep the session for later (soil cores dry for a day)."""
         await self._client.unlock(session.series, session.person, role)
@@ -173,6 +226,11 @@ class CalibrationDesk:
 
 # Ages come as fractions of a second: two states with the same reading may differ by rounding.
 AGE_NOISE_MS: Final = 20
+
+
+def _kept_in_chip(record: Calibration) -> bool:
+    method = METHODS.get(record.method)
+    return method is not None and bool(method.chip)
 
 
 def tile_of(state: LiveState, series: str) -> Tile:

@@ -5,16 +5,49 @@ The rule it keeps: it is put together once, from the farm's plans and sources; n
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol, runtime_checkable
 
-from drivers.calibration.on_chip import chip_request
+from drivers import atlas_ezo
+from drivers.actuators.orders import Ask as Order
+from drivers.ascii_line import Ask, Got, LineExchange, Missed
+from drivers.calibration.ezo_chip import EzoChip
+from drivers.calibration.on_chip import ChipRefused, chip_request
 from drivers.ports import Source
-from drivers.text_bus import LineBus, Sdi12Bus
+from edge.agent_socket import ChipArgs
 from edge.farm_profile import Known
 from edge.pipeline import SeriesPlan
-from edge.poller import ModbusSource
 from edge.profile import write_profile
 from edge.world import BootClock, World
 from telemetry.records import Event, FarmProfile
+
+EZO_PH: Final = "atlas-ezo-ph"
+NO_MEMORY: Final = "{model} keeps no calibration of its own that can be set over the bus"
+Said = str | float
+ChipWork = Callable[[ChipArgs], Awaitable[Mapping[str, Said]]]
+
+
+@runtime_checkable
+class Attends(Protocol):
+    """A source that can read one device more often."""
+
+    def attend(self, device: str, closely: bool) -> None:
+        """Read it as often as it allows, or as usual."""
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A source on whose bus a device can be written to."""
+
+    def ask(self, device: str) -> Order:
+        """Give the way to it."""
+
+
+@runtime_checkable
+class Converses(Protocol):
+    """A source on whose line one more exchange finds its turn."""
+
+    async def converse(self, ask: Ask, exchange: LineExchange) -> Got | Missed:
+        """Send one request; give its answers, judged by ``exchange``, or what went wrong."""
 
 
 def attend(plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Source]) -> Callable[[str, bool], None]:
@@ -25,28 +58,43 @@ def attend(plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, So
     def on_lock(series: str, locked: bool) -> None:
         device = devices.get(series, "")
         source = sources.get(buses.get(device, ""))
-        if isinstance(source, ModbusSource | LineBus | Sdi12Bus):
+        if isinstance(source, Attends):
             source.attend(device, locked)
 
     return on_lock
 
 
-def chips(
-    plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Source]
-) -> Callable[[str, float], Awaitable[None]]:
-    """Give what writes a calibration into an instrument's own chip."""
+def chips(plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Source]) -> ChipWork:
+    """Give what works on an instrument's own memory: an EZO circuit's over its line, a register of the others."""
     devices = {one.device.name: one for one in known}
     of = {plan.series: plan for plan in plans}
 
-    async def write(series: str, value: float) -> None:
-        plan = of[series]
+    async def work(order: ChipArgs) -> dict[str, Said]:
+        plan = of[order.series]
         one = devices[plan.device]
         source = sources.get(one.device.bus)
-        request = chip_request(one.entry.type, plan.quantity.name, one.device.unit, value)
-        if isinstance(source, ModbusSource):
-            await source.ask(plan.device)(request)
+        if one.entry.type == EZO_PH and isinstance(source, Converses):
+            return await _ezo(EzoChip(lambda ask: source.converse(ask, atlas_ezo.line())), order)
+        request = chip_request(one.entry.type, plan.quantity.name, int(one.device.address), order.value)
+        if order.do != "tell" or not isinstance(source, Asks):
+            raise ChipRefused(NO_MEMORY, model=one.entry.type)
+        await source.ask(plan.device)(request)
+        return {}
 
-    return write
+    return work
+
+
+async def _ezo(chip: EzoChip, order: ChipArgs) -> dict[str, Said]:
+    match order.do:
+        case "tell":
+            await chip.tell(order.point, order.value)
+            return {}
+        case "bring_back":
+            await chip.bring_back(tuple(order.kept.split("|")))
+            return {}
+    kept = "|".join(await chip.keep()) if order.do == "keep" else ""
+    slopes = await chip.slopes()
+    return {"kept": kept, "acid": slopes.acid, "base": slopes.base, "zero_mv": slopes.zero_mv}
 
 
 def describe(

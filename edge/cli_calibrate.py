@@ -8,20 +8,22 @@ import asyncio
 import getpass
 import json
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
 from drivers.calibration.artifact import BadArtifact, Calibration
+from drivers.calibration.chip_session import checked, taken_up
 from drivers.calibration.fit import FitRefused
 from drivers.calibration.forms import AnswerRefused
 from drivers.calibration.methods import methods_for
-from drivers.calibration.result import JUMP, JUMP_MAX_SHARE
-from drivers.calibration.session import Screen, Session, advance, quantity_of, render
+from drivers.calibration.session import Screen, Session, advance, method_of, quantity_of, render
 from drivers.calibration.sessions import ProbeTaken
 from drivers.calibration.shelf import UnknownCalibration
+from drivers.calibration.telling import JUMP, JUMP_MAX_SHARE
 from edge.agent_client import AgentAway, AgentClient
 from edge.calibrating import CalibrationDesk, Refused
 from edge.calibration_words import ADJUST, RECORD, result_lines, signed_line
@@ -41,7 +43,6 @@ ROLE: Final = "technician"
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Where the agent keeps its data.")
 @click.option("--list", "listing", is_flag=True, help="Show every series with its calibration and due date.")
 @click.option("--rollback", is_flag=True, help="Put the calibration before the present one in force again.")
-@click.option("--on-chip", type=float, help="Tell the instrument itself what it sees now (SCD30, Senseair: ppm).")
 @click.option("--json", "as_json", is_flag=True, help="Print the record (or the list) as JSON.")
 def calibrate(
     series: str,
@@ -50,7 +51,6 @@ def calibrate(
     state: Path | None,
     listing: bool,
     rollback: bool,
-    on_chip: float | None,
     as_json: bool,
 ) -> None:
     """Compare a probe with a reference, record it, and adjust the reading if you decide so.
@@ -71,12 +71,10 @@ def calibrate(
             _list(desk, speak, as_json=as_json)
         elif not series:
             raise click.UsageError("name a series, or use --list")
-        elif on_chip is not None:
-            asyncio.run(_into_chip(AgentClient(folder / SOCKET_FILE), series, on_chip, signer, speak))
         elif rollback:
             asyncio.run(_roll_back(desk, folder, series, signer, speak))
         else:
-            record = asyncio.run(_perform(desk, folder, series, method, signer, speak))
+            record = asyncio.run(perform(desk, folder, series, method, signer, speak))
             _told(record, speak, as_json=as_json)
     except (AnswerRefused, FitRefused, BadArtifact) as refused:
         _end(speak.say(refused.code, refused.fields), FAILED)
@@ -91,10 +89,18 @@ def calibrate(
         _end(str(away), TRY_AGAIN)
 
 
-async def _perform(
+async def _ask_person(ask: Callable[..., Any], text: str, **options: Any) -> Any:
+    """Ask at the terminal; readings go on being taken meanwhile."""
+    return await asyncio.to_thread(ask, text, **options)
+
+
+async def perform(
     desk: CalibrationDesk, folder: Path, series: str, method: str, person: str, speak: Words
 ) -> Calibration | None:
-    """Walk through a session; gives the record, or None when it was stopped."""
+    """Walk through a session; gives the record, or None when it was stopped.
+
+    Raises AnswerRefused, FitRefused, BadArtifact, ProbeTaken, Refused, AgentAway.
+    """
     client = AgentClient(folder / SOCKET_FILE)
     live = await client.status()
     tile = next((one for one in live.tiles if one.series == series), None)
@@ -113,21 +119,25 @@ async def _perform(
         raise ProbeTaken(session)
     else:
         await desk.keep_out(session, ROLE)
+        session = taken_up(session)
         click.echo(speak.text(N_("Going on where the session stopped.")))
     try:
         while session.stage not in ("result", "stopped"):
             session = desk.sessions.save(await _step(desk, client, session, speak))
         record = None if session.stage == "stopped" else await _result(desk, session, speak)
     except (click.Abort, KeyboardInterrupt, asyncio.CancelledError):
+        if session.told:
+            await desk.give_up(session, ROLE)  # half a calibration in the instrument's memory is none
+            raise
         await desk.put_back(session, ROLE)
         click.echo(speak.text(N_("Kept as it stands; the same command goes on. The probe is back in control.")))
         raise
-    except (FitRefused, BadArtifact):
-        await desk.leave(session, ROLE)  # the calibration in force stays
+    except (FitRefused, BadArtifact, AnswerRefused, Refused):
+        await desk.give_up(session, ROLE)  # the calibration in force stays
         raise
-    if desk.sessions.open(series, _now()) is not None or record is None:
+    if record is None:
         # Stopped: the probe goes back to control, the calibration in force stays.
-        await desk.leave(session, ROLE)
+        await desk.give_up(session, ROLE)
     return record
 
 
@@ -136,13 +146,13 @@ async def _step(desk: CalibrationDesk, client: AgentClient, session: Session, sp
     click.secho(f"\n[{screen.step}/{screen.steps}] {speak.text(screen.say)}", bold=True)
     if session.stage == "settle":
         return await _settle(desk, client, session, speak)
+    if session.stage == "tell":
+        return await _watch(desk, client, await desk.tell(session, ROLE), speak)
     answers: dict[str, str] = {}
     for field in screen.ask:
         label = speak.text(field.label) + (f" [{field.unit}]" if field.unit else "")
         default = field.value or (None if field.required else "")
-        answers[field.name] = str(
-            await asyncio.to_thread(click.prompt, label, default=default, show_default=bool(default))
-        )
+        answers[field.name] = str(await _ask_person(click.prompt, label, default=default, show_default=bool(default)))
     try:
         return advance(session, "next", answers, _now())
     except AnswerRefused as refused:
@@ -152,23 +162,35 @@ async def _step(desk: CalibrationDesk, client: AgentClient, session: Session, sp
 
 async def _settle(desk: CalibrationDesk, client: AgentClient, session: Session, speak: Words) -> Session:
     """Watch until the signal is still, then ask whether to take the point."""
+    session = await _watch(desk, client, session, speak)
+    question = speak.text(N_("Take this point?"))
+    answers: dict[str, str] = {}
+    while await _ask_person(click.confirm, question, default=not answers):
+        try:
+            return advance(session, "take", answers, _now())
+        except AnswerRefused as refused:
+            click.secho(speak.say(refused.code, refused.fields), fg="yellow", err=True)
+            if refused.code != JUMP:
+                break
+            question, answers = speak.text(N_("Put it in force all the same?")), {"jump": "yes"}
+    return advance(session, "again", {}, _now())
+
+
+async def _watch(desk: CalibrationDesk, client: AgentClient, session: Session, speak: Words) -> Session:
+    """Show the trace until the signal is still, or until the instrument's memory shows what it was told."""
     last_ms = shown_ms = -1
+    stage = session.stage
     async for state in client.watch():
         session, last_ms = desk.hear(session, state, last_ms)
         screen = render(session, _now())
         if last_ms != shown_ms:
             _show(screen, speak)
             shown_ms = last_ms
-        if screen.stable:
+        session = checked(session, _now())
+        if session.stage != stage or (stage == "settle" and screen.stable):
             break
     click.echo("", err=True)
-    question = speak.text(N_("Take this point?"))
-    if await asyncio.to_thread(click.confirm, question, default=True):
-        try:
-            return advance(session, "take", {}, _now())
-        except AnswerRefused as refused:
-            click.secho(speak.say(refused.code, refused.fields), fg="yellow", err=True)
-    return advance(session, "again", {}, _now())
+    return session
 
 
 def _show(screen: Screen, speak: Words) -> None:
@@ -188,9 +210,11 @@ async def _result(desk: CalibrationDesk, session: Session, speak: Words) -> Cali
     for line in result_lines(seen, session.signal_unit, quantity(quantity_of(session)).unit):
         click.echo("  " + speak.say(*line))
     choices = {"1": ADJUST, "2": RECORD, "3": N_("Stop")}
+    if method_of(session).chip:
+        del choices["2"]  # the instrument has changed: there is nothing to leave unchanged
     for key, text in choices.items():
         click.echo(f"  {key}  {speak.text(text)}")
-    chosen = await asyncio.to_thread(
+    chosen = await _ask_person(
         click.prompt, speak.text(N_("Your choice")), type=click.Choice(list(choices)), default="1"
     )
     if chosen == "3":
@@ -199,28 +223,10 @@ async def _result(desk: CalibrationDesk, session: Session, speak: Words) -> Cali
     confirmed = False
     if adjusted and seen.jump_share > JUMP_MAX_SHARE:
         click.secho(speak.say(JUMP, {"jump": 100.0 * seen.jump_share}), fg="yellow", err=True)
-        confirmed = await asyncio.to_thread(
-            click.confirm, speak.text(N_("Put it in force all the same?")), default=False
-        )
+        confirmed = await _ask_person(click.confirm, speak.text(N_("Put it in force all the same?")), default=False)
         if not confirmed:
             return None
     return await desk.complete(session, ROLE, adjusted=adjusted, jump_confirmed=confirmed)
-
-
-async def _into_chip(client: AgentClient, series: str, value: float, person: str, speak: Words) -> None:
-    """Have the instrument calibrate itself to ``value``; the probe is out of control meanwhile."""
-    locked = await client.lock(series, person, ROLE)
-    if locked.outcome != "done":
-        raise Refused(locked)
-    try:
-        outcome = await client.calibrate_chip(series, value, person, ROLE)
-    finally:
-        await client.unlock(series, person, ROLE)
-    if outcome.outcome != "done":
-        raise Refused(outcome)
-    click.echo(
-        speak.say(N_("{series}: the instrument took {value} as what it sees now"), {"series": series, "value": value})
-    )
 
 
 async def _roll_back(desk: CalibrationDesk, folder: Path, series: str, person: str, speak: Words) -> None:

@@ -21,6 +21,13 @@ SLOPE_HIGH: Final = 1.05
 ZERO_MAX_PH: Final = 1.0
 SOIL_GAIN_LOW: Final = 0.4
 SOIL_GAIN_HIGH: Final = 2.5
+UNSOUND_SLOPE: Final = (
+    "The electrode's slope is {slope:.1f} %: a sound one gives {low:.0f} to {high:.0f} %; "
+    "clean it, use fresh buffers, or replace it"
+)
+UNSOUND_ZERO: Final = (
+    "The electrode's zero lies {zero:.2f} pH from 7, at most {most} is sound: check the buffers or replace it"
+)
 SWAPPED: Final = "The reading falls where the reference rises: were the two references swapped?"
 
 
@@ -44,28 +51,24 @@ def fit_nernst(
     found = solve(np.column_stack((np.ones_like(x), *columns)), distance)
     offset, *slopes = found.coefficients.tolist()
     zero_ph = offset / float(np.mean(per_ph))
-    _sound(min(slopes), max(slopes), zero_ph)
+    check_electrode(min(slopes), max(slopes), zero_ph)
     curve = Nernst(offset, slopes[0], slopes[-1], unit)
     return fitted(curve, x, y, len(slopes) + 1, deviations=found.deviations, beside=Beside(warm))
 
 
-def _sound(low: float, high: float, zero_ph: float) -> None:
+def check_electrode(low: float, high: float, zero_ph: float) -> None:
+    """Raise FitRefused for an electrode whose slopes (shares of Nernst's) or zero [pH from 7] are out of health."""
     if low < 0.0:
         raise FitRefused(SWAPPED)
     if low < SLOPE_LOW or high > SLOPE_HIGH:
         raise FitRefused(
-            "The electrode's slope is {slope:.1f} %: a sound one gives {low:.0f} to {high:.0f} %; "
-            "clean it, use fresh buffers, or replace it",
+            UNSOUND_SLOPE,
             slope=100.0 * (low if low < SLOPE_LOW else high),
             low=100.0 * SLOPE_LOW,
             high=100.0 * SLOPE_HIGH,
         )
     if abs(zero_ph) > ZERO_MAX_PH:
-        raise FitRefused(
-            "The electrode's zero lies {zero:.2f} pH from 7, at most {most} is sound: check the buffers or replace it",
-            zero=zero_ph,
-            most=ZERO_MAX_PH,
-        )
+        raise FitRefused(UNSOUND_ZERO, zero=zero_ph, most=ZERO_MAX_PH)
 
 
 def fit_cell(

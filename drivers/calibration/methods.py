@@ -16,10 +16,12 @@ from telemetry.quantities import quantity
 
 FitKind = Literal[
     "offset", "linear", "gain", "total", "polynomial", "piecewise", "spline", "nernst", "cell", "soil", "hilhorst",
-    "gas", "steinhart-hart",
+    "gas", "steinhart-hart", "chip",
 ]  # fmt: skip
 # How the truth of a point comes about: entered, or computed from a sheet.
 Sheet = Literal["", "oven", "catch", "tip"]
+# Whose own memory takes the points: an EZO circuit's (it can be kept and brought back), or a register's (it cannot).
+Chip = Literal["", "ezo", "register"]
 
 
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,6 +68,7 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth_last: bool = False
     option: str = ""  # the soil equation; "compensated" or "raw" for EC
     models: tuple[str, ...] = ()  # the catalogue types it is for; () = any
+    chip: Chip = ""
 
 
 _LOW: Final = "Put the probe where the value is low and known, and enter the reference's value."
@@ -162,6 +165,14 @@ _ALL: Final = (
            (PointPlan(_FRESH, truth=425.0, low=380.0, high=600.0),), 0.0, 180, Preset("Outdoor air", 25.0)),
     Method("fresh-air-pressure", 1, "CO₂ in fresh air, cell without pressure correction", ("co2",), "gas",
            (PointPlan(_FRESH, truth=425.0, low=380.0, high=600.0),), 0.0, 180, Preset("Outdoor air", 25.0)),
+    Method("ezo-ph-3", 1, "pH, three buffers, kept in the EZO circuit", ("water_ph",), "chip", _ph(7.0, 4.01, 10.01),
+           0.2, 30, _BUFFERS, ("pH",), models=("atlas-ezo-ph",), chip="ezo"),
+    Method("forced-co2", 1, "CO₂, kept in the instrument: the reference's value", ("co2",), "chip",
+           (PointPlan(_FRESH, truth=425.0, low=400.0, high=2000.0),), 0.0, 180, Preset("Outdoor air", 25.0),
+           ("ppm",), models=("scd30",), chip="register"),
+    Method("background-co2", 1, "CO₂, kept in the instrument: fresh air counts as 400 ppm", ("co2",), "chip",
+           (PointPlan(_FRESH, truth=400.0, low=400.0, high=400.0),), 0.0, 180, Preset("Outdoor air", 50.0),
+           ("ppm",), models=("senseair-s8",), chip="register"),
     Method("catch-can", 1, "Flow against a can and a clock", ("water_flow",), "gain",
            (PointPlan(_CATCH, sheet="catch", low=0.05),), 0.0, 365, Preset("Can and clock", 0.5), (), 2.0),
     Method("bucket", 1, "Tipping bucket with measured water", ("rainfall",), "total",

@@ -21,7 +21,9 @@ class ChipRefused(ValueError):
 
 
 class ChipMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One write. ``word`` None: the reference's value itself is written. ``low`` to ``high`` is what the chip takes."""
+    """One write. ``word`` None: the reference's value itself is written. ``low`` to ``high`` is what the chip takes;
+    ``shows`` is what the instrument makes of it where that is not the value (it knows one reference only).
+    """
 
     models: tuple[str, ...]
     quantity: str
@@ -29,13 +31,14 @@ class ChipMethod(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     low: float
     high: float
     word: int | None = None
+    shows: float | None = None
 
 
 CHIP_METHODS: Final = (
     # Sensirion SCD30 interface description 1.0, 1.4.6: forced recalibration after two minutes in steady air.
     ChipMethod(("scd30",), "co2", 0x0039, 400.0, 2000.0),
     # Senseair S8 Modbus documentation TDE2067: special command, background calibration to 400 ppm.
-    ChipMethod(("senseair-s8",), "co2", 0x0001, 380.0, 450.0, 0x7C06),
+    ChipMethod(("senseair-s8",), "co2", 0x0001, 380.0, 450.0, 0x7C06, 400.0),
 )
 
 

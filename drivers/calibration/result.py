@@ -18,15 +18,18 @@ from drivers.calibration.curves import Curve, apply_one
 from drivers.calibration.fit import (
     Fit,
     FitRefused,
+    checked,
     fit_gain,
     fit_linear,
     fit_offset,
     fit_piecewise,
     fit_polynomial,
     fit_spline,
+    fitted,
 )
 from drivers.calibration.fit_probes import (
     SWAPPED,
+    check_electrode,
     fit_cell,
     fit_gas,
     fit_hilhorst,
@@ -39,6 +42,7 @@ from drivers.calibration.probes import Beta, Cell, GasPressure, Nernst, nernst_m
 from drivers.calibration.session import Session, method_of, quantity_of
 from drivers.calibration.shapes import Linear, Offset
 from drivers.calibration.soils import Hilhorst, Soil
+from drivers.calibration.telling import FOUND, JUMP, JUMP_MAX_SHARE
 from drivers.calibration.uncertainty import (
     COVERAGE_FACTOR,
     Component,
@@ -49,8 +53,6 @@ from drivers.calibration.uncertainty import (
 from drivers.units import conversion
 from telemetry.quantities import quantity
 
-JUMP: Final = "The reading would jump by {jump:.0f} % against the calibration in force: check, then confirm"
-JUMP_MAX_SHARE: Final = 0.15
 # A linear instrument whose gain is outside this is broken, miswired or was given swapped references.
 GAIN_LOW: Final = 0.5
 GAIN_HIGH: Final = 2.0
@@ -82,7 +84,7 @@ def preview(session: Session, before: Calibration | None, resolution: float = 0.
     made = _fit(session, points)
     _check_gain(session, made)
     parts = _budget(session, points, made, resolution)
-    found = [abs(_in_force(session, before, point) - point.truth) for point in points]
+    found = [abs(_found(session, before, point) - point.truth) for point in points]
     return Preview(
         points,
         made,
@@ -198,6 +200,9 @@ def _fit(session: Session, points: Sequence[Point]) -> Fit:
     match method.fit:
         case "offset":
             return _offset(session, signal, truth)
+        case "chip":  # the instrument corrects itself: what is left is left
+            x, y = checked(signal, truth, 1)
+            return fitted(_unit_line(quantity_of(session), unit), x, y, 0)
         case "gain":
             return fit_gain(signal, truth)
         case "polynomial":
@@ -256,6 +261,8 @@ def _check_gain(session: Session, made: Fit) -> None:
 
 
 def _health(session: Session, made: Fit) -> dict[str, float]:
+    if method_of(session).chip:
+        return _chip_health(session)
     match made.curve:
         case Nernst(signal="mV") as probe:
             zero_mv = probe.offset
@@ -270,6 +277,14 @@ def _health(session: Session, made: Fit) -> dict[str, float]:
         case _:
             return {}
     return {"slope_acid_pct": 100.0 * probe.slope_acid, "slope_base_pct": 100.0 * probe.slope_base, "zero_mv": zero_mv}
+
+
+def _chip_health(session: Session) -> dict[str, float]:
+    seen = session.health
+    if "slope_acid_pct" in seen:
+        slopes = (seen["slope_acid_pct"] / 100.0, seen["slope_base_pct"] / 100.0)
+        check_electrode(min(slopes), max(slopes), seen["zero_mv"] / float(nernst_mv(25.0)))
+    return dict(seen)
 
 
 def _budget(session: Session, points: Sequence[Point], made: Fit, resolution: float) -> list[Component]:
@@ -298,7 +313,7 @@ def _steepness(made: Fit, point: Point) -> float:
 def _domain(session: Session, made: Fit) -> tuple[float, float]:
     """Give the signals for which the curve is trusted, in the signal's unit."""
     method, known = method_of(session), quantity(quantity_of(session))
-    if method.fit in {"offset", "gas"}:
+    if method.fit in {"offset", "gas", "chip"}:
         line = _unit_line(known.name, session.signal_unit)
         ends = ((known.low - line.offset) / line.gain, (known.high - line.offset) / line.gain)
         return min(ends), max(ends)
@@ -308,6 +323,11 @@ def _domain(session: Session, made: Fit) -> tuple[float, float]:
         return min(0.0, made.low), made.high * (1.0 + method.reach_share)
     reach = method.reach_share * (made.high - made.low)
     return made.low - reach, made.high + reach
+
+
+def _found(session: Session, before: Calibration | None, point: Point) -> float:
+    """Give what was shown at the point before this calibration; an instrument's own memory has forgotten it since."""
+    return point.sheet[FOUND] if method_of(session).chip else _in_force(session, before, point)
 
 
 def _in_force(session: Session, before: Calibration | None, point: Point) -> float:
@@ -320,7 +340,7 @@ def _in_force(session: Session, before: Calibration | None, point: Point) -> flo
 
 def _jump_share(session: Session, points: Sequence[Point], made: Fit, before: Calibration | None) -> float:
     """Give the largest change at the points, as a share of the value (of a tenth of the largest one near 0)."""
-    if before is None:
+    if before is None or method_of(session).chip:  # a chip's jump was judged before it was told
         return 0.0
     floor = max(0.1 * max(abs(point.truth) for point in points), 1e-9)
     return max(

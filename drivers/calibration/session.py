@@ -26,12 +26,14 @@ from drivers.calibration.forms import (
 from drivers.calibration.methods import METHODS, Method, PointPlan, criterion_for, usual_span
 from drivers.calibration.sheets import SHEET_FIELDS, SheetRefused, truth_of
 from drivers.calibration.stability import Criterion, TracePoint, Verdict, judge
+from drivers.calibration.telling import check_telling
 from telemetry.quantities import quantity
 
 SCHEMA: Final = "vuon-session/1"
 TRACE_MAX: Final = 600
 
-Stage = Literal["reference", "truth", "settle", "result", "stopped"]
+# "tell": the instrument's own memory is to take the point; "after": it is read again, to see that it did.
+Stage = Literal["reference", "truth", "settle", "tell", "after", "result", "stopped"]
 
 
 class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +41,9 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``proposed`` is the reference used last time; ``beside`` names what is measured beside the probe; ``waiting`` are
     points whose truth is entered later; ``saved`` counts how often it was written, so that two hands are noticed.
+    Where an instrument's own memory is calibrated, ``told`` counts the points it took, ``kept`` is what it held before
+    and ``slopes`` (acid, base) what its probe had then; ``compared``: a calibration is in force, ``curve`` is its id
+    where it is ours and not the instrument's, ``health`` what the instrument says of its probe at the end.
     """
 
     schema: str
@@ -63,6 +68,12 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     waiting: tuple[Point, ...] = ()
     taken: tuple[Point, ...] = ()
     saved: int = 0
+    told: int = 0
+    kept: tuple[str, ...] = ()
+    slopes: tuple[float, float] = (1.0, 1.0)
+    compared: bool = False
+    curve: str = ""
+    health: dict[str, float] = {}
 
 
 class Screen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,7 +119,7 @@ def feed(
     permittivity: float = nan,
 ) -> Session:
     """Take a reading into the trace while a point settles; at other times it is left out."""
-    if session.stage != "settle":
+    if session.stage not in {"settle", "after"}:
         return session
     at_s = (now - session.started_at).total_seconds()
     trace = (*session.trace, TracePoint(at_s, signal, temperature_c, pressure_hpa, permittivity))[-TRACE_MAX:]
@@ -121,7 +132,7 @@ def advance(session: Session, action: str, answers: Mapping[str, str], now: date
         case (_, "stop"):
             return msgspec.structs.replace(session, stage="stopped")
         case ("reference", "next"):
-            return _to_point(msgspec.structs.replace(session, reference=read_reference(answers, now)), 0)
+            return to_point(msgspec.structs.replace(session, reference=read_reference(answers, now)), 0)
         case ("truth", "next") if session.waiting:
             return _complete_waiting(session, answers)
         case ("truth", "next"):
@@ -131,11 +142,11 @@ def advance(session: Session, action: str, answers: Mapping[str, str], now: date
         case ("settle", "again"):
             return msgspec.structs.replace(session, trace=())
         case ("settle", "back"):
-            return _to_point(session, session.point)
+            return to_point(session, session.point)
         case ("settle", "take"):
-            return _take(session, now)
+            return _take(session, answers, now)
         case ("result", "again"):
-            return _to_point(msgspec.structs.replace(session, taken=(), waiting=()), 0)
+            return to_point(msgspec.structs.replace(session, taken=(), waiting=()), 0)
     raise AnswerRefused("{action} is not possible at this step", action=action)
 
 
@@ -152,10 +163,11 @@ def render(session: Session, now: datetime) -> Screen:
             plan = method.points[session.point]
             ask = (*truth_fields(plan, known.unit), *_condition_fields(session))
             return Screen(method.title, session.point + 2, steps, plan.prompt, "", {}, ask, _NEXT)
-        case "settle":
+        case "settle" | "tell" | "after":
             return _settling(session, now, steps)
         case "result":
-            return Screen(method.title, steps, steps, "All points are taken.", "", {}, (), _RESULT)
+            actions = _RESULT if not method.chip else {name: _RESULT[name] for name in ("adjust", "stop")}
+            return Screen(method.title, steps, steps, "All points are taken.", "", {}, (), actions)
         case "stopped":
             return Screen(
                 method.title, steps, steps, "Stopped. The calibration in force has not changed.", "", {}, (), {}
@@ -189,7 +201,8 @@ def _asked(session: Session, plan: PointPlan) -> bool:
     return not (plan.as_it_stands or plan.low == plan.high) or bool(_condition_fields(session))
 
 
-def _to_point(session: Session, place: int) -> Session:
+def to_point(session: Session, place: int) -> Session:
+    """Begin the point at ``place``."""
     plan = method_of(session).points[place]
     stage: Stage = "truth" if _asked(session, plan) else "settle"
     truth = None if stage == "truth" or method_of(session).truth_last else (plan.truth or 0.0)
@@ -206,6 +219,7 @@ _RESULT: Final = {
 
 
 _LEAVE: Final = "Leave the probe in place until the signal is still."
+_CHECKED: Final = "Leave the probe in place: the instrument took the value and is read again."
 
 
 def _settling(session: Session, now: datetime, steps: int) -> Screen:
@@ -220,15 +234,20 @@ def _settling(session: Session, now: datetime, steps: int) -> Screen:
         "limit": limits.sd_max if "spread" in seen.why else limits.drift_max_per_min,
     }
     actions = {"take": "Take this point"} if seen.stable else {}
+    say = _LEAVE if _asked(session, plan) else plan.prompt
+    if session.stage == "settle":
+        actions |= {"again": "Start the trace anew", "back": "Change the value"}
+    else:
+        say, actions = _CHECKED, {}
     return Screen(
         title=method_of(session).title,
         step=session.point + 2,
         steps=steps,
-        say=_LEAVE if _asked(session, plan) else plan.prompt,
+        say=say,
         status=seen.why or "Still",
         fields=fields,
         ask=(),
-        actions=actions | {"again": "Start the trace anew", "back": "Change the value", "stop": "Stop"},
+        actions=actions | {"stop": "Stop"},
         trace=tuple(p.signal for p in session.trace),
         signal=seen.mean if isfinite(seen.mean) else None,
         unit=session.signal_unit,
@@ -286,33 +305,41 @@ def _truth(session: Session, answers: Mapping[str, str]) -> tuple[float, dict[st
     return truth, sheet
 
 
-def _take(session: Session, now: datetime) -> Session:
+def _take(session: Session, answers: Mapping[str, str], now: datetime) -> Session:
     seen = verdict(session, now)
     late = method_of(session).truth_last
     if not seen.stable or session.reference is None or (session.truth is None and not late):
         raise AnswerRefused("The signal is not still yet: no point was taken")
-    total = quantity(quantity_of(session)).cumulative
-    point = Point(
-        at=now,
-        signal=session.trace[-1].signal if total else seen.mean,
-        signal_sd=seen.sd,
-        count=seen.count,
-        truth=session.truth or 0.0,
-        reference=session.reference.name,
-        temperature_c=_known(session, "temperature_c", seen.temperature_c),
-        pressure_hpa=_known(session, "pressure_hpa", seen.pressure_hpa),
-        permittivity=_known(session, "permittivity", seen.permittivity),
-        sheet=session.sheet,
-    )
+    point = _point(session, seen, session.reference, now)
+    if method_of(session).chip:
+        sure = answers.get("jump") == "yes"
+        check_telling(method_of(session), session.taken, point, compared=session.compared, sure=sure)
+        return msgspec.structs.replace(session, stage="tell", waiting=(point,))
     if late:
         session = msgspec.structs.replace(session, waiting=(*session.waiting, point))
     else:
         session = msgspec.structs.replace(session, taken=(*session.taken, point))
     if session.point + 1 < len(method_of(session).points):
-        return _to_point(session, session.point + 1)
+        return to_point(session, session.point + 1)
     if late:
         return msgspec.structs.replace(session, stage="truth", point=0, truth=None, trace=())
     return msgspec.structs.replace(session, stage="result", truth=None, trace=())
+
+
+def _point(session: Session, seen: Verdict, reference: Reference, now: datetime) -> Point:
+    total = quantity(quantity_of(session)).cumulative
+    return Point(
+        at=now,
+        signal=session.trace[-1].signal if total else seen.mean,
+        signal_sd=seen.sd,
+        count=seen.count,
+        truth=session.truth or 0.0,
+        reference=reference.name,
+        temperature_c=_known(session, "temperature_c", seen.temperature_c),
+        pressure_hpa=_known(session, "pressure_hpa", seen.pressure_hpa),
+        permittivity=_known(session, "permittivity", seen.permittivity),
+        sheet=session.sheet,
+    )
 
 
 def _complete_waiting(session: Session, answers: Mapping[str, str]) -> Session:

@@ -12,6 +12,7 @@ import msgspec
 
 from drivers.calibration.probes import PH_ISOPOTENTIAL, nernst_mv
 
+EZO_PH: Final = "atlas-ezo-ph"
 OK: Final = b"*OK\r"
 UNKNOWN: Final = b"*ER\r"
 DONE: Final = b"*DONE\r"
@@ -60,7 +61,7 @@ class EzoPh:
             case "SLOPE" if rest == "?":
                 zero_mv = -(self.kept.mid[0] - self.kept.mid[1]) * float(nernst_mv(25.0)) if self.kept.mid else 0.0
                 acid, base = (100.0 * self.kept.slope(side) for side in (self.kept.low, self.kept.high))
-                return [(QUICK_S, f"?Slope,{acid:.1f},{base:.1f},{zero_mv:.2f}\r".encode()), (QUICK_S, OK)]
+                return [(QUICK_S, f"?Slope,{acid:.1f},{base:.1f},{zero_mv:.2f}\r".encode() + OK)]
             case "EXPORT":
                 return self._export(rest)
             case "IMPORT":
@@ -73,7 +74,7 @@ class EzoPh:
     def _calibrate(self, rest: str, uncalibrated: float) -> list[tuple[float, bytes]]:
         if rest == "?":
             count = sum(point is not None for point in (self.kept.mid, self.kept.low, self.kept.high))
-            return [(QUICK_S, f"?Cal,{count}\r".encode()), (QUICK_S, OK)]
+            return [(QUICK_S, f"?Cal,{count}\r".encode() + OK)]
         if rest == "clear":
             self.kept = Kept()
             return [(QUICK_S, OK)]
@@ -98,7 +99,7 @@ class EzoPh:
         strings = [whole[at : at + STRING_LENGTH] for at in range(0, len(whole), STRING_LENGTH)]
         if rest == "?":
             self._out = strings
-            return [(QUICK_S, f"?Export,{len(strings)},{len(whole)}\r".encode()), (QUICK_S, OK)]
+            return [(QUICK_S, f"?Export,{len(strings)},{len(whole)}\r".encode() + OK)]
         if not self._out:
             return [(QUICK_S, DONE)]
         return [(QUICK_S, f"{self._out.pop(0)}\r".encode())]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite
 
+from drivers.calibration.on_chip import CHIP_METHODS
 from drivers.catalogue_schema import WORDS, Entry, Setting, Write
 from drivers.decode import bits_to_number, number_to_words, value_function
 from drivers.sim.encode import encode
@@ -45,6 +46,7 @@ class SimulatedInstrument:
     silent: bool = False
     baud: int = 0
     ruined: list[str] = field(default_factory=list)
+    trim: dict[str, float] = field(default_factory=dict)
     element: Element = field(init=False)
     coils: Coils | None = field(init=False, default=None)
     motor: Motor | None = field(init=False, default=None)
@@ -196,7 +198,14 @@ class SimulatedInstrument:
             return 100.0 * self.stem.position(now)
         if self.motor is not None and kind == "frequency":
             return self.motor.hz(now)
-        return self.element.sense(name, now)
+        return self.element.sense(name, now) + self.trim.get(name, 0.0)
+
+    def _calibrate(self, at: int, word: int, now: float) -> None:
+        """Keep what the maker's calibration command says that the probe sees now."""
+        for method in CHIP_METHODS:
+            if self.entry.type in method.models and at == method.at and method.word in {None, word}:
+                seen = float(word) if method.shows is None else method.shows
+                self.trim[method.quantity] = seen - self.element.sense(method.quantity, now)
 
     def _read(self, function: int, start: int, count: int, now: float) -> bytes:
         if not 1 <= count <= (125 if function > 2 else 2000):
@@ -237,6 +246,7 @@ class SimulatedInstrument:
                 self.ruined.append(forbidden.why)
         self._memory[at] = word
         self._apply(at, word)
+        self._calibrate(at, word, now)
         if self.motor is not None:
             if at == self.motor.drive.command_at:
                 self.motor.command(word, now)

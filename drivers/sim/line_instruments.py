@@ -15,6 +15,7 @@ from drivers.catalogue_schema import Entry, Text, Value
 from drivers.crc import inverted_sum, sdi12_crc
 from drivers.decode import number_to_words, value_unit
 from drivers.registry import driver_of
+from drivers.sim.ezo import EZO_PH, EzoPh
 from drivers.sim.signals import Element, ElementFault, Signals
 from drivers.units import from_canonical
 from drivers.wxt import letter_of
@@ -56,6 +57,7 @@ class SimulatedLineInstrument:
     patience: float = 1.0
     element: Element = field(init=False)
     text: Text = field(init=False)
+    ezo: EzoPh | None = field(init=False, default=None)
     _data: list[str] = field(default_factory=list)
     _with_crc: bool = False
 
@@ -65,6 +67,7 @@ class SimulatedLineInstrument:
         text = self.entry.text
         self.text = msgspec.structs.replace(text, measure_s=text.measure_s * self.patience)
         self.address = self.address or self.entry.serial.sdi12_address
+        self.ezo = EzoPh() if self.entry.type == EZO_PH else None
         self.element = Element(
             self.entry, _imagined(self.entry, self.signals), self.seed, self.noise, faults=self.faults
         )
@@ -77,6 +80,8 @@ class SimulatedLineInstrument:
             return self._sdi12(command, now)
         if self.entry.protocol == "binary":
             return [(0.02, self._frame(now))] if command == bytes.fromhex(self.text.request) else []
+        if self.ezo is not None and command != self._said(self.text.request):
+            return self.ezo.answer(command, self.element.sense("water_ph", now))
         if self.text.startup and command == self._said(self.text.startup[0]):
             return [(0.3, b"*OK" + self.text.ends.encode("ascii"))]
         body = command.removesuffix(self.text.ends.encode("ascii"))
@@ -95,6 +100,8 @@ class SimulatedLineInstrument:
     def _number(self, value: Value, now: float) -> float:
         name = f"{value.quantity}.{value.index}" if value.index else value.quantity
         canonical = self.element.sense(name, now)
+        if self.ezo is not None:
+            canonical = self.ezo.kept.shown(canonical)
         if not isfinite(canonical):
             return value.sentinels[0] if value.sentinels else NO_VALUE
         return (from_canonical(canonical, value_unit(value), value.quantity) - value.offset) / value.scale

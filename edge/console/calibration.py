@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from drivers.calibration.artifact import BadArtifact, Calibration
+from drivers.calibration.chip_session import checked, taken_up
 from drivers.calibration.fit import FitRefused
 from drivers.calibration.forms import AnswerRefused
 from drivers.calibration.methods import Method, methods_for
-from drivers.calibration.result import JUMP, JUMP_MAX_SHARE
-from drivers.calibration.session import Session, advance, quantity_of, render
+from drivers.calibration.session import Session, advance, method_of, quantity_of, render
 from drivers.calibration.sessions import ProbeTaken
+from drivers.calibration.telling import JUMP, JUMP_MAX_SHARE
 from edge.agent_client import AgentAway, BadCall
 from edge.calibrating import CalibrationDesk, Refused, tile_of
 from edge.calibration_words import ADJUST, RECORD, Line, result_lines, signed_line
@@ -56,6 +58,7 @@ class CalibrationPages:
         self._desk = desk
         self._work = work
         self._held: dict[str, Held] = {}
+        self._ended: dict[str, Line] = {}
 
     # -- looking
 
@@ -95,7 +98,8 @@ class CalibrationPages:
         except ProbeTaken as taken:
             return self._stop_page(request, series, (TAKEN, {"person": taken.session.person, "series": series}))
         if held is None:
-            return self._begin_page(request, series)
+            ended = self._ended.pop(series, None)
+            return self._begin_page(request, series) if ended is None else self._stop_page(request, series, ended)
         person: User = request.state.person
         if held.session.person != person.name:
             return self._stop_page(request, series, (TAKEN, {"person": held.session.person, "series": series}))
@@ -104,10 +108,26 @@ class CalibrationPages:
     async def live(self, request: Request) -> Response:
         """Take the newest reading into the trace and give the part of the page that shows it."""
         held = self._held.get(_series(request))
-        if held is None or held.session.stage != "settle":
+        if held is None or held.session.stage not in {"settle", "after"}:
             raise HTTPException(404)
         self._hear(held)
+        if held.session.stage == "after" and await self._check(held, request.state.person.role):
+            raise HTTPException(404)  # the point is taken: the page asks for the next step
         return self._desk.render(request, "parts/calibrate_live.html", **self._trace(request, held))
+
+    async def _check(self, held: Held, role: str) -> bool:
+        """Take the point once the instrument shows what it was told; True when the step has changed."""
+        try:
+            session = checked(held.session, self._now())
+        except AnswerRefused as refused:
+            await self._work.give_up(held.session, role)
+            held.session = msgspec.structs.replace(held.session, stage="stopped")
+            self._ended[held.session.series] = (refused.code, refused.fields)
+            return True
+        if session.stage == "after":
+            return False
+        held.session = self._work.sessions.save(session)
+        return True
 
     async def act(self, request: Request) -> Response:
         """Do what a button says; a refusal shows the same step again with its reason."""
@@ -125,14 +145,17 @@ class CalibrationPages:
             self._hear(held)
             session = advance(held.session, action, form, self._now())
             if session.stage == "stopped":
-                await self._work.leave(session, person.role)
+                await self._work.give_up(session, person.role)
                 self._held.pop(series, None)
                 return RedirectResponse("/calibrations", 303)
-            self._held[series] = Held(self._work.sessions.save(session), held.last_ms)
+            session = self._work.sessions.save(session)
+            if session.stage == "tell":
+                session = await self._work.tell(session, person.role)
+            self._held[series] = Held(session, held.last_ms)
             await self._work.keep_out(session, person.role)
             return RedirectResponse(f"/calibrate/{series}", 303)
         except AnswerRefused as refused:
-            return self._again(request, series, (refused.code, refused.fields), form)
+            return self._again(request, series, (refused.code, refused.fields), form, jump=refused.code == JUMP)
         except (FitRefused, BadArtifact) as refused:
             return self._again(request, series, (refused.code, refused.fields), form)
         except ProbeTaken as taken:
@@ -178,11 +201,13 @@ class CalibrationPages:
             methods=(), told=speak.say(*line), held=None,
         )  # fmt: skip
 
-    def _again(self, request: Request, series: str, line: Line, form: Mapping[str, str]) -> Response:
+    def _again(
+        self, request: Request, series: str, line: Line, form: Mapping[str, str], *, jump: bool = False
+    ) -> Response:
         held = self._hold(series)
         if held is None:
             return self._stop_page(request, series, line)
-        return self._page(request, held, line, form=form)
+        return self._page(request, held, line, form=form, jump=jump)
 
     def _page(
         self, request: Request, held: Held, told: Line | None = None, *, jump: bool = False,
@@ -201,7 +226,7 @@ class CalibrationPages:
             else:
                 unit = quantity(quantity_of(session)).unit
                 lines = [speak.say(*line) for line in result_lines(seen, session.signal_unit, unit)]
-                choices = {"record": RECORD, "adjust": ADJUST}
+                choices = {"adjust": ADJUST} if method_of(session).chip else {"record": RECORD, "adjust": ADJUST}
         return self._desk.render(
             request, "calibrate.html", 200 if told is None else 409, series=session.series,
             title=self._titles().get(session.series, session.series), begin=False, methods=(), held=session,
@@ -218,7 +243,7 @@ class CalibrationPages:
             "value": f"{value} {unit_name(screen.unit, speak.language)}".strip(),
             "verdict": speak.say(screen.status, screen.fields),
             "stable": screen.stable,
-            "actions": {name: text for name, text in screen.actions.items() if held.session.stage == "settle"},
+            "actions": screen.actions if held.session.stage in {"settle", "after"} else {},
         }
 
     # -- what is known
@@ -238,7 +263,7 @@ class CalibrationPages:
             self._held.pop(series, None)
             return None
         if held is None or (held.session.id, held.session.saved) != (kept.id, kept.saved):
-            held = self._held[series] = Held(kept)
+            held = self._held[series] = Held(taken_up(kept))
         return held
 
     def _find(self, request: Request) -> Calibration:

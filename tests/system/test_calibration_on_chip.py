@@ -1,44 +1,250 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A calibration in the instrument's own chip, through the agent and the bus; what the chip does not take is refused."""
+"""A calibration in the instrument's own memory, from the terminal through the agent and the line into the instrument.
 
+The whole agent runs in virtual time; the terminal's command is the real one, its keys are pressed by a person who
+takes 1.5 s for each and 12 s to rinse the probe.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import click
+import msgspec
 import pytest
 
+from drivers.calibration.artifact import Calibration
 from drivers.calibration.on_chip import ChipRefused, chip_request
+from drivers.calibration.shelf import Shelf
+from drivers.sim.ezo import EzoPh, Kept
+from edge import cli_calibrate
 from edge.agent import Agent
+from edge.calibrating import SHELF_FOLDER, CalibrationDesk, tile_of
+from edge.cli_calibrate import perform
 from edge.config import parse
-from edge.live import Outcome
+from edge.live import LiveState, Outcome, Tile
+from edge.practice import Probe
 from edge.rehearsal import rehearse
 from edge.wiring import SimulatedField
+from pages.words import words
+from telemetry.records import Quality
 
-TEXT = (Path(__file__).parents[2] / "deploy" / "examples" / "demo.toml").read_text(encoding="utf-8")
+EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
+DEMO = (EXAMPLES / "demo.toml").read_text(encoding="utf-8")
+PH_LINE = """
+[[bus]]
+name = "ph"
+port = "sim"
+kind = "line"
+
+[[device]]
+name = "tank-ph"
+bus = "ph"
+type = "atlas-ezo-ph"
+place = "pepper-1-water"
+period_s = 10
+"""
+PH = "pepper-1-water/water_ph"
 CO2 = {"series": "pepper-1/co2", "person": "lan", "role": "technician"}
+KEY_S, RINSE_S = 1.5, 12.0
+BUFFERS = (7.0, 4.01, 10.01)
+AGED = Probe(gain=0.96, offset=0.33)  # 96 % slope, 0.05 pH too high at 7
+
+
+@dataclass
+class Inside:
+    """The agent's desk, asked without a socket."""
+
+    agent: Agent
+
+    async def status(self) -> LiveState:
+        return self.agent.desk.live()
+
+    def watch(self) -> AsyncIterator[LiveState]:
+        return self.agent.desk.changes()
+
+    async def lock(self, series: str, person: str, role: str = "technician") -> Outcome:
+        return await self.agent.desk.order("lock", {"series": series, "person": person, "role": role})
+
+    async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
+        return await self.agent.desk.order("unlock", {"series": series, "person": person, "role": role})
+
+    async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
+        order = {"series": series, "artifact": artifact, "person": person, "role": role}
+        return await self.agent.desk.order("activate", order)
+
+    async def chip(self, series: str, do: str, person: str, role: str, **more: Any) -> Outcome:
+        return await self.agent.desk.order("chip", {"series": series, "do": do, "person": person, "role": role, **more})
+
+
+@dataclass
+class Person:
+    """Who stands at the tank: reads, presses Enter, rinses, and puts the probe into the next buffer.
+
+    ``electrode`` is what the probe makes of a buffer; ``answers`` replace Enter where the question begins so.
+    """
+
+    into: Callable[[float], None]
+    buffers: list[float]
+    answers: dict[str, str] = field(default_factory=dict)
+    keys: int = 0
+    asked: int = 0
+
+    async def press(self, ask: Callable[..., Any], text: str, **options: Any) -> Any:
+        if text.startswith("Value of the reference"):
+            await asyncio.sleep(RINSE_S)
+            self.into(self.buffers.pop(0))
+            self.asked = 0
+        await asyncio.sleep(KEY_S)
+        answer = next((given for begin, given in self.answers.items() if text.startswith(begin)), "")
+        self.keys += 1 + len(answer)
+        if ask is click.confirm:
+            self.asked += 1
+            if self.asked > 2:
+                raise click.Abort  # the same point was refused: he stops
+            return options["default"]
+        return answer or options["default"]
+
+
+@dataclass
+class Seen:
+    """What a walk left behind."""
+
+    record: Calibration | None = None
+    person: Person | None = None
+    took_s: float = 0.0
+    stopped: bool = False
+    circuit: EzoPh = field(default_factory=EzoPh)
+    tiles: dict[str, Tile] = field(default_factory=dict)
+
+
+def walk(
+    state: Path, monkeypatch: pytest.MonkeyPatch, buffers: tuple[float, ...], answers: dict[str, str] | None = None,
+    held: Kept | None = None, seconds: float = 185,
+) -> Seen:  # fmt: skip
+    """Have a person calibrate the tank's EZO circuit in three buffers with ``vuon calibrate``."""
+    seen = Seen()
+
+    async def script(agent: Agent, nature: SimulatedField) -> None:
+        probe = nature.probes["tank-ph"]
+        assert probe.ezo is not None
+        seen.circuit = probe.ezo
+        probe.ezo.kept = held or Kept()
+        probe.element.lag_s = 1.0  # 95 % after 3 s: the maker gives 1 s for a new electrode
+        nature.practice[PH] = msgspec.structs.replace(AGED, beaker=6.2)
+        for _ in range(12):
+            await agent.desk.bell.wait()
+        seen.tiles["before"] = tile_of(agent.desk.live(), PH)
+
+        def now() -> datetime:
+            return datetime.fromtimestamp(agent.boot.wall()[0] / 1000.0, UTC)
+
+        def into(buffer: float) -> None:
+            nature.practice[PH] = msgspec.structs.replace(AGED, beaker=buffer)
+
+        seen.person = Person(into, list(buffers), answers or {})
+        monkeypatch.setattr(cli_calibrate, "AgentClient", lambda _path: Inside(agent))
+        monkeypatch.setattr(cli_calibrate, "_now", now)
+        monkeypatch.setattr(cli_calibrate, "_ask_person", seen.person.press)
+        began_ms = agent.boot.mono_ms()
+        try:
+            desk = CalibrationDesk(state, Inside(agent), now)
+            seen.record = await perform(desk, state, PH, "ezo-ph-3", "Trần Văn Bình", words("en"))
+        except click.Abort:
+            seen.stopped = True
+        seen.took_s = (agent.boot.mono_ms() - began_ms) / 1000.0
+        into(6.2)
+        for _ in range(25):
+            await agent.desk.bell.wait()
+        seen.tiles["after"] = tile_of(agent.desk.live(), PH)
+
+    rehearse(parse(DEMO + PH_LINE), DEMO + PH_LINE, state, seconds, script)
+    return seen
+
+
+def test_three_buffers_into_an_ezo_circuit_cost_twelve_keys_and_two_minutes_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = walk(tmp_path, monkeypatch, BUFFERS)
+    assert seen.record is not None
+    assert seen.person is not None
+    print(f"{seen.person.keys} keys, {seen.took_s:.0f} s of a person's time")
+    assert seen.person.keys <= 12
+    assert seen.took_s <= 120.0
+    told = [command for command in seen.circuit.told if command.startswith("Cal,") and command != "Cal,?"]
+    assert told == ["Cal,mid,7", "Cal,low,4.01", "Cal,high,10.01"]
+    made = seen.record
+    assert (made.method, made.adjusted, made.person) == ("ezo-ph-3", True, "Trần Văn Bình")
+    assert made.health["slope_acid_pct"] == pytest.approx(96.0, abs=0.3)
+    assert made.health["slope_base_pct"] == pytest.approx(96.0, abs=0.3)
+    # 0.96 · (buffer - 7) + 0.05 beside 7 is what was found at each: 0.05, 0.17 and -0.07
+    found = [point.sheet["found"] - point.truth for point in made.points]
+    assert found == pytest.approx([0.05, 0.1696, -0.0704], abs=0.01)
+    assert made.as_found_error == pytest.approx(0.17, abs=0.01)
+    assert made.as_left_error <= 0.01
+    assert seen.tiles["before"].value == pytest.approx(0.96 * 6.2 + 0.33, abs=0.01)
+    assert seen.tiles["after"].value == pytest.approx(6.2, abs=0.01)
+    assert seen.tiles["after"].raw == pytest.approx(6.2, abs=0.01)
+    assert seen.tiles["after"].calibration == made.id
+    assert not seen.tiles["after"].quality & (Quality.LOCKED | Quality.UNCALIBRATED | Quality.EXTRAPOLATED)
+
+
+HELD = Kept(mid=(7.08, 7.0), low=(4.2, 4.0), high=(9.94, 10.0))
+
+
+def test_swapped_buffers_are_refused_before_they_are_told_and_the_circuit_holds_what_it_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = walk(tmp_path, monkeypatch, (7.0, 10.01, 4.01), held=HELD, seconds=150)
+    assert seen.stopped
+    assert "swapped" in capsys.readouterr().err
+    assert [one for one in seen.circuit.told if one.startswith("Cal,") and one != "Cal,?"] == ["Cal,mid,7"]
+    assert seen.circuit.kept == HELD
+    assert Shelf(tmp_path / SHELF_FOLDER).active(PH) is None
+    assert not seen.tiles["after"].quality & Quality.LOCKED
+
+
+def test_a_stop_at_the_end_brings_back_what_the_circuit_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = walk(tmp_path, monkeypatch, BUFFERS, {"Your choice": "3"}, held=HELD)
+    assert seen.record is None
+    assert "Cal,high,10.01" in seen.circuit.told
+    assert seen.circuit.told[-1].startswith("Import,")
+    assert seen.circuit.kept == HELD
 
 
 def test_a_locked_senseair_takes_its_background_calibration_and_nothing_else_does(tmp_path: Path) -> None:
     told: dict[str, Outcome] = {}
+    shown: list[float] = []
     ruined: list[str] = []
 
-    async def script(agent: Agent, field: SimulatedField) -> None:
+    async def script(agent: Agent, nature: SimulatedField) -> None:
         order = agent.desk.order
-        told["in control"] = await order("chip", {**CO2, "value": 420.0})
+        nature.practice[CO2["series"]] = Probe(beaker=425.0, offset=60.0)
+        told["in control"] = await order("chip", {**CO2, "value": 400.0})
         told["lock"] = await order("lock", CO2)
-        told["operator"] = await order("chip", {**CO2, "role": "operator", "value": 420.0})
+        told["operator"] = await order("chip", {**CO2, "role": "operator", "value": 400.0})
         told["too much"] = await order("chip", {**CO2, "value": 1200.0})
-        assert not field.instruments["pepper-1-co2"].ruined
-        told["done"] = await order("chip", {**CO2, "value": 420.0})
-        ruined.extend(field.instruments["pepper-1-co2"].ruined)
+        told["nothing to keep"] = await order("chip", {**CO2, "do": "keep"})
+        assert not nature.instruments["pepper-1-co2"].ruined
+        told["done"] = await order("chip", {**CO2, "value": 400.0})
+        ruined.extend(nature.instruments["pepper-1-co2"].ruined)
+        for _ in range(12):
+            await agent.desk.bell.wait()
+        shown.append(tile_of(agent.desk.live(), CO2["series"]).raw)
         soil = {**CO2, "series": "pepper-1-1/soil_moisture"}
         await order("lock", soil)
         told["no chip"] = await order("chip", {**soil, "value": 30.0})
 
-    rehearse(parse(TEXT), TEXT, tmp_path, 30, script)
+    rehearse(parse(DEMO), DEMO, tmp_path, 40, script)
     assert {name: one.outcome for name, one in told.items()} == {
-        "in control": "refused", "lock": "done", "operator": "refused", "too much": "refused", "done": "done",
-        "no chip": "refused",
+        "in control": "refused", "lock": "done", "operator": "refused", "too much": "refused",
+        "nothing to keep": "refused", "done": "done", "no chip": "refused",
     }  # fmt: skip
     assert len(ruined) == 1, "the simulated instrument saw the command that nobody else may send"
+    assert shown == [pytest.approx(400.0, abs=15.0)], "it keeps the calibration: 485 was shown before"
     assert "keeps no calibration" in told["no chip"].detail
 
 
