@@ -27,6 +27,7 @@ from controllers.settings import ControlSettings, minute_of_day
 from controllers.state import SNAPSHOT_MS, EngineState, Tables, fresh, restore, snapshot
 from controllers.strategies import Planner
 from controllers.ticks import Floats, Ints, Override, Sense, TickInput, TickResult
+from controllers.water import Water
 from controllers.zone_planner import planners as own_planners
 from telemetry.records import UNUSABLE, Decision, Event, Input, Quality
 
@@ -101,6 +102,7 @@ class Engine:
         n = len(lay.outputs)
         self._tables = tables
         self._safety = Safety(lay, tables)
+        self._water = Water(self._settings, lay, tables)
         self._x: Floats = np.full(len(lay.series) + 1, math.nan)
         self._hc: Floats = np.full((len(lay.houses), c.C_WIDTH), math.nan)
         self._zx: Floats = np.full((len(lay.zones), c.I_WIDTH), math.nan)
@@ -121,6 +123,7 @@ class Engine:
         self._due_any = False
         self._buffers = self._pack()
         self._facts = Facts(lay, tables, self._safety.lx, self._safety.hx, self._hc, self._zx, self._band)
+        self._facts.learn(self._water.readers())
 
     @property
     def series(self) -> tuple[str, ...]:
@@ -145,18 +148,20 @@ class Engine:
         """Think once. Never raises for any number in ``given``."""
         events = self._clock_events(given)
         for one in given.resets:
-            released = self._safety.reset(one, given.mono_ms)
-            events += [released] if released is not None else []
+            told = (self._safety.reset(one, given.mono_ms), self._water.reset(one, given.mono_ms))
+            events += [released for released in told if released is not None]
         events += self._schedule(given)
         self._set_bands(given)
         if self._planning:
             events += self._planning.ask(given, self._layout, self._tables, self._zx, self._stale_ms, self._facts.plans)
         if given.overrides or given.maintenance or self._people_last:
             self._people(given)
+        self._water.plan(given)
         hazards, changed, watering = self._think(given)
         self._facts.at(float(given.mono_ms), given.sense, self._override_facts)
         if hazards:
             events += self._safety.events(given.mono_ms, self._facts)
+        events += self._water.events(given.mono_ms)
         decisions: tuple[Decision, ...] = ()
         if changed:
             decisions = tuple(self._decision(o, given.mono_ms) for o in np.flatnonzero(self._marks).tolist())
@@ -200,14 +205,16 @@ class Engine:
         arrays += [safe.maintained, self._want, self._code, safe.allowed, safe.limit, safe.hazards]
         arrays += [np.full((len(lay.outputs), 3), math.nan), np.full(len(lay.outputs), -math.inf), self._marks]
         arrays += [*climate.loops(len(lay.houses)), np.zeros((len(lay.houses), climate.KINDS))]
+        arrays += self._water.tables.arrays()
         memory, shape, views = pack_floats(arrays)
         t.f, t.os, t.ls, t.hs, t.zs = (views[i] for i in (k.M_F, k.M_OS, k.M_LS, k.M_HS, k.M_ZS))
         safe.lx, safe.hx, safe.override, safe.ask = (views[i] for i in (k.M_LX, k.M_HX, k.M_OVERRIDE, k.M_ASK))
         safe.maintained, safe.allowed, safe.limit = (views[i] for i in (k.M_MAINTAINED, k.M_ALLOWED, k.M_LIMIT))
         safe.hazards, self._hc, self._band, self._zx = (views[i] for i in (k.M_HAZARDS, k.M_HC, k.M_BAND, k.M_ZX))
         self._due_l, self._want, self._code, self._marks = (views[i] for i in (k.M_DUE, k.M_WANT, k.M_CODE, k.M_MARKS))
+        self._water.tables.take(views[k.M_WATER_ZP : k.M_WATER_NUT + 1])
         indices = [lay.index_line, lay.index_hazard, lay.index_humidity, lay.index_outside, lay.index_moisture]
-        return memory, shape, *pack_ints([*indices, lay.first, lay.members])
+        return memory, shape, *pack_ints([*indices, lay.first, lay.members, self._water.tables.index])
 
     def _set_bands(self, given: TickInput) -> None:
         """Write the climate wanted now; without a trusted clock the widest of all day parts."""
@@ -322,10 +329,10 @@ class Engine:
 
     def band_errors(self, house: int) -> tuple[float, float]:
         """Give how far a house's air is from its band now [K, kPa]: above it positive, below negative, nan unknown."""
-        air, band = self._hc[house], self._band[house]
+        air, band = self._hc.item, self._band.item
         return (
-            _beyond(float(air[c.C_T]), float(band[c.B_T_LOW]), float(band[c.B_T_HIGH])),
-            _beyond(float(air[c.C_VPD]), float(band[c.B_VPD_LOW]), float(band[c.B_VPD_HIGH])),
+            _beyond(air(house, c.C_T), band(house, c.B_T_LOW), band(house, c.B_T_HIGH)),
+            _beyond(air(house, c.C_VPD), band(house, c.B_VPD_LOW), band(house, c.B_VPD_HIGH)),
         )
 
     def hazards(self) -> list[tuple[str, str]]:
@@ -337,11 +344,19 @@ class Engine:
         lay = self._layout
         return {name: float(self._tables.os[int(lay.zp[z, c.Z_VALVE]), c.S_DAY_L]) for z, name in enumerate(lay.zones)}
 
+    def nutrients_today(self) -> dict[str, dict[str, float]]:
+        """Give the running day's nutrient account of each zone that was fed."""
+        return self._water.nutrients()
+
+    def learned_flow(self) -> dict[str, tuple[float, float, int]]:
+        """Give each zone's usual flow [L/min], its standard uncertainty and the number of waterings behind it."""
+        return self._water.learned_flow()
+
     def snapshot(self, mono_ms: int, wall_ms: int, *, clock_ok: bool) -> EngineState:
         """Give the memory as a plain record, to be written whenever a result says ``save_state``."""
         calendar = self._calendar.snapshot(mono_ms)
-        plans = self._planning.memory()
-        return snapshot(self._layout, self._tables, calendar, plans, mono_ms, wall_ms, clock_ok=clock_ok)
+        plans, water = self._planning.memory(), self._water.memory()
+        return snapshot(self._layout, self._tables, calendar, plans, water, mono_ms, wall_ms, clock_ok=clock_ok)
 
     def restore(self, state: EngineState, mono_ms: int, wall_ms: int, *, clock_ok: bool) -> Event:
         """Take over the memory of an earlier boot at the start of this one; everything begins switched off."""
@@ -351,6 +366,7 @@ class Engine:
         self._begin(restore(self._layout, state, mono_ms, down_ms, grace_ms, down_known=known))
         self._calendar.restore(state.calendar, mono_ms, down_ms)
         self._planning.recall(state.plans, mono_ms, down_ms)
+        self._water.recall(state.water, float(mono_ms - state.saved_mono_ms - down_ms))
         return Event(
             "engine.restarted", "farm", mono_ms, fields={"code": name_of(codes.RESTARTED), "down_s": down_ms / 1000.0}
         )

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from controllers.kernels import columns as c
+from controllers.salinity import salt_limit_ms_cm, water_series
 from controllers.settings import (
     ControlSettings,
     HouseSettings,
@@ -30,6 +31,7 @@ KINDS: Final = {
     "pump": c.PUMP,
     "master_valve": c.MASTER,
     "fill_valve": c.FILL,
+    "backwash_valve": c.VALVE,  # a way for the pump like any other; it waters no zone
     "doser": c.DOSER,
     "fan": c.FAN,
     "vent": c.VENT,
@@ -121,6 +123,7 @@ def _output_row(out: OutputSettings, house: int, line: int, zone: ZoneSettings |
     row[c.O_LINE] = line
     row[c.O_FLOW_L_MIN] = 0.0 if zone is None else zone.flow_l_min
     row[c.O_CAP_L] = math.inf if zone is None else zone.daily_cap_l
+    row[c.O_SALT] = math.inf if zone is None else salt_limit_ms_cm(zone)
     row[c.O_STORM] = _or(out.storm_level, storm)
     row[c.O_HEAT] = _or(out.heat_level, heat)
     row[c.O_FROST] = _or(out.frost_level, frost)
@@ -135,7 +138,7 @@ def _output_row(out: OutputSettings, house: int, line: int, zone: ZoneSettings |
     return row
 
 
-def _line_row(line: LineSettings, at: dict[str, int]) -> list[float]:
+def _line_row(line: LineSettings, at: dict[str, int], *, fed: bool) -> list[float]:
     row = [0.0] * c.L_WIDTH
     row[c.L_PUMP] = at.get(line.pump, -1)
     row[c.L_MASTER] = at.get(line.master_valve, -1)
@@ -158,6 +161,7 @@ def _line_row(line: LineSettings, at: dict[str, int]) -> list[float]:
     row[c.L_HAS_EC] = len(line.ec)
     row[c.L_HAS_PH] = len(line.ph)
     row[c.L_ZONES_AT_ONCE] = line.zones_at_once
+    row[c.L_FED] = float(fed)
     return row
 
 
@@ -258,6 +262,8 @@ def lay_out(settings: ControlSettings, more_series: tuple[str, ...] = ()) -> Lay
         rank += int(out.needs_mains and out.kind != "valve")
         if line >= 0:
             members[line].append(i)
+        if out.kind == "backwash_valve" and line >= 0:
+            rows[i][c.O_FLOW_L_MIN] = settings.lines[line].backwash_flow_l_min
     wind = [[h.frost_c, h.heat_c, h.storm_m_s, float(bool(h.wind))] for h in settings.houses]
     hazard = [_hazard_series(house, series) for house in settings.houses]
     humidity = [series.row(house_series(house)[1], 3) for house in settings.houses]
@@ -265,7 +271,8 @@ def lay_out(settings: ControlSettings, more_series: tuple[str, ...] = ()) -> Lay
     line_series = [_line_series(line, series) for line in settings.lines]
     moisture = [series.row(zone_moisture(zone), PROBES) for zone in settings.zones]
     mains = series.at(settings.limits.mains)
-    for name in more_series:
+    fed = {unit.line for unit in settings.fertigation}
+    for name in (*more_series, *water_series(settings)):
         series.at(name)
     return Layout(
         series=tuple(series.names),
@@ -275,7 +282,7 @@ def lay_out(settings: ControlSettings, more_series: tuple[str, ...] = ()) -> Lay
         houses=tuple(houses),
         g=_limits(settings.limits),
         op=_table(rows, c.O_WIDTH),
-        lp=_table([_line_row(line, outputs) for line in settings.lines], c.L_WIDTH),
+        lp=_table([_line_row(line, outputs, fed=line.id in fed) for line in settings.lines], c.L_WIDTH),
         hp=_table(wind, c.H_WIDTH),
         zp=_table([_zone_row(z, outputs[z.valve], lines[z.line], houses[z.house]) for z in settings.zones], c.Z_WIDTH),
         first=np.cumsum([0, *(len(m) for m in members)], dtype=np.int64),

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from controllers.kernels import codes
 from controllers.reason_texts import TEXTS
+from controllers.water_texts import WATER_TEXTS
 from controllers.watering_texts import WATERING_TEXTS
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -29,7 +30,7 @@ class Reason(NamedTuple):
 
 def _reasons() -> dict[int, Reason]:
     found: dict[int, Reason] = {}
-    for number, (name, severity, text, check) in (TEXTS | WATERING_TEXTS).items():
+    for number, (name, severity, text, check) in (TEXTS | WATERING_TEXTS | WATER_TEXTS).items():
         found[number] = Reason(name, number, severity, text, check, tuple(_FIELD.findall(text)))
     return found
 

@@ -10,9 +10,12 @@ from typing import Final, Literal
 
 import msgspec
 
+from controllers.settings_water import FertigationSettings, RecipeSettings, SaltGroup, StockSettings, TariffBand
+
 OutputKind = Literal[
-    "valve", "pump", "master_valve", "fill_valve", "doser", "fan", "vent", "heater", "fogger", "shade", "siren"
-]
+    "valve", "pump", "master_valve", "fill_valve", "backwash_valve", "doser",
+    "fan", "vent", "heater", "fogger", "shade", "siren",
+]  # fmt: skip
 Strategy = Literal[
     "off", "schedule", "moisture", "tension", "radiation_sum", "vpd_sum", "balance", "drain", "adaptive", "planned"
 ]
@@ -143,6 +146,13 @@ class ZoneSettings(Settings, frozen=True):
     allowed_to: str = "24:00"
     schedule: tuple[ScheduledRun, ...] = ()
     plan: PlanSettings = PlanSettings()
+    recipe: str = ""
+    pressure_min_kpa: float = 0.0
+    cycle_max_s: float = 0.0
+    soak_s: float = 0.0
+    wait_max_h: float = 0.0
+    salt_group: SaltGroup = ""
+    salt_max_ms_cm: float = 0.0
 
 
 class LineSettings(Settings, frozen=True):
@@ -177,6 +187,20 @@ class LineSettings(Settings, frozen=True):
     ec_max_ms_cm: float = 4.0
     ph_min: float = 4.5
     ph_max: float = 7.5
+    flow_max_l_min: float = 0.0
+    pump_shutoff_kpa: float = 0.0
+    pump_kpa: float = 0.0
+    pump_l_min: float = 0.0
+    filter_in: str = ""
+    filter_out: str = ""
+    backwash_valve: str = ""
+    backwash_flow_l_min: float = 0.0
+    backwash_kpa: float = 0.0
+    backwash_every_l: float = 0.0
+    backwash_s: float = 60.0
+    backwash_rest_s: float = 1800.0
+    source_ec: str = ""
+    salt_lost: Literal["keep", "close"] = "keep"
 
 
 class OutputSettings(Settings, frozen=True):
@@ -249,6 +273,10 @@ class ControlSettings(Settings, frozen=True):
     limits: SafetyLimits = SafetyLimits()
     timezone: str = "Asia/Ho_Chi_Minh"
     tick_s: float = 1.0
+    tariff: tuple[TariffBand, ...] = ()
+    recipes: tuple[RecipeSettings, ...] = ()
+    stocks: tuple[StockSettings, ...] = ()
+    fertigation: tuple[FertigationSettings, ...] = ()
     latitude_deg: float = 12.0
     altitude_m: float = 0.0
 

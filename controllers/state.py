@@ -53,6 +53,7 @@ class EngineState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zones: dict[str, tuple[float, ...]]
     calendar: CalendarState
     plans: dict[str, tuple[float, ...]] = {}
+    water: dict[str, tuple[float, ...]] = {}
 
 
 def fresh(layout: Layout, now_ms: int) -> Tables:
@@ -71,7 +72,7 @@ def fresh(layout: Layout, now_ms: int) -> Tables:
     ls[:, c.T_CHANGED] = now
     ls[:, [c.T_FLOW_AT, c.T_DRY_UNTIL, c.T_PUMP_SINCE]] = -math.inf
     ls[:, [c.T_LOW_SINCE, c.T_LOST_SINCE, c.T_PROBE_DRY_SINCE, c.T_DIFFER_SINCE]] = math.inf
-    ls[:, [c.T_REF_EC, c.T_REF_PH]] = math.nan
+    ls[:, [c.T_REF_EC, c.T_REF_PH, c.T_SALT]] = math.nan
     hs = np.zeros((len(layout.houses), c.U_WIDTH))
     hs[:, c.U_STORM] = np.where(layout.hp[:, c.H_HAS_WIND] > 0.0, float(codes.WIND_STALE), 0.0)
     hs[:, c.U_CALM_SINCE] = math.inf
@@ -88,6 +89,7 @@ def snapshot(
     tables: Tables,
     calendar: CalendarState,
     plans: dict[str, tuple[float, ...]],
+    water: dict[str, tuple[float, ...]],
     mono_ms: int,
     wall_ms: int,
     *,
@@ -109,6 +111,7 @@ def snapshot(
         zones=rows(layout.zones, tables.zs),
         calendar=calendar,
         plans=plans,
+        water=water,
     )
 
 
@@ -143,7 +146,7 @@ def restore(
                 part = slice(first, first + 1 + bins)
                 tables.os[i, part] = turned_ring(old[part], bin_ms, float(now_ms), float(down_ms))
     latched = (c.T_LATCH, c.T_DOSE_LATCH, c.T_FILL_LATCH, c.T_NO_FLOW_N, c.T_DRY_CODE, c.T_DRY_N, c.T_DOSE_N)
-    _take(layout.lines, state.lines, tables.ls, (*latched, c.T_REF_EC, c.T_REF_PH), _TIMES["ls"], shift)
+    _take(layout.lines, state.lines, tables.ls, (*latched, c.T_REF_EC, c.T_REF_PH, c.T_SALT), _TIMES["ls"], shift)
     sums = (
         c.R_RUNNING,
         c.R_START_L,
@@ -172,7 +175,8 @@ def _take(
 ) -> None:
     for i, name in enumerate(names):
         row = saved.get(name)
-        if row is not None and len(row) == table.shape[1]:
+        if row is not None and len(row) <= table.shape[1]:  # an older version knew fewer columns
+            row += tuple(table[i, len(row) :].tolist())
             for column in kept:
                 table[i, column] = row[column]
             for column in times:

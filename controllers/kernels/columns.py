@@ -44,7 +44,8 @@ O_ML_S: Final = 17
 O_EVENT_ML: Final = 18
 O_HOUR_ML: Final = 19
 O_DAY_ML: Final = 20
-O_WIDTH: Final = 21
+O_SALT: Final = 21  # a valve's limit for the salt of the intake [mS/cm], inf: none
+O_WIDTH: Final = 22
 
 # output state
 S_LEVEL: Final = 0  # allowed in the last tick
@@ -88,7 +89,8 @@ L_HAS_FLOAT: Final = 17
 L_HAS_EC: Final = 18
 L_HAS_PH: Final = 19
 L_ZONES_AT_ONCE: Final = 20
-L_WIDTH: Final = 21
+L_FED: Final = 21  # 1: a dosing unit counts its own doses without effect (kernels.fertigation)
+L_WIDTH: Final = 22
 
 # what a line's sensors say now (NaN: no trusted value)
 X_FLOW: Final = 0
@@ -131,7 +133,8 @@ T_PUMP: Final = 23  # 0 off, 1 on in the last tick
 T_PUMP_SINCE: Final = 24
 T_BAD_VALVES: Final = 25  # 1: the open valves gave no flow and are to be skipped
 T_DIFFER_SINCE: Final = 26
-T_WIDTH: Final = 27
+T_SALT: Final = 27  # the intake's EC to hold against a crop's limit, NaN: no probe
+T_WIDTH: Final = 28
 
 # house parameters
 H_FROST: Final = 0

@@ -45,7 +45,7 @@ def bicarbonate_share(ph: float) -> float:
     """
     if not math.isfinite(ph):
         return math.nan
-    return 1.0 / (1.0 + 10.0 ** (PK_CARBONIC - min(max(ph, 0.0), 14.0)))
+    return float(1.0 / (1.0 + 10.0 ** (PK_CARBONIC - min(max(ph, 0.0), 14.0))))
 
 
 @njit
@@ -241,9 +241,8 @@ def feed_line(line: int, dt: float, tries: float, zp: Floats, zs: Floats, op: Fl
         if not math.isfinite(raw_ec):
             raw_ec = wlp[line, w.L_RAW_EC]
         wls[line, w.S_FLOWED_L] += litres
-        correct(
-            line, litres, ec, ph, target_ec, target_ph, raw_ec, lines[line, c.T_DOSE_STOP] != 0.0, wlp, wls
-        )  # fmt: skip
+        stopped = bool(lines[line, c.T_DOSE_STOP] != 0.0)
+        correct(line, litres, ec, ph, target_ec, target_ph, raw_ec, stopped, wlp, wls)
         needed = set_rates(line, row, flow, raw_ec, wlp, wls, op, fp, fs, rp, parts, first, members)
         code = float(codes.FEED_DOSING if needed else codes.FEED_NOT_NEEDED)
         if needed and wls[line, w.S_LIMITED] > 0.0:
@@ -253,8 +252,8 @@ def feed_line(line: int, dt: float, tries: float, zp: Floats, zs: Floats, op: Fl
 
 
 @njit
-def account(line: int, dt: float, reset: float, zp: Floats, zs: Floats, op: Floats, os: Floats, lx: Floats,
-            fp: Floats, nut: Floats, first: Ints, members: Ints) -> None:  # fmt: skip
+def account(line: int, dt: float, reset: float, zp: Floats, op: Floats, os: Floats, lx: Floats, fp: Floats,
+            nut: Floats, first: Ints, members: Ints) -> None:  # fmt: skip
     """Put what the injectors gave in ``dt`` [ms] into the accounts [g, mL, L] of the zones that took it, by flow.
 
     ``reset`` is the time [ms] at which the farm's day began; an account of another day starts anew. Source:
@@ -299,6 +298,6 @@ def feed(dt: float, tries: float, reset: float, zp: Floats, zs: Floats, op: Floa
     """Feed every line that has a dosing unit, for one tick of ``dt`` [ms]. Source: docs/water.md."""
     for line in range(wlp.shape[0]):
         if wlp[line, w.L_FEED] > 0.0:
-            account(line, dt, reset, zp, zs, op, os, lx, fp, nut, first, members)
+            account(line, dt, reset, zp, op, os, lx, fp, nut, first, members)
             feed_line(line, dt, tries, zp, zs, op, os, lines, lx, wp, wlp, wls, wlx, fp, fs, rp, parts, first, members,
                       want, code_of)  # fmt: skip

@@ -29,6 +29,14 @@ STILL_CLOGGED = 3.0  # so many backwashes in a row without help call a person
 
 
 @njit
+def fill_inputs(x: Floats, index: Ints, lx: Floats) -> None:
+    """Fill the lines' inputs [unit of their series] from the believed values. Source: docs/water.md."""
+    for line in range(index.shape[0]):
+        for j in range(w.X_WIDTH):
+            lx[line, j] = x[index[line, j]]
+
+
+@njit
 def room_l_min(shutoff_kpa: float, point_kpa: float, point_l_min: float, need_kpa: float) -> float:
     """Give the most flow [L/min] at which a pump still holds ``need_kpa`` [kPa]; 0 when it never does.
 
@@ -73,12 +81,15 @@ def ask(z: int, now: float, litres: float, ws: Floats) -> None:
 
 
 @njit
-def turn(z: int, line: int, now: float, wp: Floats, ws: Floats, ls: Floats, lp: Floats) -> float:
+def turn(z: int, line: int, now: float, salt: float, wp: Floats, ws: Floats, ls: Floats, lp: Floats) -> float:
     """Give the code for which zone ``z`` has to wait although nothing of its own holds it back, 0: it may start.
 
-    Times [ms], flows [L/min]. A zone whose flow alone exceeds the budget starts alone: it was refused by the check of
-    the settings, and a zone must not stay dry for a number. Source: docs/water.md.
+    Times [ms], flows [L/min], ``salt`` of the intake [mS/cm] (NaN: not judged). A zone whose flow alone exceeds the
+    budget starts alone: the check of the settings refused it, and a zone must not stay dry for a number. Source:
+    docs/water.md.
     """
+    if salt > wp[z, w.P_SALT]:
+        return float(codes.SALT)
     if ls[line, w.S_BW_DUE] != 0.0 or ls[line, w.S_BW_BEGAN] != math.inf:
         return float(codes.IDLE_BACKWASH)
     if ls[line, w.S_RECIPE] != -2.0:
@@ -159,11 +170,11 @@ def judge_filter(line: int, now: float, dt: float, flow: float, lp: Floats, ls: 
 
 
 @njit
-def wash(now: float, dt: float, flow: Floats, stops: Floats, lp: Floats, ls: Floats, lx: Floats, os: Floats,
+def wash(now: float, dt: float, meters: Floats, lines: Floats, lp: Floats, ls: Floats, lx: Floats, os: Floats,
          want: Floats, code_of: Floats) -> None:  # fmt: skip
     """Ask for the backwash valves: when due and no zone runs, for the set time. Times [ms], flow [L/min].
 
-    ``flow`` (NaN unknown) and ``stops`` (code that keeps the line shut) have one entry per line. The time counts from
+    ``meters`` and ``lines`` are the lines' inputs [X_*] and state [T_*] of ``kernels.columns``. The time counts from
     when the valve is really open. Source: docs/water.md.
     """
     for line in range(ls.shape[0]):
@@ -172,14 +183,14 @@ def wash(now: float, dt: float, flow: Floats, stops: Floats, lp: Floats, ls: Flo
             continue
         running = ls[line, w.S_BW_BEGAN] != math.inf
         if not running:
-            judge_filter(line, now, dt, flow[line], lp, ls, lx)
-            if ls[line, w.S_BW_DUE] != 0.0 and ls[line, w.S_LOAD] <= NO_FLOW_L_MIN and stops[line] == 0.0:
+            judge_filter(line, now, dt, meters[line, c.X_FLOW], lp, ls, lx)
+            if ls[line, w.S_BW_DUE] != 0.0 and ls[line, w.S_LOAD] <= NO_FLOW_L_MIN and lines[line, c.T_STOP] == 0.0:
                 ls[line, w.S_BW_BEGAN] = now
                 running = True
         open_for = now - os[o, c.S_SINCE] if os[o, c.S_LEVEL] > 0.0 else 0.0
         washed = open_for >= lp[line, w.L_BW_MS]
         blocked = os[o, c.S_LEVEL] <= 0.0 and now - ls[line, w.S_BW_BEGAN] >= BLOCKED_MS
-        if running and (washed or blocked or stops[line] != 0.0):
+        if running and (washed or blocked or lines[line, c.T_STOP] != 0.0):
             if washed:
                 ls[line, w.S_BW_N] += 1.0 if ls[line, w.S_BW_DUE] == codes.BACKWASH_PRESSURE else 0.0
                 ls[line, w.S_BW_L] = 0.0

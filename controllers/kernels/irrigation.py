@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from controllers.kernels import codes
+from controllers.kernels import codes, hydraulics
 from controllers.kernels import columns as c
 from controllers.kernels.jit import njit
 
@@ -227,11 +227,16 @@ def decide(
     busy: Floats,
     want: Floats,
     code_of: Floats,
+    wp: Floats,
+    ws: Floats,
+    wlp: Floats,
+    wls: Floats,
 ) -> None:
     """Decide every zone: writes R_CODE and, by valve, ``want`` (0 or 1) and ``code_of``.
 
     ``now``, ``dt``, ``grace`` [ms]; ``minute`` of the local day, -1 while the clock is not trusted (then the allowed
-    hours cannot hold); ``busy`` is scratch, one entry per line.
+    hours cannot hold); ``busy`` is scratch, one entry per line; ``wp`` ... ``wls`` are the tables of
+    ``kernels.hydraulics``.
 
     Times [ms], water [L], moisture [%]. Source: docs/control.md.
     """
@@ -240,6 +245,10 @@ def decide(
         gather(z, dt, now, grace, zp, zs, zx, os)
         if zs[z, c.R_RUNNING] > 0.0:
             end = continue_run(z, dt, now, zp, zs, zx, os)
+            if end == 0.0:
+                end = hydraulics.end_of_cycle(z, now, dt, zs, wp)
+                if end != 0.0:
+                    hydraulics.soak(z, now, grace, zs, zp, wp, ws, os)
             if end != 0.0:
                 zs[z, c.R_RUNNING] = 0.0
                 zs[z, c.R_ENDED] = now
@@ -247,6 +256,7 @@ def decide(
             else:
                 busy[int(zp[z, c.Z_LINE])] += 1.0
                 zs[z, c.R_CODE] = zs[z, c.R_START_CODE]
+    hydraulics.begin(zs, zp, wp, wls, wlp)
     for z in range(zp.shape[0]):
         ended = zs[z, c.R_ENDED] == now
         if zs[z, c.R_RUNNING] == 0.0 and not ended:
@@ -254,15 +264,24 @@ def decide(
             litres, code = wish(z, now, clock_ok, zp, zs, zx)
             if litres > 0.0:
                 bar = bar_start(z, now, minute, litres, code, zp, zs, zx, os, ls)
+                bar = hydraulics.soaking(z, now, bar, code, zp, zs, zx, ws)
+                hydraulics.ask(z, now, litres if bar == 0.0 else 0.0, ws)
+                if bar == 0.0:
+                    bar = hydraulics.turn(z, line, now, ls[line, c.T_SALT], wp, ws, wls, wlp)
+                    if bar == codes.IDLE_CHEAPER:
+                        zs[z, c.R_PENDING_UNTIL] = max(zs[z, c.R_PENDING_UNTIL], now + grace)
                 if bar == 0.0 and busy[line] >= lp[line, c.L_ZONES_AT_ONCE]:
                     bar = float(codes.IDLE_QUEUED)
                 if bar == 0.0:
                     start_run(z, now, litres, code, zp, zs, os)
                     busy[line] += 1.0
+                    hydraulics.take(z, line, wp, wls)
+                    hydraulics.ask(z, now, 0.0, ws)
                 else:
                     zs[z, c.R_CODE] = bar
             else:
                 zs[z, c.R_CODE] = code
+                hydraulics.ask(z, now, 0.0, ws)
         want[int(zp[z, c.Z_VALVE])] = zs[z, c.R_RUNNING]
         code_of[int(zp[z, c.Z_VALVE])] = zs[z, c.R_CODE]
 

@@ -161,6 +161,8 @@ def line_veto(o: int, dt: float, now: float, g: Floats, op: Floats, os: Floats, 
         os[o, c.S_FAULT_UNTIL] = now + g[c.G_FAULT_REST]
     if now < os[o, c.S_FAULT_UNTIL]:
         return float(codes.NO_FLOW)
+    if ls[line, c.T_SALT] > op[o, c.O_SALT]:
+        return float(codes.SALT)
     ahead_l = op[o, c.O_FLOW_L_MIN] * dt / 60_000.0
     return float(codes.DAILY_WATER) if os[o, c.S_DAY_L] + ahead_l > op[o, c.O_CAP_L] else 0.0
 

@@ -20,7 +20,7 @@ def own_limit(limit: float) -> float:
 
     Levels [0..1], times [ms]. Source: docs/safety.md.
     """
-    if limit in (codes.NOT_A_NUMBER, codes.MAX_ON, codes.DAILY_ON, codes.DAILY_WATER, codes.NO_FLOW):
+    if limit in (codes.NOT_A_NUMBER, codes.MAX_ON, codes.DAILY_ON, codes.DAILY_WATER, codes.NO_FLOW, codes.SALT):
         return limit
     return limit if codes.DOSE_EVENT <= limit <= codes.DOSE_DAY else 0.0
 

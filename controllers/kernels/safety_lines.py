@@ -252,6 +252,9 @@ def judge_probes(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: F
 def count_doses(line: int, dosing: bool, g: Floats, ls: Floats, ec: float, ph: float) -> None:
     """Latch the dosing after so many doses in a row that moved neither EC nor pH (H5).
 
+    For injectors that a person or a rule of the farm switches; a dosing unit's strokes are counted by
+    ``kernels.fertigation.judge_effect``, in windows of what its pipe and chamber hold.
+
     Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
     """
     ended = ls[line, c.T_DOSING] > 0.0 and not dosing
@@ -291,9 +294,9 @@ def judge_dosing(
         o = members[at]
         if op[o, c.O_KIND] == c.DOSER and os[o, c.S_LEVEL] > 0.0:
             dosing = True
-    count_doses(
-        line, dosing, g, ls, higher(lx[line, c.X_EC1], lx[line, c.X_EC2]), higher(lx[line, c.X_PH1], lx[line, c.X_PH2])
-    )
+    if lp[line, c.L_FED] == 0.0:
+        ec, ph = higher(lx[line, c.X_EC1], lx[line, c.X_EC2]), higher(lx[line, c.X_PH1], lx[line, c.X_PH2])
+        count_doses(line, dosing, g, ls, ec, ph)
     expected = ls[line, c.T_EXPECTED]
     wet = (
         expected > 0.0

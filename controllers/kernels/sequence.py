@@ -49,12 +49,12 @@ def added_cost(i: int, start: int, d: Floats, s: Floats, at_once: float, early: 
             return math.inf
         if s[t, S_COUNT] == 0.0:
             cost += s[t, S_COST]
-    return cost
+    return float(cost)
 
 
 @njit
 def put(i: int, start: int, d: Floats, s: Floats) -> Floats:
-    """Let demand ``i`` occupy its slots [L/min]; give the rows as they were, for ``take_back``. Source: docs/water.md."""
+    """Let demand ``i`` occupy its slots [L/min]; give the rows as they were. Source: docs/water.md."""
     end = start + int(d[i, D_SLOTS])
     before = s[start:end].copy()
     for t in range(start, end):
@@ -203,7 +203,7 @@ def plan(d: Floats, free: Floats, at_once: float, starts: Ints) -> float:
     best = math.inf
     tried = np.full(n, -1, dtype=np.int64)
     for rule in range(4):
-        key = d[:, D_LATEST].copy()
+        key: Floats = d[:, D_LATEST].copy()
         if rule == 1:
             key = -d[:, D_SLOTS]
         elif rule == 2:
@@ -211,9 +211,9 @@ def plan(d: Floats, free: Floats, at_once: float, starts: Ints) -> float:
         elif rule == 3:
             key = d[:, D_RECIPE] * 1e3 - d[:, D_SLOTS]
         place_all(np.argsort(key, kind="mergesort"), d, free, at_once, early, tried)
-        cost = improve(tried, d, free, at_once, early, missed)
-        if cost < best - 1e-12:
-            best = cost
+        improved = improve(tried, d, free, at_once, early, missed)
+        if improved < best - 1e-12:
+            best = improved
             starts[:] = tried
     if 1 < n <= EXACT_MOST:
         best = search(d, free, at_once, early, missed, starts, best)

@@ -16,7 +16,8 @@ P_WAIT: Final = 4  # may wait so long for cheap power [ms]
 P_RECIPE: Final = 5  # row of its recipe, -1: plain water
 P_VALVE: Final = 6
 P_LINE: Final = 7
-P_WIDTH: Final = 8
+P_SALT: Final = 8  # the most salt of the intake [mS/cm], inf: not limited
+P_WIDTH: Final = 9
 
 # zone state
 Z_ASKED_L: Final = 0  # litres wanted and not yet begun

@@ -49,7 +49,7 @@ def judge(z: int, seen: float, ws: Floats) -> float:
     Source: self-starting CUSUM, Hawkins (1987), The Statistician 36, 299-316; Hawkins and Olwell (1998), chapter 7.
     """
     if not math.isfinite(seen):
-        return ws[z, w.Z_VERDICT]
+        return float(ws[z, w.Z_VERDICT])
     n, mean = ws[z, w.Z_N], ws[z, w.Z_MEAN]
     ws[z, w.Z_LAST] = seen
     taken = seen
@@ -71,7 +71,7 @@ def judge(z: int, seen: float, ws: Floats) -> float:
         kept = 1.0 if n < MEMORY_N else 1.0 - 1.0 / n
         ws[z, w.Z_M2] = ws[z, w.Z_M2] * kept + off * (taken - ws[z, w.Z_MEAN])
         ws[z, w.Z_N] = n
-    return ws[z, w.Z_VERDICT]
+    return float(ws[z, w.Z_VERDICT])
 
 
 @njit
@@ -125,13 +125,13 @@ def settled(line: int, now: float, lines: Floats, lp: Floats) -> bool:
     if lines[line, c.T_EXPECTED] <= 0.0 or now - lines[line, c.T_CHANGED] < lp[line, c.L_FILL_DELAY_MS]:
         return False
     pumped = lines[line, c.T_PUMP] > 0.0 and now - lines[line, c.T_PUMP_SINCE] >= lp[line, c.L_FILL_DELAY_MS]
-    return lp[line, c.L_PUMP] < 0.0 or pumped
+    return bool(lp[line, c.L_PUMP] < 0.0 or pumped)
 
 
 @njit
 def usual(z: int, zp: Floats, ws: Floats) -> float:
     """Give a zone's flow [L/min]: learned where there is enough of it, else rated. Source: docs/water.md."""
-    return ws[z, w.Z_MEAN] if ws[z, w.Z_N] >= LEARN_N else zp[z, c.Z_FLOW]
+    return float(ws[z, w.Z_MEAN] if ws[z, w.Z_N] >= LEARN_N else zp[z, c.Z_FLOW])
 
 
 @njit

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The order of waterings: never over the budget, as cheap as brute force on small cases, near the bound on larger ones."""
+"""The order of waterings: never over budget, as cheap as brute force on small cases, near the bound on larger ones."""
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ def free_slots(costs: list[float], room: float = math.inf) -> Floats:
     return np.array([[cost, 0.0, 0.0, room, NONE] for cost in costs])
 
 
-def demands(rows: list[tuple[float, ...]]) -> Floats:
+def demands(rows: Sequence[tuple[float, ...]]) -> Floats:
     return np.array(rows, dtype=np.float64)
 
 
