@@ -8,7 +8,7 @@ to it. Nothing is written while an output is on, and success is what the board s
 import asyncio
 import enum
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -126,6 +126,10 @@ def avrdude_words(port: str, image: Path, *, verify: bool) -> list[str]:
 def esptool_words(port: str, image: Path, *, verify: bool) -> list[str]:
     """Give esptool's command line for an ESP32 image at the address of its application."""
     return ["esptool", "--port", port, "verify-flash" if verify else "write-flash", "0x10000", str(image)]
+
+
+# The tool that writes each kind of board.
+TOOLS: Final[Mapping[str, Callable[..., list[str]]]] = {"avr-nano": avrdude_words, "esp32": esptool_words}
 
 
 async def run_tool(words: list[str]) -> str:

@@ -67,18 +67,25 @@ def write_manifest(image: Path, manifest: Manifest) -> Path:
     return path
 
 
-def load(
-    image: Path, board: str, keys: Sequence[Ed25519PublicKey], *, development: bool = False
-) -> tuple[Manifest, bytes]:
-    """Give manifest and content of an image that may go onto ``board``; ImageRefused says what is wrong with it."""
+def read_manifest(image: Path) -> Manifest:
+    """Read the manifest beside an image; ImageRefused when either is not there or cannot be read."""
     path = image.with_name(image.name + MANIFEST_SUFFIX)
+    if not image.is_file():
+        raise ImageRefused(f"{image}: no such file", "firmware.build_first")
     try:
-        content = image.read_bytes()
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except OSError as error:
         raise ImageRefused(f"{error.filename}: {error.strerror}", "firmware.build_first") from error
     except msgspec.DecodeError as error:
         raise ImageRefused(f"{path}: {error}", "firmware.manifest_damaged") from error
+
+
+def load(
+    image: Path, board: str, keys: Sequence[Ed25519PublicKey], *, development: bool = False
+) -> tuple[Manifest, bytes]:
+    """Give manifest and content of an image that may go onto ``board``; ImageRefused says what is wrong with it."""
+    manifest = read_manifest(image)
+    content = image.read_bytes()
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
         raise ImageRefused(f"{image}: the content is not the one the manifest describes", "firmware.image_damaged")
     if manifest.board != board:

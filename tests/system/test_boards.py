@@ -3,11 +3,14 @@
 whatever the board does by itself is told with its reason."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from edge.agent import Agent
+from edge.cli import main
 from edge.config import parse
 from edge.console.reason_words import reason_words
 from edge.console.sentences import say
@@ -129,6 +132,10 @@ def test_the_stop_chain_latches_until_a_technician_has_looked(tmp_path: Path) ->
     assert len(events(records, "mcu.released")) == 1
     raised = next(e for e in events(records, "mcu.shutdown") if e.kind == "alarm.raised")
     assert raised.severity == "critical"
+    told = CliRunner().invoke(main, ["firmware", "log", "--state", str(tmp_path), "--hours", "1e6", "--json"])
+    assert told.exit_code == 0
+    codes = [json.loads(line)["code"] for line in told.stdout.splitlines()]
+    assert codes.index("mcu.ready") < codes.index("mcu.shutdown") < codes.index("mcu.released")
     assert "emergency stop" in say("mcu.shutdown", raised.fields, reason_words(), words("en")).text
 
 
