@@ -6,7 +6,7 @@ time, in equal steps, so the same orders at the same times give the same field.
 """
 
 from collections.abc import Callable, Mapping
-from math import nan
+from math import nan, sin
 from typing import Final
 
 from controllers.houses import HOUSES
@@ -18,6 +18,11 @@ MAINS_HZ: Final = 50.0
 HUMIDITY_MOST: Final = 99.0
 # What the twin can be told; an output of another kind (a siren) acts on nothing.
 ACTS: Final = frozenset({"valve", "pump", "master_valve", "fill_valve", "fan", "vent", "heater", "fogger", "shade"})
+
+
+def gust(at_s: float) -> float:
+    """Give the share of the mean wind that blows just now: gusts of some seconds, a fifth of the mean."""
+    return 1.0 + 0.13 * sin(at_s / 3.7) + 0.09 * sin(at_s / 23.1 + 1.0)
 
 
 class Field:
@@ -48,6 +53,8 @@ class Field:
         if name == "power_factor":
             return 1.0  # the twin's power is volts times amperes
         value = self._seen.get((at, name), nan)
+        if name == "wind_speed":
+            return value * gust(self.twin.now_s)  # a wind that stood still would be a stuck meter
         # A capacitive humidity element saturates just below 100 %; with its noise it must not show more.
         return min(value, HUMIDITY_MOST) if name == "air_humidity" else value
 
