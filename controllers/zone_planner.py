@@ -25,7 +25,7 @@ from telemetry.records import series_id
 
 PERIOD_S: Final = 300.0
 FORECAST_DAYS: Final = 3
-FORECAST_S: Final = 86_400.0  # a forecast older than this is none
+FORECAST_S: Final = 10_800.0  # it is given anew every hour while it is valid, a day at most
 SLOW_S: Final = 3_600.0  # salt and drain are read seldom
 LOOK_D: Final = 20
 SPREADS: Final = (0.75, 1.0, 1.25)  # of the days to come, where there is no forecast

@@ -22,6 +22,7 @@ from controllers.settings import (
 from edge.alarm_settings import Alarms
 from edge.board_settings import Board
 from edge.config_exchange import EXCHANGE_TABLES, Exchange, read_exchange
+from edge.config_water import WATER_TABLES, with_water
 from edge.toml_reader import Page
 
 if TYPE_CHECKING:
@@ -148,9 +149,21 @@ class Plot(Table, frozen=True):
 
 
 class Calibration(Table, frozen=True):
-    """What a calibration past its due date means. ``refuse_overdue``: control does without such a value."""
+    """What control makes of a calibration's doubts; the flags are stored in any case.
+
+    ``refuse_overdue``: control does without a value whose calibration is past its due date. ``accept_extrapolated``:
+    control acts also on a value outside the domain of its calibration; by default it does without.
+    """
 
     refuse_overdue: bool = False
+    accept_extrapolated: bool = False
+
+
+class Forecast(Table, frozen=True):
+    """Where a weather forecast lies: a file that somebody keeps fresh, or an http(s) address; docs/irrigation.md."""
+
+    file: str = ""
+    url: str = ""
 
 
 class Simulation(Table, frozen=True):
@@ -176,13 +189,15 @@ class FarmConfig(Table, frozen=True):
     calibration: Calibration = Calibration()
     alarms: Alarms = Alarms()
     uplink: Uplink | None = None
+    forecast: Forecast | None = None
     simulation: Simulation | None = None
     exchange: Exchange = Exchange()
 
 
 TABLES: Final = (
-    "farm", "log", "uplink", "console", "calibration", "alarms", "limits", "simulation",
-    "bus", "device", "board", "house", "zone", "line", "output", "station", "plot", *EXCHANGE_TABLES,
+    "farm", "log", "uplink", "console", "calibration", "alarms", "limits", "simulation", "forecast",
+    "bus", "device", "board", "house", "zone", "line", "output", "station", "plot", *WATER_TABLES,
+    *EXCHANGE_TABLES,
 )  # fmt: skip
 
 
@@ -206,6 +221,9 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
     alarms = page.table(Alarms, page.data.get("alarms", {}), "alarms")
     limits = page.table(SafetyLimits, page.data.get("limits", {}), "limits")
     uplink = page.table(Uplink, page.data["uplink"], "uplink") if "uplink" in page.data else None
+    forecast = page.table(Forecast, page.data["forecast"], "forecast") if "forecast" in page.data else None
+    if forecast is not None and bool(forecast.file) == bool(forecast.url):
+        page.wrong("forecast", "name a file or a url, not both")
     simulation = page.table(Simulation, page.data["simulation"], "simulation") if "simulation" in page.data else None
     buses = page.tables(Bus, "bus")
     devices = page.tables(Device, "device")
@@ -221,16 +239,19 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
         raise AssertionError("a table was refused without a reason")
     config = FarmConfig(
         farm=farm,
-        control=ControlSettings(
-            houses=tuple(row for _, row in houses),
-            zones=tuple(row for _, row in zones),
-            lines=tuple(row for _, row in lines),
-            outputs=tuple(row for _, row in outputs),
-            limits=limits,
-            timezone=farm.timezone,
-            tick_s=farm.tick_s,
-            latitude_deg=farm.latitude_deg,
-            altitude_m=farm.altitude_m,
+        control=with_water(
+            ControlSettings(
+                houses=tuple(row for _, row in houses),
+                zones=tuple(row for _, row in zones),
+                lines=tuple(row for _, row in lines),
+                outputs=tuple(row for _, row in outputs),
+                limits=limits,
+                timezone=farm.timezone,
+                tick_s=farm.tick_s,
+                latitude_deg=farm.latitude_deg,
+                altitude_m=farm.altitude_m,
+            ),
+            page,
         ),
         buses=tuple(row for _, row in buses),
         devices=tuple(row for _, row in devices),
@@ -242,6 +263,7 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
         calibration=calibration,
         alarms=alarms,
         uplink=uplink,
+        forecast=forecast,
         simulation=simulation,
         exchange=read_exchange(page),
     )

@@ -5,13 +5,13 @@ The rule it keeps: this is the only file that knows that a simulation exists; no
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
 
 from controllers.settings import ControlSettings
 from drivers.calibration.shelf import Shelf
 from drivers.catalogue import Catalogue
-from drivers.decode import value_unit
+from drivers.decode import value_step, value_unit
 from drivers.ports import StreamOpener
 from drivers.registry import names_of
 from drivers.serial_port import is_pty, opener
@@ -40,6 +40,7 @@ from edge.exchange_tasks import exchange_tasks
 from edge.exits import LOG_FILE
 from edge.farm_profile import Known, farm_profile
 from edge.field import STEP_S, Field
+from edge.forecast import forecast_task
 from edge.hub_link import HubLink
 from edge.line_sources import sources_and_banks
 from edge.pipeline import SeriesPlan, still_s
@@ -98,18 +99,21 @@ def series_plans(config: FarmConfig, known: list[Known]) -> list[SeriesPlan]:
     simulated = {bus.name for bus in config.buses if bus.port == SIMULATED or is_pty(bus.port)}
     plans = []
     for one in known:
-        units = {f"{v.quantity}.{v.index}" if v.index else v.quantity: value_unit(v) for v in one.entry.value}
+        values = {f"{v.quantity}.{v.index}" if v.index else v.quantity: v for v in one.entry.value}
         for name, series in one.series.items():
-            kind = quantity(name.partition(".")[0])
+            # A bare signal (mV, ohms) is of what the farm says that it measures.
+            kind = quantity(series.partition("/")[2].partition(".")[0])
+            value = values.get(name)
             plans.append(
                 SeriesPlan(
                     series,
                     one.device.name,
                     kind,
-                    units.get(name, kind.unit),
+                    kind.unit if value is None else value_unit(value),
                     one.device.period_s,
                     one.device.still_max_s or still_s(kind),
                     one.device.bus in simulated,
+                    0.0 if value is None else value_step(one.entry, value),
                 )
             )
     plans += board_plans(config)
@@ -143,6 +147,27 @@ def deficits_of(control: ControlSettings, plans: list[SeriesPlan]) -> tuple[Defi
             kind = quantity("vapour_pressure_deficit")
             made.append(SeriesPlan(name, plan.device, kind, kind.unit, plan.period_s, 0.0, plan.simulated))
     return deficits, made
+
+
+def beside_tasks(
+    config: FarmConfig,
+    world: World,
+    boot: BootClock,
+    book: ShelfBook,
+    link: HubLink | None,
+    plans: Sequence[SeriesPlan],
+) -> dict[str, Callable[[Agent], Coroutine[Any, Any, None]]]:
+    """Choose the tasks that control does not need, by name."""
+    beside: dict[str, Callable[[Agent], Coroutine[Any, Any, None]]] = {
+        "reminders": lambda agent: Reminders(book, agent.record).run(boot)
+    }
+    if config.forecast is not None and world.network is not None:
+        beside["forecast"] = forecast_task(config.forecast, config.farm.timezone, boot)
+    if link is not None:
+        beside["uplink"] = link.run
+    if world.network is not None:
+        beside |= exchange_tasks(config, plans)
+    return beside
 
 
 def assemble(
@@ -193,7 +218,6 @@ def assemble(
         Shelf(world.state / "calibrations"),
         boot.wall,
         {plan.series: plan.unit for plan in plans},
-        refuse_overdue=config.calibration.refuse_overdue,
     )
     link = None
     if config.uplink is not None and world.network is not None:
@@ -201,11 +225,6 @@ def assemble(
     keeping = Keeping(replay_days=config.log.replay_d, raw_expendable=config.log.raw_expendable)
     acked = link.acked_row if link is not None else None
     upkeep = Upkeep(log.transaction, log.path, log.edge, keeping=keeping, disk=world.disk, acked_row=acked)
-    beside = {"reminders": lambda agent: Reminders(book, agent.record).run(boot)}
-    if link is not None:
-        beside["uplink"] = link.run
-    if world.network is not None:
-        beside |= exchange_tasks(config, [*plans, *derived])
     parts = Parts(
         engine=engine,
         sources=sources | board_sources,
@@ -216,7 +235,7 @@ def assemble(
         feedback=feedback_series(config, known),
         save_state=save,
         first=(start_event(config, began_ms, wall_ms, clock_ok, compiled=compiled), *first),
-        beside=beside,
+        beside=beside_tasks(config, world, boot, book, link, [*plans, *derived]),
         upkeep=upkeep.step,
         release=lambda place: release(config, bridges, place),
         compiled=compiled,
