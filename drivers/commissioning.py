@@ -254,7 +254,10 @@ def _size(setting: Setting) -> int:
 
 
 async def _written(probe: Probe, unit: int, write: Write) -> bool:
-    heard = await probe.ask(write_request(unit, write), within_s=3.0 * probe.within_s)
+    request = write_request(unit, write)
+    heard = await probe.ask(request, within_s=3.0 * probe.within_s)
+    if not heard.alive and unit != 0:
+        heard = await probe.ask(request, within_s=3.0 * probe.within_s)  # the same again changes nothing further
     return heard.kind == "reply"
 
 

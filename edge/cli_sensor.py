@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from edge.cli_bus import REASONS
-from edge.exits import BAD_CONFIG, FAILED, REFUSED, TRY_AGAIN, config_file, speech, state_folder
-from edge.line_errands import farm_of, known_types, line_options, run, settings_of, wait_option
+from edge.exits import BAD_CONFIG, FAILED, REFUSED, TRY_AGAIN, speech, state_folder
+from edge.line_errands import farm_file, farm_of, known_types, line_options, run, settings_of, wait_option
 from pages.words import N_
 
 
@@ -116,7 +116,7 @@ def add(
         chosen,
         source=told["source"],
     )
-    folder = told["out"] or own_folder(config_file(None))
+    folder = told["out"] or own_folder(farm_file())
     path = folder / f"{name}.toml"
     try:
         golden = run(_exchange(port, settings, address, told["within_s"], parse_entry(entry_text(), str(path))))

@@ -51,12 +51,18 @@ def farm_of(config: Path | None) -> "FarmConfig":
         raise SystemExit(BAD_CONFIG) from None
 
 
+def farm_file(config: Path | None = None) -> Path:
+    """Give the farm's file as :func:`config_file` does; where there is no farm yet, the one that this folder gets."""
+    path = config_file(config)
+    return path if config is not None or path.exists() else Path("farm.toml")
+
+
 def known_types(config: Path | None = None) -> "Catalogue":
     """Give the device types of the farm; a wrong file of its own ends the command with file and line."""
     from drivers.catalogue_schema import CatalogueError
     from edge.device_types import device_types, own_types
 
-    path = config_file(config)
+    path = farm_file(config)
     types = device_types(path)
     try:
         for name in own_types(path):

@@ -85,13 +85,18 @@ class PracticeBench:
         else:
             self._modbus += [SimulatedInstrument(entry, world, address=int(at or 0)) for entry, at in devices]
             self._modbus += [unknown_probe()] if unknown else []
-            self._pty = PtyLine(line_with(self._modbus, LineSettings(), 0.005, self._baud))
+            self._line = line_with(self._modbus, LineSettings(), 0.005, self._baud)
+            self._pty = PtyLine(self._line)
         self.path = self._pty.path
 
     def _baud(self) -> int:
-        """Give the speed at which somebody opened the line: a pseudo-terminal remembers it."""
+        """Give the speed at which the line was opened (a pseudo-terminal remembers it), and pace the line by it."""
         asked = termios.tcgetattr(self._pty.slave)[4]
-        return next((d.baud for d in self._modbus if getattr(termios, f"B{d.baud}") == asked), 0)
+        baud = next((d.baud for d in self._modbus if getattr(termios, f"B{d.baud}") == asked), 0)
+        if baud:
+            settings = LineSettings(baud)
+            self._line.character_s, self._line.silence_s = settings.character_s, settings.silence_s
+        return baud
 
     def power_cycle(self) -> None:
         """Take the power of every device off and on."""
