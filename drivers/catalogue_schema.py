@@ -94,6 +94,7 @@ class Value(Table, frozen=True):
     sentinels: tuple[float, ...] = ()  # bits (or text numbers) that mean "no value"
     key: str = ""  # the letters before the value in a keyed text reply (Vaisala's Ta=)
     estimate: bool = False  # computed by the device, not measured
+    step: float = 0.0  # the smallest step of the value in its unit, where its type does not tell
     title: str = ""
 
 

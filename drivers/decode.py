@@ -61,6 +61,13 @@ def value_unit(value: Value) -> str:
     return value.unit or quantity(value.quantity).unit
 
 
+def value_step(entry: Entry, value: Value) -> float:
+    """Give the smallest step of ``value`` in its unit; 0 where it is not known (floats, text without ``step``)."""
+    if value.step or entry.protocol != "modbus" or value.type.startswith("f") or value.decimals_at is not None:
+        return value.step
+    return abs(value.scale)
+
+
 def _spans(entry: Entry) -> list[tuple[int, int, int]]:
     """List (function, first register, end) of all that must be read."""
     spans: list[tuple[int, int, int]] = []

@@ -23,7 +23,7 @@ from edge.alarms import AlarmBoard
 from edge.board_news import hear
 from edge.calibration_book import ShelfBook
 from edge.config import FarmConfig
-from edge.control_loop import Deadlines, Engine, Senses, TickRunner, every
+from edge.control_loop import Deadlines, Engine, Senses, TickRunner, Trust, every
 from edge.derived import Deficits
 from edge.desk import FarmDesk, TickBell
 from edge.live_board import LiveBoard
@@ -100,7 +100,8 @@ class Agent:
         outputs = {output.id: output for output in control.outputs}
         self.orders = Orders(outputs, plans, control.limits, boot.mono_ms, self.record)
         self.calls = AlarmDesk(config, self.alarms, self.orders, boot, self.record, world.state, log.epoch)
-        senses = Senses(parts.engine.series, parts.engine.outputs, parts.feedback)
+        trust = Trust.of(config.calibration)
+        senses = Senses(parts.engine.series, parts.engine.outputs, parts.feedback, trust)
         self.runner = TickRunner(parts.engine, senses, control.timezone)
         self.deadlines = Deadlines()
         self._told_by = {series: output for output, series in parts.feedback.items()}

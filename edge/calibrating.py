@@ -99,6 +99,7 @@ class CalibrationDesk:
             place=tile.place,
             signal_unit=tile.raw_unit or quantity(tile.quantity).unit,
             period_s=tile.period_s,
+            step=tile.step,
             started_at=now,
             proposed=self.last_reference(series, method),
             beside=tuple(neighbours(series, [one.series for one in state.tiles])),

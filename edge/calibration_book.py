@@ -16,9 +16,8 @@ from drivers.calibration.curves import Beside, apply_one, needs_temperature
 from drivers.calibration.probes import STANDARD_HPA, GasPressure
 from drivers.calibration.shelf import Shelf
 from drivers.calibration.soils import Hilhorst
-from drivers.units import conversion
 from edge.beside import neighbours
-from edge.pipeline import Applied
+from edge.pipeline import Applied, scale_of
 from telemetry.records import Quality
 
 # What is measured beside a probe counts for so long; soil and water change slowly.
@@ -41,7 +40,6 @@ class ShelfBook:
 
     ``wall`` gives the wall clock in ms and whether it may be trusted; while not, nothing is called overdue.
     ``units`` gives the unit of each series' signal, so that what is beside a probe can be understood.
-    ``refuse_overdue``: a value past its due date counts as outside its calibration, so that control does without it.
     """
 
     def __init__(
@@ -49,13 +47,10 @@ class ShelfBook:
         shelf: Shelf,
         wall: Callable[[], tuple[int, bool]],
         units: Mapping[str, str] | None = None,
-        *,
-        refuse_overdue: bool = False,
     ) -> None:
         self._shelf = shelf
         self._wall = wall
         self._units = units or {}
-        self._refuse_overdue = refuse_overdue
         self._pages: dict[str, _Page] = {}
         self._seen: dict[str, tuple[int, float]] = {}
         self._beside: dict[str, dict[str, str]] = {}
@@ -81,13 +76,13 @@ class ShelfBook:
             flags |= Quality.EXTRAPOLATED
         wall_ms, clock_ok = self._wall()
         if clock_ok and wall_ms > page.due_ms:
-            flags |= Quality.OVERDUE | (Quality.EXTRAPOLATED if self._refuse_overdue else 0)
+            flags |= Quality.OVERDUE
         value: float | None = None
         if record.adjusted:
             conditions, known = self._conditions(series, page, mono_ms)
             value = apply_one(record.curve, raw, conditions)
             if not known:
-                flags |= Quality.EXTRAPOLATED
+                flags |= Quality.STALE  # what is beside the probe is
         if series.partition("/")[2] in _COMPANIONS:
             self._seen[series] = (mono_ms, self._canonical(series, raw) if value is None else value)
         return Applied(value, record.id, record.expanded_uncertainty, int(flags))
@@ -111,7 +106,7 @@ class ShelfBook:
                     yield series, page.record, page.due_ms - wall_ms
 
     def _canonical(self, series: str, raw: float) -> float:
-        factor, offset = conversion(self._units.get(series, ""), series.partition("/")[2])
+        factor, offset = scale_of(self._units.get(series, ""), series.partition("/")[2])
         return raw * factor + offset
 
     def _conditions(self, series: str, page: _Page, mono_ms: int) -> tuple[Beside, bool]:

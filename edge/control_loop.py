@@ -17,12 +17,15 @@ import numpy as np
 
 from controllers.schedule import local_time
 from controllers.ticks import Floats, Maintenance, Override, Reset, Sense, TickInput, TickResult
+from edge.config import Calibration
 from telemetry.records import Decision, Quality, Sample, Tick
 
 DURATIONS_KEPT: Final = 600
 NEVER_MS: Final = -1
 _COMM: Final = int(Quality.COMM)
 _STALE: Final = int(Quality.STALE)
+_EXTRAPOLATED: Final = int(Quality.EXTRAPOLATED)
+_OVERDUE: Final = int(Quality.OVERDUE)
 
 
 class Engine(Protocol):
@@ -40,10 +43,34 @@ class Engine(Protocol):
         """Decide once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What of a calibration's doubts the farm lets control act on (table [calibration] of farm.toml)."""
+
+    accept_extrapolated: bool = False
+    refuse_overdue: bool = False
+
+    @classmethod
+    def of(cls, settings: Calibration) -> "Trust":
+        """Read the farm's settings."""
+        return cls(settings.accept_extrapolated, settings.refuse_overdue)
+
+    def judged(self, quality: int) -> int:
+        """Give the flags as control is to see them; what is stored keeps its own."""
+        if self.accept_extrapolated:
+            quality &= ~_EXTRAPOLATED
+        if self.refuse_overdue and quality & _OVERDUE:
+            quality |= _EXTRAPOLATED
+        return quality
+
+
 class Senses:
     """The newest sample of each series that an engine wants, and what the hardware says of each output."""
 
-    def __init__(self, series: Sequence[str], outputs: Sequence[str], feedback: Mapping[str, str]) -> None:
+    def __init__(
+        self, series: Sequence[str], outputs: Sequence[str], feedback: Mapping[str, str], trust: Trust | None = None
+    ) -> None:
+        self._trust = trust or Trust()
         self._slots = {name: i for i, name in enumerate(series)}
         self._values = np.full(len(series), nan)
         self._quality = np.zeros(len(series), dtype=np.int64)
@@ -59,7 +86,7 @@ class Senses:
         slot = self._slots.get(sample.series)
         if slot is not None:
             self._values[slot] = sample.value
-            self._quality[slot] = sample.quality
+            self._quality[slot] = self._trust.judged(sample.quality)
             self._measured_ms[slot] = sample.mono_ms
         output = self._told_by.get(sample.series)
         if output is not None:

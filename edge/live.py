@@ -15,6 +15,7 @@ from telemetry.records import Input
 class Tile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last value of one series. ``value`` is nan when there is none; ``age_s`` since it was measured.
 
+    ``raw`` is the signal in ``raw_unit``, which moves in steps of ``step`` (0: not known).
     ``quality`` is the bit set of ``telemetry.records.Quality``; ``band`` the wanted range where the zone has one.
     """
 
@@ -28,6 +29,7 @@ class Tile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     period_s: float
     raw: float = nan
     raw_unit: str = ""
+    step: float = 0.0
     calibration: str = ""
     uncertainty: float = nan
     band: tuple[float, float] | None = None

@@ -83,6 +83,7 @@ class LiveBoard:
             period_s=plan.period_s,
             raw=sample.raw if sample else nan,
             raw_unit=plan.unit,
+            step=plan.step,
             calibration=sample.calibration if sample else "",
             uncertainty=sample.uncertainty if sample else nan,
             band=band(self.settings, place, plan.quantity.name, local.minute),

@@ -75,7 +75,11 @@ class NoCalibrations:
 
 @dataclass(frozen=True, slots=True)
 class SeriesPlan:
-    """What the pipeline must know of one series. ``still_s`` 0 means that standing still is not judged."""
+    """What the pipeline must know of one series. ``still_s`` 0 means that standing still is not judged.
+
+    ``unit`` is the signal's; where it does not lead to the quantity (mV of a pH electrode, ohms of a thermistor), there
+    is no value before a calibration. ``step`` is the signal's smallest step, 0 where it is not known.
+    """
 
     series: str
     device: str
@@ -84,6 +88,7 @@ class SeriesPlan:
     period_s: float
     still_s: float = 0.0
     simulated: bool = False
+    step: float = 0.0
 
 
 def still_s(quantity: Quantity) -> float:
@@ -109,6 +114,14 @@ class _Track:
     same_since_ms: int = 0
 
 
+def scale_of(unit: str, name: str) -> tuple[float, float]:
+    """Give the straight line from a signal's unit to the quantity called ``name``; nan where none leads there."""
+    try:
+        return conversion(unit, name)
+    except KeyError:
+        return nan, nan
+
+
 class Pipeline:
     """Checks every reading of the farm; ``started_ms`` is when listening began."""
 
@@ -117,7 +130,7 @@ class Pipeline:
         self._tracks: dict[str, _Track] = {}
         self.on_lock: Callable[[str, bool], None] = lambda _series, _locked: None
         for plan in plans:
-            factor, offset = conversion(plan.unit, plan.quantity.name)
+            factor, offset = scale_of(plan.unit, plan.quantity.name)
             self._tracks[plan.series] = _Track(
                 plan,
                 factor,
@@ -151,7 +164,9 @@ class Pipeline:
         self._hear(track, reading.mono_ms)
         applied = self._book.apply(reading.series, reading.raw, reading.mono_ms) or _MAKERS
         value = reading.raw * track.factor + track.offset if applied.value is None else applied.value
-        quality |= applied.flags | self._judge(track, value, reading.raw, reading.mono_ms)
+        quality |= applied.flags
+        if not (isnan(value) and isnan(track.factor)):  # a bare signal without a calibration: there is nothing to judge
+            quality |= self._judge(track, value, reading.raw, reading.mono_ms)
         return Sample(
             reading.series,
             reading.mono_ms,

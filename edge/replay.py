@@ -19,7 +19,7 @@ from controllers.ticks import Maintenance, Override, Reset
 from drivers.catalogue import Catalogue
 from edge.boots import Boots
 from edge.config import FarmConfig, parse
-from edge.control_loop import Senses, TickRunner
+from edge.control_loop import Senses, TickRunner, Trust
 from edge.exits import LOG_FILE
 from edge.wiring import feedback_series, known_devices
 from telemetry.history import LogReader
@@ -51,7 +51,7 @@ class Replay:
 
     def __init__(self, config: FarmConfig, engine: Engine, epoch: int, types: Catalogue) -> None:
         known = known_devices(config, types)
-        senses = Senses(engine.series, engine.outputs, feedback_series(config, known))
+        senses = Senses(engine.series, engine.outputs, feedback_series(config, known), Trust.of(config.calibration))
         self._runner = TickRunner(engine, senses, config.control.timezone)
         self._overrides: dict[str, Override] = {}
         self._maintenance: dict[str, Maintenance] = {}

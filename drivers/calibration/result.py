@@ -50,7 +50,7 @@ from drivers.calibration.uncertainty import (
     reference_component,
     resolution_component,
 )
-from drivers.units import conversion
+from drivers.units import BARE_UNITS, conversion
 from telemetry.quantities import quantity
 
 # A linear instrument whose gain is outside this is broken, miswired or was given swapped references.
@@ -75,7 +75,7 @@ class Preview:
     expanded: float
 
 
-def preview(session: Session, before: Calibration | None, resolution: float = 0.0) -> Preview:
+def preview(session: Session, before: Calibration | None) -> Preview:
     """Fit and judge the session's points. ``before`` is the calibration in force. Raises FitRefused."""
     method = method_of(session)
     points = _points(session, before)
@@ -83,7 +83,7 @@ def preview(session: Session, before: Calibration | None, resolution: float = 0.
         raise FitRefused("Too few points: {given} taken, {needed} needed", given=len(points), needed=len(method.points))
     made = _fit(session, points)
     _check_gain(session, made)
-    parts = _budget(session, points, made, resolution)
+    parts = _budget(session, points, made)
     found = [abs(_found(session, before, point) - point.truth) for point in points]
     return Preview(
         points,
@@ -109,14 +109,13 @@ def finish(
     adjusted: bool,
     before: Calibration | None,
     identity: str,
-    resolution: float = 0.0,
     jump_confirmed: bool = False,
 ) -> Calibration:
-    """Make the sealed record. ``before`` is the calibration in force; ``resolution`` the instrument's step.
+    """Make the sealed record. ``before`` is the calibration in force.
 
     Raises FitRefused; artifact.BadArtifact if the parts make no sense together.
     """
-    seen = preview(session, before, resolution)
+    seen = preview(session, before)
     if adjusted and seen.jump_share > JUMP_MAX_SHARE and not jump_confirmed:
         raise FitRefused(JUMP, jump=100.0 * seen.jump_share)
     if session.reference is None:
@@ -247,7 +246,7 @@ def _check_gain(session: Session, made: Fit) -> None:
             gain = made.curve.constant / expected
         case _:
             return
-    if session.signal_unit in {"count", "Ω", "ohm", "mV", "V"}:
+    if session.signal_unit in BARE_UNITS:
         return  # a bare signal has no scale of its own
     if gain < 0.0:
         raise FitRefused(SWAPPED)
@@ -270,7 +269,7 @@ def _health(session: Session, made: Fit) -> dict[str, float]:
             zero_mv = probe.offset * float(nernst_mv(25.0))
         case Cell() as cell:
             return {"cell_constant": cell.constant, "dry_offset": cell.dry_offset}
-        case Linear() as line:
+        case Linear() as line if session.signal_unit not in BARE_UNITS:
             return {"gain": line.gain / _unit_line(quantity_of(session), session.signal_unit).gain}
         case Soil() as soil:
             return {"soil_gain": soil.gain, "soil_offset": soil.offset}
@@ -287,15 +286,15 @@ def _chip_health(session: Session) -> dict[str, float]:
     return dict(seen)
 
 
-def _budget(session: Session, points: Sequence[Point], made: Fit, resolution: float) -> list[Component]:
+def _budget(session: Session, points: Sequence[Point], made: Fit) -> list[Component]:
     """List the components (GUM 4.2, 4.3): repeatability in the truth's unit, reference, resolution, fit."""
     reference = session.reference.uncertainty if session.reference is not None else inf
     parts = [reference_component(reference)]
     # Every later sample is one reading, so it is one reading's spread that counts, not the mean's.
     spread = max((_steepness(made, p) * p.signal_sd for p in points if isfinite(p.signal_sd)), default=0.0)
     parts.append(Component("repeatability", spread, max(1, min(p.count for p in points) - 1)))
-    if resolution > 0.0:  # a step that is not known is left out by name, not counted as nothing
-        parts.append(resolution_component(resolution))
+    if session.step > 0.0:  # a step that is not known is left out by name, not counted as nothing
+        parts.append(resolution_component(session.step * max(_steepness(made, point) for point in points)))
     if isfinite(made.residual_sd):
         parts.append(Component("fit", made.residual_sd, made.free))
     return parts

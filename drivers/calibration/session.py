@@ -39,11 +39,12 @@ Stage = Literal["reference", "truth", "settle", "tell", "after", "result", "stop
 class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a calibration stands.
 
-    ``proposed`` is the reference used last time; ``beside`` names what is measured beside the probe; ``waiting`` are
-    points whose truth is entered later; ``saved`` counts how often it was written, so that two hands are noticed.
-    Where an instrument's own memory is calibrated, ``told`` counts the points it took, ``kept`` is what it held before
-    and ``slopes`` (acid, base) what its probe had then; ``compared``: a calibration is in force, ``curve`` is its id
-    where it is ours and not the instrument's, ``health`` what the instrument says of its probe at the end.
+    ``step`` is the signal's smallest step (0: not known); ``proposed`` is the reference used last time; ``beside``
+    names what is measured beside the probe; ``waiting`` are points whose truth is entered later; ``saved`` counts how
+    often it was written, so that two hands are noticed. Where an instrument's own memory is calibrated, ``told`` counts
+    the points it took, ``kept`` is what it held before and ``slopes`` (acid, base) what its probe had then;
+    ``compared``: a calibration is in force, ``curve`` is its id where it is ours and not the instrument's, ``health``
+    what the instrument says of its probe at the end.
     """
 
     schema: str
@@ -56,6 +57,7 @@ class Session(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signal_unit: str
     period_s: float
     started_at: datetime
+    step: float = 0.0
     stage: Stage = "reference"
     point: int = 0
     truth: float | None = None

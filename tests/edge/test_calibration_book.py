@@ -12,10 +12,17 @@ from drivers.calibration.artifact import Calibration, content_hash
 from drivers.calibration.probes import nernst_mv
 from drivers.calibration.result import finish
 from drivers.calibration.shelf import Shelf
+from drivers.catalogue import Catalogue
 from edge.beside import neighbours
 from edge.calibration_book import ShelfBook
+from edge.config import Calibration as CalibrationSettings
+from edge.config import parse
+from edge.control_loop import Senses, Trust
+from edge.pipeline import Pipeline, SeriesPlan
 from edge.reminders import Reminders
-from telemetry.records import Event, Quality
+from edge.wiring import known_devices, series_plans
+from telemetry.quantities import quantity
+from telemetry.records import UNUSABLE, Event, Quality, Reading, Sample
 from tests.drivers.calibration.walk import START, Bench, session_for
 
 SERIES, WARM = "tank/water_ph", "tank/water_temperature"
@@ -32,14 +39,12 @@ def electrode() -> Calibration:
     return finish(bench.session, bench.now, adjusted=True, before=None, identity="c-1")
 
 
-def book(
-    folder: Path, wall_ms: list[int], units: dict[str, str], *, clock_ok: bool = True, refuse: bool = False
-) -> ShelfBook:
+def book(folder: Path, wall_ms: list[int], units: dict[str, str], *, clock_ok: bool = True) -> ShelfBook:
     shelf = Shelf(folder)
     if not shelf.series():
         shelf.add(electrode())
         shelf.activate(SERIES, "c-1", "lan", START)
-    return ShelfBook(shelf, lambda: (wall_ms[0], clock_ok), units, refuse_overdue=refuse)
+    return ShelfBook(shelf, lambda: (wall_ms[0], clock_ok), units)
 
 
 def test_an_electrode_is_compensated_by_the_thermometer_beside_it(tmp_path: Path) -> None:
@@ -57,7 +62,7 @@ def test_a_thermometer_that_fell_silent_takes_the_trust_away(tmp_path: Path) -> 
     one.apply(WARM, 10.0, 1000)
     late = one.apply(SERIES, 57.0, 1000 + 700_000)
     assert late is not None
-    assert late.flags & Quality.EXTRAPOLATED
+    assert late.flags == Quality.STALE
 
 
 def test_a_farm_without_a_thermometer_uses_the_temperature_of_the_points(tmp_path: Path) -> None:
@@ -75,22 +80,73 @@ def test_outside_the_domain_it_says_so_and_clamps_nothing(tmp_path: Path) -> Non
     assert applied.flags & Quality.EXTRAPOLATED
 
 
-@pytest.mark.parametrize(
-    ("days", "clock_ok", "refuse", "flags"),
-    [
-        (29, True, False, 0),
-        (31, True, False, Quality.OVERDUE),
-        (31, False, False, 0),
-        (31, True, True, Quality.OVERDUE | Quality.EXTRAPOLATED),
-    ],
-)
-def test_overdue_is_said_once_the_clock_is_known_and_refused_where_the_farm_wants_it(
-    tmp_path: Path, days: int, clock_ok: bool, refuse: bool, flags: int
-) -> None:
-    one = book(tmp_path, [NOW_MS + days * DAY_MS], {SERIES: "mV"}, clock_ok=clock_ok, refuse=refuse)
+@pytest.mark.parametrize(("days", "clock_ok", "flags"), [(29, True, 0), (31, True, Quality.OVERDUE), (31, False, 0)])
+def test_overdue_is_said_once_the_clock_is_known(tmp_path: Path, days: int, clock_ok: bool, flags: int) -> None:
+    one = book(tmp_path, [NOW_MS + days * DAY_MS], {SERIES: "mV"}, clock_ok=clock_ok)
     applied = one.apply(SERIES, 57.0, 1000)
     assert applied is not None
     assert applied.flags == flags
+
+
+@pytest.mark.parametrize(
+    ("table", "quality", "seen"),
+    [
+        ({}, Quality.EXTRAPOLATED, Quality.EXTRAPOLATED),
+        ({"accept_extrapolated": True}, Quality.EXTRAPOLATED, 0),
+        ({"accept_extrapolated": True}, Quality.EXTRAPOLATED | Quality.STALE, Quality.STALE),
+        ({}, Quality.OVERDUE, Quality.OVERDUE),
+        ({"refuse_overdue": True}, Quality.OVERDUE, Quality.OVERDUE | Quality.EXTRAPOLATED),
+        (
+            {"refuse_overdue": True, "accept_extrapolated": True},
+            Quality.OVERDUE | Quality.EXTRAPOLATED,
+            Quality.OVERDUE | Quality.EXTRAPOLATED,
+        ),
+    ],
+)
+def test_the_farm_says_which_doubts_control_acts_on(table: dict[str, bool], quality: int, seen: int) -> None:
+    senses = Senses([SERIES], [], {}, Trust.of(CalibrationSettings(**table)))
+    senses.take(Sample(SERIES, 1000, 6.9, 6.9, int(quality)))
+    told = int(senses.at(1000).quality[0])
+    assert told == seen
+    assert bool(told & UNUSABLE) is bool(seen & UNUSABLE)
+
+
+def test_bare_millivolts_have_no_value_until_a_calibration_gives_them_one(tmp_path: Path) -> None:
+    plan = SeriesPlan(SERIES, "ph-1", quantity("water_ph"), "mV", 10.0)
+    bare = Pipeline([plan], ShelfBook(Shelf(tmp_path / "empty"), lambda: (NOW_MS, True))).take(reading(57.0))
+    assert bare is not None
+    assert (math.isnan(bare.value), bare.raw, bare.quality) == (True, 57.0, Quality.UNCALIBRATED)
+    made = Pipeline([plan], book(tmp_path, [NOW_MS], {SERIES: "mV"})).take(reading(57.0))
+    assert made is not None
+    assert made.value == pytest.approx(6.0, abs=1e-6)
+    assert made.raw == 57.0
+    assert (made.quality, made.calibration) == (0, "c-1")
+
+
+def reading(raw: float) -> Reading:
+    return Reading(SERIES, "ph-1", 1000, raw, "mV", 0)
+
+
+def test_a_bare_signal_is_of_what_the_farm_says_that_it_measures() -> None:
+    """An mV input, of whatever maker, on which a pH electrode hangs."""
+    text = EXAMPLE.read_text(encoding="utf-8") + MILLIVOLTS
+    config = parse(text)
+    plans = {plan.series: plan for plan in series_plans(config, known_devices(config, Catalogue()))}
+    plan = plans["pepper-1-water/water_ph"]
+    assert (plan.quantity.name, plan.unit, plan.device) == ("water_ph", "mV", "mv-input")
+    assert plans["pepper-1/air_temperature"].step == 0.1
+
+
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "da-lat-pepper.toml"
+MILLIVOLTS = """
+[[device]]
+name = "mv-input"
+bus = "pepper-1-bus"
+type = "apogee-sq-522"
+address = 77
+place = "pepper-1-water"
+series = { raw_signal = "pepper-1-water/water_ph", ppfd = "" }
+"""
 
 
 def test_the_makers_scale_is_a_step_back_and_change_is_told(tmp_path: Path) -> None:

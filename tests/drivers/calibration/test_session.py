@@ -293,6 +293,19 @@ def test_what_was_found_is_judged_on_the_scale_that_was_in_force() -> None:
     assert made.as_found_error == pytest.approx(0.05)
 
 
+def test_the_instruments_step_is_in_the_budget_where_it_is_known() -> None:
+    """0.1 m³/h of a flow meter are 1.667 L/min: a/√12 of it (GUM F.2.2.1)."""
+    case = next(case for case in CASES if case.method == "catch-can")
+    session = msgspec.structs.replace(session_for(case.series, case.method, "m³/h"), step=0.1)
+    bench = Bench(session, lambda _s, _t: 0.6, NAMED | {"litres": "5", "seconds": "30"}).walk()
+    made = finish(bench.session, bench.now, adjusted=True, before=None, identity="c-1")
+    budget = {line.name: line.standard for line in made.budget}
+    assert budget["resolution"] == pytest.approx(0.1 * 10.0 / 0.6 / 12**0.5)
+    assert made.expanded_uncertainty > 2.0 * budget["resolution"]
+    unknown = perform(case)[1]
+    assert "resolution" not in {line.name for line in unknown.budget}
+
+
 def test_two_hands_on_one_probe(tmp_path: Path) -> None:
     sessions = Sessions(tmp_path)
     mine = sessions.begin(session_for("tank/water_ph", "ph-3", "pH"), START)
