@@ -2,9 +2,11 @@
 """Everything the firmware's tests run: the linux board, the AVR image, the rig and the C programs, built once."""
 
 import json
+import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ OUT = ROOT / "build" / "firmware"
 NEEDED = ("avr-gcc", "simavr")
 
 Runner = Callable[..., list[dict[str, Any]]]
+ROWS: pytest.StashKey[list[dict[str, object]]] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
@@ -50,3 +53,23 @@ def run_all() -> Runner:
         return [json.loads(said.splitlines()[-1]) for said, _ in heard]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def safety_rows(request: pytest.FixtureRequest) -> list[dict[str, object]]:
+    """Give the rows of the safety table, printed at the end of the run."""
+    return request.config.stash.setdefault(ROWS, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print how long each fault left something open, on the real AVR image, and keep it for the pages."""
+    rows = config.stash.get(ROWS, [])
+    if not rows:
+        return
+    terminalreporter.section("every output safe, on the real AVR image (the chip's own milliseconds)")
+    terminalreporter.write_line(f"{'fault':<56} {'safe after':>10} {'bound':>8}")
+    for row in rows:
+        terminalreporter.write_line(f"{row['fault']:<56} {row['safe_after_ms']:>10} {row['bound_ms']:>8}")
+    day = datetime.now(tz=UTC).date().isoformat()
+    kept = {"date": day, "machine": platform.machine(), "python": platform.python_version(), "rows": rows}
+    (OUT / "safety_table.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

@@ -2,13 +2,15 @@
 """A real host process on a real port: ``python host_process.py PORT [SECONDS]`` waters until somebody ends it.
 
 It holds a valve by a control tick of 0.2 s with wishes of 0.6 s, or once for SECONDS. SIGUSR1 wedges its kernel
-tick (the whole loop computes for ever), SIGUSR2 only the control tick. It says ``on`` when the valve is on, and
-``wall SECONDS`` with its wall clock once a second.
+tick (the whole loop computes for ever), SIGUSR2 only the control tick. With VUON_BROKER it also tells a broker what
+it does, as an agent with an uplink does, and says ``published`` for each message. It says ``on`` when the valve is on,
+and ``wall SECONDS`` with its wall clock at each tick.
 """
 
 import asyncio
 import contextlib
 import itertools
+import os
 import signal
 import sys
 import time
@@ -37,6 +39,29 @@ def compute_for_ever() -> None:
         pass
 
 
+async def tell_broker(url: str) -> None:
+    """Publish at every tick; a broker that went away is looked for again."""
+    from telemetry.mqtt import MqttBroker
+    from telemetry.ports import BrokerError, Message
+
+    tick = asyncio.Condition()
+    while True:
+        with contextlib.suppress(BrokerError):
+            async with MqttBroker(url).connect("safety-table") as session:
+                while True:
+                    await session.publish(Message("farm/valve", b"on", 1))
+                    print("published", flush=True)
+                    await pause(tick)
+        await pause(tick)
+
+
+async def pause(bell: asyncio.Condition) -> None:
+    """Wait for one tick of time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TICK_S), bell:
+            await bell.wait()
+
+
 async def main(port: str, once_s: float) -> None:
     config = BoardConfig(name="mcu", valves=(Valve(name="bed", output=0, max_on_s=60.0),))
     ready = asyncio.Event()
@@ -53,6 +78,8 @@ async def main(port: str, once_s: float) -> None:
     loop.add_signal_handler(signal.SIGUSR1, compute_for_ever)
     loop.add_signal_handler(signal.SIGUSR2, wedged.set)
     running = asyncio.create_task(bridge.run(), name="bridge")
+    broker = os.environ.get("VUON_BROKER", "")
+    telling = asyncio.create_task(tell_broker(broker), name="broker") if broker else None
     await ready.wait()
     told = await outputs.hold("bed", 1.0, once_s or WISH_S)
     print("on" if told.outcome == "done" else told.detail, flush=True)
@@ -64,6 +91,8 @@ async def main(port: str, once_s: float) -> None:
             await outputs.hold("bed", 1.0, WISH_S)
         print("wall", time.time(), flush=True)
     await running
+    if telling is not None:
+        telling.cancel()
 
 
 if __name__ == "__main__":
