@@ -190,6 +190,12 @@ def learn_refill(s: Array, p: Array, x: Array, before_mm: float, gift_mm: float,
             if lost > 0.2 and s[PRE_MM] > 0.0:
                 seen = min(max(stayed / s[PRE_MM], 0.4), 2.0)
                 s[SCALE] = min(max(s[SCALE] * (1.0 + 0.3 * (seen - 1.0)), 0.5), 1.8)
+            if lost > 0.6 and s[GIFT_MM] > 0.3 * s[PRE_MM]:
+                # The probe did not rise: the roots were full whatever it says, so what it says beside that is its bias.
+                s[water_filter.MEAN_MM] = min(s[water_filter.MEAN_MM], 0.1 * available_mm(p))
+                s[water_filter.BIAS] = x[THETA] - p[FC] + s[water_filter.MEAN_MM] / (1000.0 * p[ROOT_M] * p[WETTED])
+                s[water_filter.VAR_MM2] = (0.05 * available_mm(p)) ** 2
+                s[water_filter.VAR_BIAS], s[water_filter.COV] = 4e-4, 0.0
         s[GIFT_MM] = 0.0
     if believed and s[GIFT_MM] == 0.0:
         s[SEEN_THETA] = x[THETA]
