@@ -38,6 +38,7 @@ DROPPED: Final = {
     "too soon": codes.RUN_TOO_SOON,
 }
 REFUSED: Final = int(UNUSABLE)
+PROBE_OUT: Final = "probe_out"  # among a decision's inputs: a sensor it rests on is out for its calibration
 REPEAT_S: Final = 900.0
 STEP_MS: Final = 2_000  # the wall clock may drift so far between two ticks before it counts as a step (H12)
 
@@ -306,6 +307,8 @@ class Engine:
         inputs = [self._facts.input(name, output) for name in names]
         if self._want[output] != self._safety.allowed[output]:
             inputs.append(Input("wanted", float(self._want[output])))
+        if self._facts.locked(output):
+            inputs.append(Input(PROBE_OUT, 1.0, int(Quality.LOCKED)))
         zone = self._zone_of_output.get(output)
         if code == codes.OVERRIDE:
             rule = f"override {self._overrides[output].origin}"

@@ -15,7 +15,7 @@ from controllers.kernels import columns as c
 from controllers.layout import Layout
 from controllers.state import Tables
 from controllers.ticks import Floats, Ints, Sense
-from telemetry.records import Input
+from telemetry.records import Input, Quality
 
 MINUTE_MS: Final = 60_000.0
 
@@ -143,6 +143,18 @@ class Facts:
             "vpd_low_kpa": self._house(self._band, c.B_VPD_LOW),
             "vpd_high_kpa": self._house(self._band, c.B_VPD_HIGH),
         }
+
+    def locked(self, output: int) -> bool:
+        """Say whether a sensor that this output rests on is out for its calibration."""
+        layout = self._layout
+        line, house = int(layout.op[output, c.O_LINE]), int(layout.op[output, c.O_HOUSE])
+        index = [layout.index_moisture[self._zone_of[output]]] if output in self._zone_of else []
+        index += [layout.index_hazard[house, : c.Y_T3 + 1]] if house >= 0 else []
+        index += [layout.index_line[line]] if line >= 0 else []
+        if self._sense is None or not index:
+            return False
+        there = np.concatenate(index)
+        return bool(np.any(self._sense.quality[there[there >= 0]] & int(Quality.LOCKED)))
 
     def _quality(self, name: str, output: int) -> int:
         """Join the quality bits of the sensors behind a measured fact; 0 for settings and counts."""

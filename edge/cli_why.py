@@ -34,10 +34,10 @@ def why(output: str, state: Path | None, at: str | None, last: int, as_json: boo
       vuon why pepper-1-fan --at 2026-11-22T13:00:00+07:00
     """  # noqa: D301 click wants the \b
     from edge.console.reason_words import reason_words
-    from edge.console.sentences import fields_of, say
+    from edge.console.sentences import PROBE_LOCKED, fields_of, quality_of, say
     from pages.numbers import moment
     from telemetry.history import LogReader
-    from telemetry.records import Ack, Decision
+    from telemetry.records import Ack, Decision, Quality
     from telemetry.rows import DiskError
 
     words = speech()
@@ -87,7 +87,8 @@ def why(output: str, state: Path | None, at: str | None, last: int, as_json: boo
             click.echo(json.dumps(reason, ensure_ascii=False))
             continue
         click.echo(f"{moment(one.wall_ms)}  {record.output}  {record.level:.0%}  {said.text}")
-        for more in (said.check, bound.text if bound else "", bound.check if bound else ""):
+        locked = words.text(PROBE_LOCKED) if Quality.LOCKED & quality_of(record.inputs) else ""
+        for more in (locked, said.check, bound.text if bound else "", bound.check if bound else ""):
             if more:
                 click.echo(f"    {more}")
 

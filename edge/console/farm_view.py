@@ -14,7 +14,17 @@ from edge.alarm_words import Places, inside_words, said_of
 from edge.config import FarmConfig
 from edge.console.day_book import DAY_MS, DayBook, Run
 from edge.console.day_memory import DayMemory
-from edge.console.sentences import SEVERITY_WORDS, ReasonWords, Said, ago, fields_of, say, state_of
+from edge.console.sentences import (
+    PROBE_LOCKED,
+    SEVERITY_WORDS,
+    ReasonWords,
+    Said,
+    ago,
+    fields_of,
+    quality_of,
+    say,
+    state_of,
+)
 from edge.console.tiles import Tiles, html_id
 from edge.console.views import FarmView, OutputView, PlaceView, ProblemView, TileView, WateringView
 from edge.live import Alarm, LiveState, OutputState
@@ -184,7 +194,7 @@ class FarmPages:
                 output.kind, output.level, proportional=bool(settings and settings.proportional), words=self._words
             ),
             active=active,
-            why=Said("") if manual else say(output.code, fields, self._reasons, self._words),
+            why=Said("") if manual else self._why(output, fields),
             limit=self._held_back(output, fields),
             until_ms=now_ms + round(left_s * 1000) if manual else 0,
             left=countdown(left_s) if manual else "",
@@ -192,6 +202,12 @@ class FarmPages:
             can_open=zone is not None and not active and not waits and output.hold_max_s > 0 and not away,
             can_stop=output.kind == "valve" and (active or waits),
         )
+
+    def _why(self, output: OutputState, fields: dict[str, Field]) -> Said:
+        said = say(output.code, fields, self._reasons, self._words)
+        if not Quality.LOCKED & quality_of(output.inputs):
+            return said
+        return Said(said.text, self._words.text(PROBE_LOCKED))  # there is nothing to check: somebody works on it
 
     def _held_back(self, output: OutputState, fields: dict[str, Field]) -> str:
         """Say what keeps the output from doing what is wanted: safety, or the hardware itself."""

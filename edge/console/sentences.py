@@ -6,6 +6,8 @@ The rule it keeps: every code has words in both languages; one that has none is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Final
 
 from pages.words import N_, Field, Words
@@ -36,6 +38,7 @@ KIND_WORDS: Final = {
     "shade": N_("Shade screen"),
     "siren": N_("Siren"),
 }
+PROBE_LOCKED: Final = N_("Locked: a probe that this rests on is out for its calibration.")
 OPENS: Final = frozenset({"valve", "master_valve", "fill_valve", "vent"})
 SEVERITY_WORDS: Final = {"critical": N_("Critical"), "alarm": N_("Alarm"), "warning": N_("Warning"), "info": N_("Note")}
 
@@ -92,6 +95,11 @@ def say(code: str, fields: Mapping[str, Field], book: Mapping[str, ReasonWords],
         # The agent's refusals are message ids themselves; any other unknown code is shown as it is.
         return Said(words.say(code, fields) if " " in code else code)
     return Said(words.say(known.msgid, fields), words.say(known.check, fields) if known.check else "")
+
+
+def quality_of(inputs: Sequence[Input]) -> int:
+    """Join what is wrong with the sensors behind a decision's inputs."""
+    return reduce(or_, (one.quality for one in inputs), 0)
 
 
 def fields_of(inputs: Sequence[Input]) -> dict[str, Field]:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from controllers.engine import PROBE_OUT
 from drivers.calibration.artifact import Calibration
 from drivers.calibration.session import Session, advance, render
 from edge.agent import Agent
 from edge.calibrating import CalibrationDesk, tile_of
+from edge.cli_why import why
 from edge.config import parse
 from edge.exits import LOG_FILE
 from edge.live import LiveState, Outcome, Tile
@@ -164,6 +167,30 @@ def test_loops_that_use_the_probe_are_locked_meanwhile_and_say_so(walked: Walk) 
     assert ("probe.locked", "Trần Văn Bình") in kinds
     assert ("calibration.activated", "Trần Văn Bình") in kinds
     assert ("probe.unlocked", "Trần Văn Bình") in kinds
+
+
+@pytest.mark.parametrize(
+    ("language", "says"), [("vi", "đang được đem hiệu chuẩn"), ("en", "is out for its calibration")]
+)
+def test_vuon_why_says_that_the_probe_is_out(
+    walked: Walk, monkeypatch: pytest.MonkeyPatch, language: str, says: str
+) -> None:
+    reader = LogReader(walked.state / LOG_FILE)
+    try:
+        told = [
+            (one.wall_ms, one.record) for one in reader.decisions(VALVE, 0, 1 << 60) if isinstance(one.record, Decision)
+        ]
+    finally:
+        reader.close()
+    out = [(at_ms, one) for at_ms, one in told if any(given.name == PROBE_OUT for given in one.inputs)]
+    assert [one.code for _, one in out] == [SAFE_RULE]
+    assert out[0] != told[0]
+    monkeypatch.setenv("LC_ALL", f"{language}.UTF-8")
+    for (at_ms, _), expected in ((out[0], True), (told[0], False)):
+        at = datetime.fromtimestamp((at_ms + 1) / 1000.0, UTC).isoformat()
+        run = CliRunner().invoke(why, [VALVE, "--state", str(walked.state), "--at", at, "--last", "1"])
+        assert run.exit_code == 0, run.output
+        assert (says in run.output) is expected, run.output
 
 
 def test_a_probe_out_for_calibration_is_read_every_second_or_two_and_then_as_before(walked: Walk) -> None:
