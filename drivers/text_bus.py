@@ -22,10 +22,11 @@ from drivers.reopening import keep_open
 from drivers.scheduler import Health
 from drivers.sdi12 import Failed, Result, Round, Unanswered
 from drivers.sdi12_line import Sdi12Line
-from drivers.sdi12_words import AnswerError, Command
+from drivers.sdi12_words import AnswerError
 from drivers.text_decode import TextFault
 from drivers.text_exchange import START_WAIT_S, ask_of, exchange_of, payload, start_commands
 from drivers.text_places import Deliver, Place, Places, Report, TextDevice
+from drivers.text_start import start_of
 
 ATTENDED_S: Final = 1.0
 IDLE_S: Final = 60.0
@@ -194,7 +195,7 @@ class Sdi12Bus(_Line):
                 place.began(loop.time())
                 self.polls += 1
                 if place.known or await self._meet(line, place):
-                    turn.add(start_of(place))
+                    turn.add(start_of(place.device.entry, place.device.address, crc=place.crc))
             await line.step(turn, self.places.next_s())
             results, turn.results = turn.results, []
             for result in results:
@@ -227,15 +228,3 @@ class Sdi12Bus(_Line):
             place.known = not place.record.dead
         else:
             self.places.good(place, read_numbers(place.device.entry, result.values), result.measured_at_s, now)
-
-
-def start_of(place: Place) -> Command:
-    """Give the command that starts an SDI-12 sensor's measurement as its entry and its version want it."""
-    text, address = place.device.entry.text, place.device.address
-    body = text.request.replace("{a}", "").rstrip("!") if text is not None else "M"
-    group = int(body[-1]) if body[-1:].isdigit() else 0
-    if body[:1] == "C" or (text is not None and text.concurrent):
-        return sdi12_words.concurrent(address, group, crc=place.crc)
-    if body[:1] == "R":
-        return sdi12_words.continuous(address, group, crc=place.crc)
-    return sdi12_words.measure(address, group, crc=place.crc)

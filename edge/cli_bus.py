@@ -14,6 +14,7 @@ import click
 
 from edge.cli_bus_health import health
 from edge.cli_bus_practice import practice
+from edge.cli_bus_sdi12 import KINDS, identify_line, kind_option, listen, readdress_line, scan_line
 from edge.exits import FAILED, NO_DEVICE, REFUSED, speech
 from edge.line_errands import known_types, line_options, run, settings_of, wait_option
 from pages.words import N_
@@ -62,13 +63,21 @@ def addresses_of(text: str) -> list[int]:
     return sorted(wanted)
 
 
+def unit_of(text: str) -> int:
+    """Read one Modbus address."""
+    if not text.isdigit() or not 1 <= int(text) <= 247:
+        raise click.BadParameter(f"{text!r}: a Modbus address is 1 to 247")
+    return int(text)
+
+
 @bus.command()
 @click.argument("port")
 @click.option("--baud", type=int, help="Only this speed (8N1); without it, the eight factory settings.")
-@click.option("--addresses", default="1-247", show_default=True, help="Which to ask, as 1-32 or 1,5,9.")
+@click.option("--addresses", help="Which to ask, as 1-32 or 1,5,9; without it all, of SDI-12 0-9.")
 @click.option("--json", "as_json", is_flag=True, help="Print the devices as one JSON object.")
+@kind_option
 @wait_option
-def scan(port: str, baud: int | None, addresses: str, as_json: bool, within_s: float) -> None:
+def scan(port: str, baud: int | None, addresses: str | None, as_json: bool, kind: str, within_s: float) -> None:
     """Ask every address on PORT who is there. Only reads.
 
     Exit codes: 0 someone answered, 4 nobody did or the port is not there.
@@ -77,8 +86,10 @@ def scan(port: str, baud: int | None, addresses: str, as_json: bool, within_s: f
     from drivers.line_settings import LineSettings
     from drivers.serial_port import opener
 
+    if kind != "modbus":
+        scan_line(port, kind, baud, addresses, as_json=as_json)
     say = speech()
-    wanted = addresses_of(addresses)
+    wanted = addresses_of("1-247" if addresses is None else addresses)
     settings = FACTORY_SETTINGS if baud is None else (LineSettings(baud),)
 
     def told(setting: LineSettings, address: int, found: int) -> None:
@@ -99,12 +110,16 @@ def scan(port: str, baud: int | None, addresses: str, as_json: bool, within_s: f
 
 @bus.command()
 @click.argument("port")
-@click.argument("address", type=click.IntRange(1, 247))
+@click.argument("address")
 @line_options
 @click.option("--json", "as_json", is_flag=True, help="Print the candidates as one JSON object.")
+@kind_option
 @wait_option
-def identify(port: str, address: int, baud: int, form: str, as_json: bool, within_s: float) -> None:
+def identify(port: str, address: str, baud: int, form: str, as_json: bool, kind: str, within_s: float) -> None:
     """Say which types the device at ADDRESS on PORT may be, the likeliest first. Only reads."""
+    if kind != "modbus":
+        identify_line(port, kind, baud, address, as_json=as_json)
+    unit = unit_of(address)
     from drivers.commissioning import Candidate, identify
     from drivers.probe import Probe
     from drivers.serial_port import opener
@@ -112,13 +127,13 @@ def identify(port: str, address: int, baud: int, form: str, as_json: bool, withi
     async def look() -> list[Candidate]:
         settings = settings_of(baud, form)
         async with Probe(opener(port, settings), settings, within_s) as probe:
-            return await identify(probe, address, known_types().entries())
+            return await identify(probe, unit, known_types().entries())
 
     found = run(look())[:5]
     say = speech()
     if as_json:
         rows = [{"type": c.entry.type, "values": {m.name: m.canonical for m in c.measured}} for c in found]
-        click.echo(json.dumps({"address": address, "candidates": rows}))
+        click.echo(json.dumps({"address": unit, "candidates": rows}))
     for one in found if not as_json else ():
         shown = ", ".join(f"{m.name} {m.raw:g} {m.unit}" for m in one.measured)
         click.echo(f"{one.entry.type}: {one.entry.title}\n    {shown}")
@@ -129,14 +144,15 @@ def identify(port: str, address: int, baud: int, form: str, as_json: bool, withi
 
 @bus.command()
 @click.argument("port")
-@click.argument("old", type=click.IntRange(1, 247))
-@click.argument("new", type=click.IntRange(1, 247))
-@click.option("--type", "type_name", required=True, help="The device's type, as vuon bus identify names it.")
+@click.argument("old")
+@click.argument("new")
+@click.option("--type", "type_name", help="The device's type, as vuon bus identify names it; not needed on SDI-12.")
 @click.option("--alone", is_flag=True, help="Only this device is connected to the line.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
 @line_options
+@kind_option
 @wait_option
-def readdress(port: str, old: int, new: int, type_name: str, alone: bool, yes: bool, **line: Any) -> None:
+def readdress(port: str, old: str, new: str, type_name: str | None, alone: bool, yes: bool, **line: Any) -> None:
     """Give the device at OLD on PORT the address NEW, by its maker's rules.
 
     Exit codes: 0 done (or waiting for the power), 1 failed, 5 refused.
@@ -146,6 +162,13 @@ def readdress(port: str, old: int, new: int, type_name: str, alone: bool, yes: b
     from drivers.serial_port import opener
 
     say = speech()
+    if line["kind"] != "modbus":
+        if not yes:
+            click.confirm(say.say(N_("Write address {new} into {title}?"), {"new": new, "title": old}), abort=True)
+        readdress_line(port, line["kind"], line["baud"], old, new)
+    if type_name is None:
+        raise click.MissingParameter(param_hint="--type", param_type="option")
+    here, there = unit_of(old), unit_of(new)
     try:
         entry = known_types().entry(type_name)
     except KeyError as error:
@@ -156,7 +179,7 @@ def readdress(port: str, old: int, new: int, type_name: str, alone: bool, yes: b
     async def work() -> Outcome:
         settings = settings_of(line["baud"], line["form"])
         async with Probe(opener(port, settings), settings, line["within_s"]) as probe:
-            return await readdress(probe, entry, old, new, alone=alone)
+            return await readdress(probe, entry, here, there, alone=alone)
 
     outcome = run(work())
     click.echo(say.say(REASONS[outcome.reason], {"detail": outcome.detail}), err=outcome.state in {"refused", "failed"})
@@ -169,12 +192,18 @@ def readdress(port: str, old: int, new: int, type_name: str, alone: bool, yes: b
 @click.option("--seconds", type=float, help="Stop after so long; without it, with Ctrl-C.")
 @click.option("--golden", type=click.File("a", encoding="utf-8"), help="Append every answer as a golden frame.")
 @line_options
-def monitor(port: str, devices: tuple[str, ...], seconds: float | None, golden: Any, baud: int, form: str) -> None:
-    """Show every frame that passes on PORT, with its time and meaning. Only listens."""
+@click.option(
+    "--kind", type=click.Choice([*KINDS, "line"]), default="modbus", show_default=True, help="What it speaks."
+)
+def monitor(port: str, devices: tuple[str, ...], seconds: float | None, golden: Any, kind: str, **line: Any) -> None:
+    """Show every frame that passes on PORT, with its time and meaning; lines of text as text. Only listens."""
     from drivers.monitor import Monitor, Seen, golden_case
     from drivers.serial_port import opener
 
-    settings = settings_of(baud, form)
+    if kind != "modbus":
+        run(listen(port, kind, line["baud"], line["form"], seconds))
+        return
+    settings = settings_of(line["baud"], line["form"])
     catalogue = known_types()
     known = {}
     for text in devices:
@@ -191,7 +220,7 @@ def monitor(port: str, devices: tuple[str, ...], seconds: float | None, golden: 
         if golden is not None and seen.kind == "reply" and seen.request:
             golden.write("\n" + golden_case(seen))
 
-    async def listen() -> None:
+    async def hear() -> None:
         loop = asyncio.get_running_loop()
         stream = await opener(port, settings).open()
         try:
@@ -205,7 +234,7 @@ def monitor(port: str, devices: tuple[str, ...], seconds: float | None, golden: 
         finally:
             stream.close()
 
-    run(listen())
+    run(hear())
 
 
 bus.add_command(health)

@@ -11,6 +11,7 @@ import click
 
 from controllers.climate_bands import CROP_BANDS
 from edge.cli_bus import addresses_of
+from edge.cli_bus_sdi12 import DIGITS, kind_option, letters_of, opened
 from edge.exits import BAD_CONFIG, NO_DEVICE, USAGE, speech
 from edge.line_errands import known_types, run, wait_option
 from pages.words import N_
@@ -30,10 +31,11 @@ if TYPE_CHECKING:
 @click.option("--area", type=click.FloatRange(0.1, 1e6), prompt="Area of the first house (m²)", help="In m².")
 @click.option("--crop", type=click.Choice(list(CROP_BANDS)), prompt="Crop", help="What grows there.")
 @click.option("--baud", type=int, help="Only this speed (8N1); without it, the eight factory settings.")
-@click.option("--addresses", default="1-247", show_default=True, help="Which to ask, as 1-32 or 1,5,9.")
+@click.option("--addresses", help="Which to ask, as 1-32 or 1,5,9; without it all, of SDI-12 0-9.")
+@kind_option
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("farm.toml"), show_default=True)
 @wait_option
-def init(ports: tuple[str, ...], baud: int | None, addresses: str, out: Path, **told: Any) -> None:
+def init(ports: tuple[str, ...], baud: int | None, addresses: str | None, kind: str, out: Path, **told: Any) -> None:
     """Ask everyone on PORTS who they are and write a first farm.toml. Only reads from the lines.
 
     Without PORTS, the serial adapters of this machine.
@@ -49,7 +51,7 @@ def init(ports: tuple[str, ...], baud: int | None, addresses: str, out: Path, **
     from edge.toml_reader import SettingsRefused
 
     say = speech()
-    wanted = addresses_of(addresses)
+    wanted = addresses_of("1-247" if addresses is None else addresses) if kind == "modbus" else []
     if out.exists():
         click.echo(say.say(N_("{path} is there already; give another name with --out"), {"path": str(out)}), err=True)
         raise SystemExit(USAGE)
@@ -57,7 +59,14 @@ def init(ports: tuple[str, ...], baud: int | None, addresses: str, out: Path, **
     if not lines:
         click.echo(say.text(N_("No serial adapter is plugged in here")), err=True)
         raise SystemExit(NO_DEVICE)
-    found = [one for port in lines for one in run(_look(port, baud, wanted, known_types(out), told["within_s"]))]
+    found = []
+    for port in lines:
+        if kind == "modbus":
+            found += run(_look(port, baud, wanted, known_types(out), told["within_s"]))
+        else:
+            found += run(
+                _look_sdi12(port, kind, baud, letters_of(addresses) if addresses else DIGITS, known_types(out))
+            )
     place = Place(
         told["farm"], told["title"], told["latitude"], told["longitude"], told["house"], told["area"], told["crop"]
     )
@@ -102,4 +111,19 @@ async def _look(
             async with Probe(opener(port, one.settings), one.settings, within_s) as probe:
                 types = tuple(c.entry for c in await identify(probe, one.address, entries))
         seen.append(Seen(port, one.address, one.settings, types, several=one.state == "several"))
+    return seen
+
+
+async def _look_sdi12(port: str, kind: str, baud: int | None, addresses: str, catalogue: "Catalogue") -> "list[Seen]":
+    from drivers.commissioning_sdi12 import identify, scan
+    from drivers.line_settings import LineSettings
+    from edge.farm_draft import Seen
+
+    settings = LineSettings(baud or 9600) if kind == "sdi12-adapter" else LineSettings(1200, "E", 1, 7)
+    entries = list(catalogue.entries())
+    seen = []
+    async with opened(port, kind, baud) as line:
+        for sensor in await scan(line, addresses):
+            _, likely = await identify(line, sensor.address, entries)
+            seen.append(Seen(port, sensor.address, settings, tuple(one.entry for one in likely), kind=kind))
     return seen

@@ -21,10 +21,11 @@ class Seen:
     """One address that answered; ``types`` are what it may be, the likeliest first; ``several`` spoil each other."""
 
     port: str
-    address: int
+    address: int | str
     settings: LineSettings
     types: tuple[Entry, ...] = ()
     several: bool = False
+    kind: str = "modbus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,7 @@ def draft(place: Place, found: Sequence[Seen]) -> str:
         here = [one for one in found if one.port == port]
         settings = main_settings(here)
         bus = f"line-{number}"
-        parts.append(
-            f"[[bus]]\nname = {_quoted(bus)}\nport = {_quoted(port)}\nbaud_bd = {settings.baud}\n"
-            f"format = {_quoted(f'{settings.data_bits}{settings.parity}{settings.stop_bits}')}\n"
-        )
+        parts.append(_bus(bus, port, here[0].kind, settings))
         for one in here:
             remark = _remark(one, settings)
             if remark:
@@ -117,6 +115,15 @@ def draft(place: Place, found: Sequence[Seen]) -> str:
             else:
                 parts.append(_device(one, bus, place.house, taken, names))
     return "\n".join(parts)
+
+
+def _bus(name: str, port: str, kind: str, settings: LineSettings) -> str:
+    head = f"[[bus]]\nname = {_quoted(name)}\nport = {_quoted(port)}\n"
+    if kind == "sdi12":
+        return f"{head}kind = {_quoted(kind)}\n"
+    form = f"{settings.data_bits}{settings.parity}{settings.stop_bits}"
+    head += f"kind = {_quoted(kind)}\n" if kind != "modbus" else ""
+    return f"{head}baud_bd = {settings.baud}\nformat = {_quoted(form)}\n"
 
 
 def _device(one: Seen, bus: str, place: str, taken: set[str], names: set[str]) -> str:
@@ -135,7 +142,8 @@ def _device(one: Seen, bus: str, place: str, taken: set[str], names: set[str]) -
     if len(one.types) > 1:
         lines.append(f"# It may also be: {', '.join(other.type for other in one.types[1:4])}. Compare its values.")
     lines += [f"name = {_quoted(name)}", f"bus = {_quoted(bus)}", f"type = {_quoted(entry.type)}"]
-    lines += [f"address = {one.address}", f"place = {_quoted(place)}"]
+    address = one.address if isinstance(one.address, int) else _quoted(one.address)
+    lines += [f"address = {address}", f"place = {_quoted(place)}"]
     lines += [f"index = {index}"] if index else []
     lines += [f"period_s = {entry.min_interval_s!r}"] if entry.min_interval_s > 10.0 else []
     return "\n".join(lines) + "\n"
