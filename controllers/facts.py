@@ -112,9 +112,17 @@ class Facts:
         return read
 
     def _line_readers(self) -> dict[str, Callable[[int], float]]:
+        all_valves = self._line(self._tables.ls, c.T_EXPECTED)
+
+        def expected(output: int) -> float:
+            """Give what should flow; of a valve that has been shut for its fault, what it should have let through."""
+            open_now = all_valves(output)
+            shut = self._layout.op[output, c.O_KIND] == c.VALVE and not open_now > 0.0
+            return float(self._layout.op[output, c.O_FLOW_L_MIN]) if shut else open_now
+
         return {
             "flow_l_min": self._line(self._lx, c.X_FLOW),
-            "expected_l_min": self._line(self._tables.ls, c.T_EXPECTED),
+            "expected_l_min": expected,
             "pressure_kpa": self._line(self._lx, c.X_PRESSURE),
             "pressure_max_kpa": self._line(self._layout.lp, c.L_PRESSURE_MAX),
             "tank_m": self._line(self._lx, c.X_LEVEL),

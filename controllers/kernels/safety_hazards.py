@@ -52,6 +52,8 @@ def collect(f: Floats, os: Floats, ls: Floats, hs: Floats, limit: Floats, stop: 
         else:
             at = i - 2 - 3 * ls.shape[0] - 2 * hs.shape[0]
             code = own_limit(limit[at // 2]) if at % 2 == 0 else os[at // 2, c.S_ODD]
+            if at % 2 == 0 and code == 0.0 and f[c.F_LAST] < os[at // 2, c.S_FAULT_UNTIL]:
+                code = float(codes.NO_FLOW)  # a valve that is left out is still at fault, whether it is wanted or not
         if code != hazards[i]:
             changed += 1
             hazards[i] = code

@@ -98,6 +98,22 @@ def test_h2_a_zone_without_flow_is_skipped_and_three_in_a_row_stop_the_line(rig:
     assert farm.level("valve-b") == 0.0
 
 
+def test_h2_the_alarm_of_a_valve_stands_while_its_zone_is_left_out_and_names_what_should_flow(
+    rig: RigMaker,
+) -> None:
+    farm = rig(limits={"zone_fault_rest_s": 60.0})
+    farm.flows = False
+    farm.values |= WET | {"line/water_flow": 0.1}
+    farm.until(lambda r: ("valve-a", "safety.no_flow") in r.raised(), 120)
+    raised = next(e for e in farm.events if e.kind == "hazard.raised")
+    assert raised.fields["expected_l_min"] == 20.0
+    farm.values |= {"zone-a/soil_moisture": 35.0}  # nobody wants it any more
+    farm.run(50)
+    assert not [e for e in farm.events if e.kind == "hazard.cleared"]
+    farm.run(15)
+    assert [e.subject for e in farm.events if e.kind == "hazard.cleared"] == ["valve-a"]
+
+
 def test_h2_good_flow_between_forgives(rig: RigMaker) -> None:
     farm = watering(rig)
     farm.run(300)
