@@ -11,7 +11,7 @@ BENCHES := $(basename $(notdir $(filter-out bench/__init__.py bench/_%.py,$(wild
 QUICK_BENCHES := agent kernels calibration
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-influx test check bench torture clean FORCE
+.PHONY: help setup demo demo-influx homeassistant test check bench torture clean FORCE
 
 help: ## Say what can be made
 	@awk -F':.*## ' '/^[a-zA-Z_%-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,14 @@ demo: setup ## Run the demo: two houses, real bytes, a page to look at
 demo-influx: setup ## The same demo through Mosquitto and the hub into InfluxDB, all started here
 	@$(BIN)/vuon demo --influx $(DEMO)
 
-test: $(DEV_STAMP) firmware-linux ## Install what the tests need, check the house, run every test
+HOME_ASSISTANT := build/venvs/homeassistant/.installed
+
+$(HOME_ASSISTANT): requirements/homeassistant.lock
+	@scripts/install-beside homeassistant $< $(PYTHON)
+
+homeassistant: $(HOME_ASSISTANT) ## Install the Home Assistant that the tests speak to (400 MB, once)
+
+test: $(DEV_STAMP) $(HOME_ASSISTANT) firmware-linux ## Install what the tests need, check the house, run every test
 	@scripts/debian-packages
 	@$(MAKE) -s --no-print-directory check
 	@$(BIN)/python -m pytest $(TESTS)

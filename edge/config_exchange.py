@@ -42,7 +42,7 @@ class LocalBroker(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JsonMirror(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Every value, output and alarm as plain JSON below ``root``/EDGE; it takes no orders."""
+    """Every value, output and alarm as plain JSON below ``root``/EDGE."""
 
     root: Level = "vuon-live"
 
@@ -51,6 +51,7 @@ class HomeAssistant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Announces the farm to Home Assistant. ``commands`` lets it hold outputs, ``hold_s`` at a time, as an operator."""
 
     prefix: Level = "homeassistant"
+    language: Literal["vi", "en"] = "vi"
     commands: bool = False
     hold_s: Annotated[float, Meta(gt=0.0, le=86_400.0)] = 600.0
 

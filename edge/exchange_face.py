@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the face that a farm shows to programs that are not ours, from farm.toml.
+
+The rule it keeps: a name that somebody gave stands as it is; only the kinds of things are put into words.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from edge.config import FarmConfig
+from edge.pipeline import SeriesPlan
+from edge.release import VERSION
+from pages.numbers import Language
+from pages.words import N_, words
+from telemetry.face import Face, OutputFace, SeriesFace
+
+OPENS: Final = frozenset({"valve", "master_valve", "fill_valve", "vent"})
+KINDS: Final = {
+    "valve": N_("Watering valve"),
+    "pump": N_("Pump"),
+    "master_valve": N_("Main valve"),
+    "fill_valve": N_("Tank filling valve"),
+    "doser": N_("Dosing channel"),
+    "fan": N_("Fan"),
+    "vent": N_("Roof vent"),
+    "heater": N_("Heater"),
+    "fogger": N_("Fogging"),
+    "shade": N_("Shade screen"),
+    "siren": N_("Siren"),
+}
+
+
+def face_of(config: FarmConfig, plans: Iterable[SeriesPlan], language: Language) -> Face:
+    """Put the face together."""
+    say = words(language)
+    control = config.control
+    places = {one.id: one.title or one.id for one in (*control.houses, *control.zones, *config.stations)}
+    places |= {line.id: line.id for line in control.lines}
+    series = []
+    for plan in plans:
+        place, _, rest = plan.series.partition("/")
+        number = rest.partition(".")[2]
+        title = say.text(plan.quantity.title) + (f" {number}" if number else "")
+        series.append(SeriesFace(plan.series, place, plan.quantity, title, plan.period_s))
+    outputs = tuple(
+        OutputFace(
+            one.id,
+            one.place,
+            one.kind,
+            one.title or f"{say.text(KINDS.get(one.kind, one.kind))} {one.id}",
+            one.kind in OPENS,
+            one.proportional,
+        )
+        for one in control.outputs
+    )
+    return Face(config.farm.edge, config.farm.title, VERSION, places, tuple(series), outputs, say.text(N_("Alarms")))
