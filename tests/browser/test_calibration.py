@@ -80,6 +80,10 @@ class BenchAgent(FakeAgent):
         self.work.shelf.activate(series, artifact, person, self.work.now())
         return Outcome("done")
 
+    async def chip(self, series: str, do: str, person: str, role: str, **more: object) -> Outcome:
+        """See the desk's Agent."""
+        raise AssertionError((series, do, person, role, more))
+
 
 @dataclass
 class Walk:

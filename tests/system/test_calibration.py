@@ -18,7 +18,7 @@ from edge.calibrating import CalibrationDesk, tile_of
 from edge.cli_why import why
 from edge.config import parse
 from edge.exits import LOG_FILE
-from edge.live import LiveState, Outcome, Tile
+from edge.live import LiveState, Tile
 from edge.practice import Probe
 from edge.profile import PROFILE_FILE
 from edge.recalibrating import as_csv, as_lines, recalibrate
@@ -26,6 +26,7 @@ from edge.rehearsal import rehearse
 from edge.wiring import SimulatedField
 from telemetry.history import LogReader
 from telemetry.records import AnyRecord, Decision, Event, FarmProfile, Quality, Reading, Sample
+from tests.support.inside import Inside
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "da-lat-pepper.toml"
 # Zone 1 is wet enough here: what its valve does is then the probe's doing alone.
@@ -34,23 +35,6 @@ SERIES = "pepper-1-1/soil_moisture"
 VALVE = "pepper-1-valve-1"
 SAFE_RULE = "irrigation.idle.safe_rule"  # by the clock, for the probe is not to be believed
 AGED = Probe(gain=0.9, offset=1.0)  # what the probe makes of the world until it is calibrated
-
-
-@dataclass
-class Inside:
-    """The agent's desk, asked without a socket."""
-
-    agent: Agent
-
-    async def lock(self, series: str, person: str, role: str = "technician") -> Outcome:
-        return await self.agent.desk.order("lock", {"series": series, "person": person, "role": role})
-
-    async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
-        return await self.agent.desk.order("unlock", {"series": series, "person": person, "role": role})
-
-    async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
-        order = {"series": series, "artifact": artifact, "person": person, "role": role}
-        return await self.agent.desk.order("activate", order)
 
 
 @dataclass

@@ -6,7 +6,7 @@ takes 1.5 s for each and 12 s to rinse the probe.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,12 +25,13 @@ from edge.agent import Agent
 from edge.calibrating import SHELF_FOLDER, CalibrationDesk, tile_of
 from edge.cli_calibrate import perform
 from edge.config import parse
-from edge.live import LiveState, Outcome, Tile
+from edge.live import Outcome, Tile
 from edge.practice import Probe
 from edge.rehearsal import rehearse
 from edge.wiring import SimulatedField
 from pages.words import words
 from telemetry.records import Quality
+from tests.support.inside import Inside
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 DEMO = (EXAMPLES / "demo.toml").read_text(encoding="utf-8")
@@ -52,32 +53,6 @@ CO2 = {"series": "pepper-1/co2", "person": "lan", "role": "technician"}
 KEY_S, RINSE_S = 1.5, 12.0
 BUFFERS = (7.0, 4.01, 10.01)
 AGED = Probe(gain=0.96, offset=0.33)  # 96 % slope, 0.05 pH too high at 7
-
-
-@dataclass
-class Inside:
-    """The agent's desk, asked without a socket."""
-
-    agent: Agent
-
-    async def status(self) -> LiveState:
-        return self.agent.desk.live()
-
-    def watch(self) -> AsyncIterator[LiveState]:
-        return self.agent.desk.changes()
-
-    async def lock(self, series: str, person: str, role: str = "technician") -> Outcome:
-        return await self.agent.desk.order("lock", {"series": series, "person": person, "role": role})
-
-    async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
-        return await self.agent.desk.order("unlock", {"series": series, "person": person, "role": role})
-
-    async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
-        order = {"series": series, "artifact": artifact, "person": person, "role": role}
-        return await self.agent.desk.order("activate", order)
-
-    async def chip(self, series: str, do: str, person: str, role: str, **more: Any) -> Outcome:
-        return await self.agent.desk.order("chip", {"series": series, "do": do, "person": person, "role": role, **more})
 
 
 @dataclass
