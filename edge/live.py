@@ -29,10 +29,10 @@ class Tile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     period_s: float
     raw: float = nan
     raw_unit: str = ""
-    step: float = 0.0
     calibration: str = ""
     uncertainty: float = nan
     band: tuple[float, float] | None = None
+    step: float = 0.0
 
 
 class OutputState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
