@@ -99,7 +99,9 @@ class Agent:
         self._banks = [self.gate.add_bank(bank.name, bank.outputs, bank.wires) for bank in parts.banks]
         outputs = {output.id: output for output in control.outputs}
         self.orders = Orders(outputs, plans, control.limits, boot.mono_ms, self.record)
-        self.calls = AlarmDesk(config, self.alarms, self.orders, boot, self.record, world.state, log.epoch)
+        self.calls = AlarmDesk(
+            config, self.alarms, self.orders, boot, self.record, world.state, log.epoch, send=world.network is not None
+        )
         trust = Trust.of(config.calibration)
         senses = Senses(parts.engine.series, parts.engine.outputs, parts.feedback, trust)
         self.runner = TickRunner(parts.engine, senses, control.timezone)

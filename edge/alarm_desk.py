@@ -61,7 +61,10 @@ class AlarmDesk:
         record: Callable[[Sequence[AnyRecord]], None],
         state: Path,
         epoch: int,
+        *,
+        send: bool,
     ) -> None:
+        """Take the parts; ``send`` False (virtual time) decides on calls and reaches nobody."""
         self._farm = config
         self._settings = config.alarms
         self._board = board
@@ -69,6 +72,7 @@ class AlarmDesk:
         self._boot = boot
         self._record = record
         self._state = state
+        self._contacts_file = config.alarms.contacts_file if send else ""
         self._epoch = epoch
         settings = config.alarms
         quiet = (minute_of_day(settings.quiet_from), minute_of_day(settings.quiet_to))
@@ -115,7 +119,7 @@ class AlarmDesk:
         fields: Fields = {"alarm": kind, "why": call.why, "tier": call.tier, "inside": call.inside}
         self._record((Event("alarm.call", subject, mono_ms, fields=fields),))
         self._unsaved = True
-        if self._settings.contacts_file:
+        if self._contacts_file:
             self._write(call)
         if call.severity == "critical" and call.why != "cleared":
             self._sound(self._settings.siren_s)
@@ -197,7 +201,7 @@ class AlarmDesk:
             return "the alarms were tested just now; wait a moment"
         self._test_ms = now
         self._record((Event("alarm.test", "farm", now, person=given.person),))
-        if self._settings.contacts_file:
+        if self._contacts_file:
             self._write(Call(("test", "farm"), "critical", "test", 3, 0))
         self._sound(TEST_SIREN_S)
         self._stir.set()
@@ -207,8 +211,8 @@ class AlarmDesk:
 
     async def run(self) -> None:
         """Keep the memory and the queue on disk, and have the queue sent, until cancelled."""
-        keeper = NotifyKeeper(self._state, self._settings.contacts_file, self._delivered)
-        sending = asyncio.create_task(keeper.run(), name="notify") if self._settings.contacts_file else None
+        keeper = NotifyKeeper(self._state, self._contacts_file, self._delivered)
+        sending = asyncio.create_task(keeper.run(), name="notify") if self._contacts_file else None
         try:
             while True:
                 await self._stir.wait()
@@ -225,6 +229,7 @@ class AlarmDesk:
         finally:
             if sending is not None:
                 sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
 
     async def _keep(self) -> None:
         """Write what has changed."""
@@ -251,10 +256,12 @@ class AlarmDesk:
         fields: Fields = {"notice": notice, "attempts": attempts, "way": way, "detail": detail}
         severity = "info" if outcome == "sent" else "warning"
         self._record((Event(f"notify.{outcome}", contact, now, severity, fields=fields),))
+        whom = "contacts" if contact == "*" else contact
         if outcome == "sent":
-            self._board.clear("notify.fails", contact, now)
-        elif contact != "*":
-            self._board.put("notify.fails", contact, "warning", now, {"detail": detail, "attempts": attempts})
+            self._board.clear("notify.fails", "contacts", now)
+            self._board.clear("notify.fails", whom, now)
+        else:
+            self._board.put("notify.fails", whom, "warning", now, {"detail": detail, "attempts": attempts})
 
 
 def _giver() -> Giver:

@@ -85,7 +85,9 @@ class NotifyKeeper:
             if child.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     child.kill()
-                await child.wait()
+            if child.stdin is not None:
+                child.stdin.close()
+            await child.communicate()  # both pipes to their end: nothing of the child is left behind
 
     def _hear(self, line: bytes) -> None:
         try:
