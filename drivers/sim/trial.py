@@ -20,6 +20,7 @@ from drivers.sim.line import Behaviour, Emission, Exchange, SimLine, run_virtual
 
 REGISTERS: Final = 24
 COMMAND_EVERY_S: Final = 0.4
+FAULTY_SHARE: Final = 0.8
 
 
 class Witness:
@@ -183,3 +184,9 @@ class Trial:
             wanted = int.from_bytes(request.pdu[at : at + 2], "big")
         if seen[0] != wanted or seen[1] < begun_s:
             self.verdict.wrong.append(f"{self.now_s:.3f} {request}: called done, the device has {seen}")
+
+
+def judged(faulty: int, seed: int, byte_by_byte: bool = False) -> Verdict:
+    """Judge so many disturbed exchanges of all kinds, four of five exchanges disturbed."""
+    disturbance = Disturbance(FAULTY_SHARE)
+    return Trial(disturbance, seed=seed, byte_by_byte=byte_by_byte).run(faulty, disturbance)
