@@ -121,10 +121,12 @@ def test_cppcheck_finds_nothing(host_programs: Path) -> None:
     assert host_programs.exists()
 
 
-def test_no_function_of_the_firmware_is_longer_than_seventy_lines() -> None:
-    for path in sorted(SOURCE.rglob("*.c")):
-        began = 0
-        for number, line in enumerate(path.read_text(encoding="ascii").splitlines(), start=1):
+def test_no_file_of_the_firmware_is_longer_than_four_hundred_lines_and_no_function_than_seventy() -> None:
+    for path in sorted(SOURCE.rglob("*.[ch]")):
+        began, lines = 0, path.read_text(encoding="ascii").splitlines()
+        assert len(lines) <= 400, f"{path.name}: {len(lines)}"
+        assert max(map(len, lines)) <= 124, path.name
+        for number, line in enumerate(lines, start=1):
             if line == "{":
                 began = number
             elif line == "}":
