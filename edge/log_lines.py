@@ -2,7 +2,7 @@
 """What the processes of a farm write for their operator: one line an event, key=value.
 
 The rule it keeps: no secret and no sensor stream in the log lines; under systemd each line begins with its
-priority (sd-daemon(3)), else with the time.
+priority (sd-daemon(3)), else with the time. An event with a long account is cut short here: the log has it whole.
 """
 
 import logging
@@ -19,6 +19,7 @@ LEVELS: Final = {
     "alarm": logging.ERROR,
     "critical": logging.CRITICAL,
 }
+FIELDS_MAX: Final = 8
 _log: Final = logging.getLogger("vuon")
 
 
@@ -40,7 +41,8 @@ def set_up(*, verbose: bool = False) -> None:
 
 def tell(event: Event) -> None:
     """Write one event."""
-    fields = "".join(f" {name}={_value(value)}" for name, value in event.fields.items())
+    told = list(event.fields.items())[:FIELDS_MAX]
+    fields = "".join(f" {name}={_value(value)}" for name, value in told) + " ..." * (len(event.fields) > FIELDS_MAX)
     person = f" person={_value(event.person)}" if event.person else ""
     _log.log(LEVELS.get(event.severity, logging.INFO), "event=%s subject=%s%s%s", event.kind, event.subject, person,
              fields)  # fmt: skip
