@@ -6,12 +6,16 @@ The rule it keeps: hiệu chuẩn (compare and record) and hiệu chỉnh (adjus
 
 from typing import Final
 
-from drivers.calibration.artifact import Calibration
+from drivers.calibration.artifact import Calibration, Point
+from drivers.calibration.forms import Field as Ask
 from drivers.calibration.result import Preview
-from pages.words import N_, Field
+from drivers.calibration.sheets import SHEET_FIELDS
+from drivers.calibration.telling import FOUND
+from pages.words import N_, Field, Words
 
 ADJUST: Final = N_("Adjust the reading (new curve in force)")
 RECORD: Final = N_("Record only (reading unchanged)")
+SHOWN_BEFORE: Final = N_("Shown before")
 
 Line = tuple[str, dict[str, Field]]
 
@@ -39,6 +43,21 @@ def result_lines(seen: Preview, signal_unit: str, unit: str) -> list[Line]:
         )
     )
     return lines
+
+
+def proposed(field: Ask, speak: Words) -> str:
+    """Give what is proposed for an answer; a reference's usual name in the reader's language."""
+    return speak.text(field.value) if field.kind == "text" and field.value else field.value
+
+
+def sheet_rows(point: Point, speak: Words) -> list[tuple[str, float, str]]:
+    """Give what a point's truth was worked out from, or what was shown before an instrument's memory was calibrated."""
+    labels = {name: (label, unit) for fields in SHEET_FIELDS.values() for name, label, unit in fields}
+    rows = []
+    for name, value in point.sheet.items():
+        label, unit = (SHOWN_BEFORE, "") if name == FOUND else labels.get(name, (name, ""))
+        rows.append((speak.text(label), value, unit))
+    return rows
 
 
 def health_lines(health: dict[str, float]) -> list[Line]:

@@ -26,7 +26,7 @@ from drivers.calibration.shelf import UnknownCalibration
 from drivers.calibration.telling import JUMP, JUMP_MAX_SHARE
 from edge.agent_client import AgentAway, AgentClient
 from edge.calibrating import CalibrationDesk, Refused
-from edge.calibration_words import ADJUST, RECORD, result_lines, signed_line
+from edge.calibration_words import ADJUST, RECORD, proposed, result_lines, signed_line
 from edge.exits import FAILED, NO_DEVICE, REFUSED, SOCKET_FILE, TRY_AGAIN, USAGE, speech, state_folder
 from pages.numbers import decimal
 from pages.terminal import bars
@@ -151,7 +151,7 @@ async def _step(desk: CalibrationDesk, client: AgentClient, session: Session, sp
     answers: dict[str, str] = {}
     for field in screen.ask:
         label = speak.text(field.label) + (f" [{field.unit}]" if field.unit else "")
-        default = field.value or (None if field.required else "")
+        default = proposed(field, speak) or (None if field.required else "")
         answers[field.name] = str(await _ask_person(click.prompt, label, default=default, show_default=bool(default)))
     try:
         return advance(session, "next", answers, _now())

@@ -34,6 +34,8 @@ DEBIAN_PACKAGE = {
     "cppcheck": "cppcheck",
     "clang-tidy": "clang-tidy",
     "pdftotext": "poppler-utils",
+    "pdftoppm": "poppler-utils",
+    "zbarimg": "zbar-tools",
 }
 _SYSTEM_PATH = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"
 

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from drivers.calibration.artifact import Calibration
 from drivers.calibration.methods import METHODS
-from edge.calibration_words import health_lines
-from pages.numbers import FARM_ZONE, decimal, unit_name
+from edge.calibration_words import health_lines, sheet_rows
+from pages.numbers import FARM_ZONE, decimal, plain, unit_name
 from pages.paper import pdf
 from pages.qr import svg
 from pages.words import N_, Words
@@ -113,8 +113,9 @@ def certificate_data(record: Calibration, farm: str, base: str, speak: Words) ->
         ],
         "result": _result(record, speak, number),
         "budget_heads": [speak.text(N_("Component")), speak.text(N_("Standard uncertainty"))],
-        "budget": [[speak.text(BUDGET.get(one.name, one.name)), number(one.standard)] for one in record.budget]
-        + [[speak.text(N_("Expanded uncertainty U, k = 2")), number(record.expanded_uncertainty)]],
+        "sheet_head": speak.text(N_("Worked out from")),
+        "sheets": _sheets(record, speak),
+        "budget": _budget(record, speak, number),
         "signed": [
             speak.text(N_("Signed by")), f"{_local(record.performed_at):%d/%m/%Y %H:%M %z}", speak.text(N_("Seen by")),
         ],
@@ -145,6 +146,26 @@ def _reference(record: Calibration, speak: Words, number: Any) -> list[list[str]
             [speak.text(N_("Its own uncertainty (k = 2)")), number(one.uncertainty)],
         ]
     return rows
+
+
+def _sheets(record: Calibration, speak: Words) -> list[list[str]]:
+    """Give, for each point with a sheet, its truth and what that was worked out from."""
+    places = quantity(record.quantity).decimals + 1
+    rows = []
+    for point in record.points:
+        sheet = sheet_rows(point, speak)
+        told = [f"{name} {plain(value, speak.language)} {unit}".strip() for name, value, unit in sheet]
+        if told:
+            rows.append([decimal(point.truth, places, speak.language), " · ".join(told)])
+    return rows
+
+
+def _budget(record: Calibration, speak: Words, number: Any) -> list[list[str]]:
+    """Give every component: one that is not known (a step, a fit without points to spare) is named as such."""
+    known = {one.name: one.standard for one in record.budget}
+    rows = [[speak.text(title), number(known[name]) if name in known else "—"] for name, title in BUDGET.items()]
+    rows += [[name, number(value)] for name, value in known.items() if name not in BUDGET]
+    return [*rows, [speak.text(N_("Expanded uncertainty U, k = 2")), number(record.expanded_uncertainty)]]
 
 
 def _result(record: Calibration, speak: Words, number: Any) -> list[list[str]]:

@@ -26,7 +26,7 @@ from drivers.calibration.sessions import ProbeTaken
 from drivers.calibration.telling import JUMP, JUMP_MAX_SHARE
 from edge.agent_client import AgentAway, BadCall
 from edge.calibrating import CalibrationDesk, Refused, tile_of
-from edge.calibration_words import ADJUST, RECORD, Line, result_lines, signed_line
+from edge.calibration_words import ADJUST, RECORD, Line, proposed, result_lines, signed_line
 from edge.certificates.lists import due_list
 from edge.certificates.papers import certificate, label
 from edge.console.desk import Desk
@@ -216,6 +216,7 @@ class CalibrationPages:
         speak = words(self._desk.language(request))
         session = held.session
         screen = render(session, self._now())
+        ask = {field.name: proposed(field, speak) for field in screen.ask}
         lines: list[str] = []
         choices: dict[str, str] = {}
         if session.stage == "result":
@@ -231,7 +232,7 @@ class CalibrationPages:
             request, "calibrate.html", 200 if told is None else 409, series=session.series,
             title=self._titles().get(session.series, session.series), begin=False, methods=(), held=session,
             screen=screen, told=speak.say(*told) if told else None, lines=lines, choices=choices, jump=jump,
-            form=form or {}, live_ms=LIVE_MS, **self._trace(request, held),
+            form=ask | dict(form or {}), live_ms=LIVE_MS, **self._trace(request, held),
         )  # fmt: skip
 
     def _trace(self, request: Request, held: Held) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def test_three_buffers_to_a_signed_certificate(walk: Walk) -> None:
     walk.begin(PH, "ph-3")
     assert ("lock", PH, "technician") in walk.agent.orders
     assert PH in walk.agent.locked
-    expect(page.get_by_label("Tên chuẩn đối chiếu")).to_have_value("pH buffers 4.01, 7.00, 10.01")
+    expect(page.get_by_label("Tên chuẩn đối chiếu")).to_have_value("Dung dịch đệm pH 4,01; 7,00; 10,01")
     walk.press("Tiếp")
     for buffer in (7.0, 4.01, 10.01):
         walk.beaker(PH, 7.0 + 0.96 * (buffer - 7.0) + 0.05)

@@ -3,12 +3,16 @@
 
 import json
 import re
+import subprocess
+import unicodedata
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from drivers.calibration.artifact import Calibration
+from drivers.calibration.result import finish
 from drivers.calibration.shelf import Shelf
 from edge.calibrating import SHELF_FOLDER
 from edge.certificates.lists import drift_report, due_list
@@ -16,7 +20,8 @@ from edge.certificates.papers import address, certificate, certificate_data, lab
 from edge.cli_certificate import certificate as command
 from pages.numbers import Language
 from pages.words import words
-from tests.drivers.calibration.walk import START, record
+from tests.drivers.calibration.cases import CASES, CORE
+from tests.drivers.calibration.walk import START, Bench, record, session_for
 
 BASE = "http://farm.local:8080"
 
@@ -36,10 +41,66 @@ def test_a_certificate_is_one_tagged_page_in_the_readers_language(language: Lang
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf)) == 1
 
 
-def test_the_qr_leads_to_the_record() -> None:
+def printed(pdf: bytes) -> str:
+    """Read the words back with a program that is not ours."""
+    done = subprocess.run(["/usr/bin/pdftotext", "-layout", "-", "-"], input=pdf, capture_output=True, check=True)
+    return done.stdout.decode()
+
+
+def scanned(pdf: bytes, folder: Path) -> str:
+    """Print the page at 200 dots an inch and scan its QR code with a reader that is not ours."""
+    (folder / "page.pdf").write_bytes(pdf)
+    page = ["/usr/bin/pdftoppm", "-r", "200", "-png", "-singlefile", str(folder / "page.pdf"), str(folder / "page")]
+    subprocess.run(page, check=True)
+    scan = ["/usr/bin/zbarimg", "--quiet", "--raw", str(folder / "page.png")]
+    return subprocess.run(scan, capture_output=True, check=True, timeout=60).stdout.decode().strip()
+
+
+@pytest.mark.server("pdftoppm", "zbarimg")
+@pytest.mark.parametrize("paper", ["certificate", "label"])
+def test_a_scanned_qr_leads_to_the_record(tmp_path: Path, paper: str) -> None:
     made = record()
+    pdf = label(made, BASE, words("vi")) if paper == "label" else certificate(made, "", BASE, words("vi"))
     assert address(BASE, made) == f"{BASE}/calibrations/tank/water_ph/{made.id}"
-    assert label(made, BASE, words("vi")).startswith(b"%PDF")
+    assert scanned(pdf, tmp_path) == address(BASE, made)
+
+
+def soil() -> Calibration:
+    """Three cores from the oven."""
+    bench = Bench(
+        session_for("zone/soil_moisture", "gravimetric-3", "%"),
+        lambda session, _: 12.0 + 10.0 * session.point,
+        CORE | {"wet_g": ["165", "175", "185"]},
+    ).walk()
+    return finish(bench.session, bench.now, adjusted=True, before=None, identity="c-soil")
+
+
+def ec() -> Calibration:
+    """Dry and one standard, compared only."""
+    case = next(case for case in CASES if case.method == "ec-dry-1")
+    bench = Bench(session_for(case.series, case.method, case.unit, beside=case.beside), case.shows, case.answers).walk()
+    return finish(bench.session, bench.now, adjusted=False, before=None, identity="c-ec")
+
+
+PRINTED = {
+    ("ph", "vi"): ("Giấy chứng nhận hiệu chuẩn", "97,0", "Hạn kế tiếp", "22/12/2026", "độ phân giải +—"),
+    ("ph", "en"): ("Calibration certificate", "97.0", "Next due", "22/12/2026", "resolution +—"),
+    ("soil", "vi"): ("Khối lượng hộp rỗng 20 g", "15,03", "35,07", "đường thẳng"),
+    ("soil", "en"): ("Mass of the empty tin 20 g", "Volume of the core 100", "15.03", "35.07", "straight line"),
+    ("ec", "vi"): ("Đã so sánh và ghi hồ sơ", "1,413", "µS/cm", "20/02/2027"),
+    ("ec", "en"): ("Compared and recorded", "1.413", "µS/cm", "20/02/2027"),
+}
+
+
+@pytest.mark.server("pdftotext")
+@pytest.mark.parametrize(("kind", "language"), PRINTED)
+def test_the_page_says_what_the_record_holds(kind: str, language: Language) -> None:
+    made = {"ph": record, "soil": soil, "ec": ec}[kind]()
+    page = unicodedata.normalize("NFC", printed(certificate(made, "Trại thử", BASE, words(language))))
+    assert [text for text in PRINTED[kind, language] if not re.search(text, page)] == []
+    assert made.content_hash in page
+    assert made.person in page
+    assert all(one.name in page for one in made.references)
 
 
 def test_a_record_that_did_not_pass_says_so() -> None:
