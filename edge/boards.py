@@ -29,6 +29,8 @@ from telemetry.quantities import quantity
 if TYPE_CHECKING:
     from edge.config import FarmConfig
 
+# Valves of a line, beside those of its zones, through which its pump may push water.
+OUTLETS: Final[frozenset[str]] = frozenset({"backwash_valve"})
 SLACK_S: Final = 2.0  # the board lets an output on so much longer than the agent, and on again so much sooner
 LEAD_SHARE: Final = 0.5  # of the control loop's lead between valve and pump
 MIN_OFF_MOST_S: Final = 65.0  # what fits into the board's message; a longer rest is the agent's alone
@@ -112,7 +114,9 @@ def _min_off_s(one: OutputSettings) -> float:
 def pump_valves(pump: OutputSettings, board: Board, control: ControlSettings) -> tuple[str, ...]:
     """Name the valves of this board of which one must be open before ``pump`` runs."""
     wired = set(board.outputs.values())
-    return tuple(zone.valve for zone in control.zones if zone.line == pump.place and zone.valve in wired)
+    valves = [zone.valve for zone in control.zones if zone.line == pump.place]
+    valves += [one.id for one in control.outputs if one.kind in OUTLETS and one.place == pump.place]
+    return tuple(valve for valve in valves if valve in wired)
 
 
 def _doser(one: OutputSettings, output: int, board: Board, meters: dict[str, str]) -> Doser:

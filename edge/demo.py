@@ -31,7 +31,7 @@ from edge.wiring import SimulatedField, known_devices
 from firmware_bridge.board_process import BoardGone
 from firmware_bridge.linux_board import LiveBoard
 from telemetry.history import LogReader
-from telemetry.records import Ack, Command, Decision, Sample
+from telemetry.records import Ack, Command, Decision, Event, Sample
 
 EXAMPLE: Final = Path(__file__).parent.parent / "deploy" / "examples" / "demo.toml"
 START_MAX_S: Final = 300.0
@@ -54,6 +54,7 @@ class Findings:
     acks: int = 0
     series: int = 0
     bus_requests: int = 0
+    boards: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -210,6 +211,7 @@ def judge(demo: Demo, nature: SimulatedField, live: LiveState, lived_s: float) -
     found.bus_requests = sum(line.requests for line in nature.lines.values())
     alive: set[str] = set()
     done: set[str] = set()
+    boards: set[str] = set()
     reader = LogReader(demo.state / LOG_FILE)
     try:
         for header, records in reader.records():
@@ -227,9 +229,11 @@ def judge(demo: Demo, nature: SimulatedField, live: LiveState, lived_s: float) -
                         found.commands += 1
                     case Ack(outcome="done"):
                         done.add(record.command)
+                    case Event(kind="mcu.ready"):
+                        boards.add(record.subject)
     finally:
         reader.close()
-    found.acks, found.series = len(done), len(alive)
+    found.acks, found.series, found.boards = len(done), len(alive), len(boards)
     silent = sorted({tile.series for tile in live.tiles} - alive)
     if silent:
         found.faults.append(f"no value came over the line for {', '.join(silent)}")
@@ -237,6 +241,8 @@ def judge(demo: Demo, nature: SimulatedField, live: LiveState, lived_s: float) -
         found.faults.append("no decision was stored")
     if not found.commands or not done:
         found.faults.append(f"{found.commands} commands were given, {len(done)} acknowledged")
+    for name in sorted(set(nature.boards) - boards):
+        found.faults.append(f"the board {name} was never ready")
     if not found.bus_requests:
         found.faults.append("no request was seen on the pseudo-terminals")
     return found

@@ -30,8 +30,19 @@ def vuon(*arguments: str, timeout_s: float = 120.0) -> subprocess.CompletedProce
 
 def test_ports_of_the_simulation_become_pseudo_terminals() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
-    changed = with_ports(text, parse(text), {"pepper-1-bus": "/dev/pts/91", "melon-1-bus": "/dev/pts/92"})
-    assert [bus.port for bus in parse(changed).buses] == ["/dev/pts/91", "/dev/pts/92"]
+    names = ["pepper-1-bus", "melon-1-bus", "pepper-1-board", "melon-1-board"]
+    paths = {name: f"/dev/pts/{91 + i}" for i, name in enumerate(names)}
+    changed = parse(with_ports(text, parse(text), paths))
+    ports = {bus.name: bus.port for bus in changed.buses} | {board.name: board.port for board in changed.boards}
+    assert ports == paths
+
+
+def test_every_valve_and_pump_of_the_demo_hangs_on_the_microcontrollers_firmware() -> None:
+    config = parse(EXAMPLE.read_text(encoding="utf-8"))
+    on_boards = {output for board in config.boards for output in board.outputs.values()}
+    water = {o.id for o in config.control.outputs if o.kind in {"valve", "master_valve", "fill_valve", "pump", "doser"}}
+    assert water
+    assert water <= on_boards
 
 
 def test_the_headless_demo_checks_itself_and_its_log_replays(tmp_path: Path) -> None:
@@ -44,6 +55,7 @@ def test_the_headless_demo_checks_itself_and_its_log_replays(tmp_path: Path) -> 
     assert last["commands"] >= 1
     assert last["acks"] >= 1
     assert last["bus_requests"] > 40
+    assert last["boards"] == 2
     (outcome,) = replay(tmp_path)
     assert outcome.ok, outcome.differences
     assert outcome.ticks >= 15
