@@ -34,8 +34,12 @@ NAMED: Final = {
     "line": "id",
     "station": "id",
     "output": "id",
+    "tariff": "name",
+    "recipe": "id",
+    "stock": "id",
+    "fertigation": "line",
 }
-_INDEXED: Final = re.compile(r"^(house|zone|line|output)\[(\d+)\](.*)$")
+_INDEXED: Final = re.compile(r"^(house|zone|line|output|tariff|recipe|stock|fertigation)\[(\d+)\](.*)$")
 PORT_SCHEMES: Final = ("/dev/", "rfc2217://", "socket://", "tcp://")
 
 
@@ -76,13 +80,15 @@ def path_of(page: Page, table: str, name: str) -> str:
 
 
 def _twice(page: Page, table: str, key: str) -> None:
-    first: dict[object, str] = {}
+    first: dict[str, str] = {}
     for path, row in rows(page, table):
         name = row.get(key)
+        if not isinstance(name, str):
+            continue  # what is no name was told by its type
         if name in first:
             page.wrong(f"{path}.{key}", "{name} is already the {key} of {other}", name=str(name), key=key,
                        other=f"{first[name]}, line {page.line(first[name])}")  # fmt: skip
-        elif name is not None:
+        else:
             first[name] = path
 
 
@@ -263,6 +269,10 @@ def _control(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
         "zone": [zone.id for zone in control.zones],
         "line": [line.id for line in control.lines],
         "output": [output.id for output in control.outputs],
+        "tariff": [band.name for band in control.tariff],
+        "recipe": [recipe.id for recipe in control.recipes],
+        "stock": [stock.id for stock in control.stocks],
+        "fertigation": [unit.line for unit in control.fertigation],
     }
     whole = len(config.devices) == len(rows(page, "device")) and len(config.boards) == len(rows(page, "board"))
     for problem in problems(control, _delivered(config, catalogue) if whole else None):
