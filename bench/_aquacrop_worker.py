@@ -25,13 +25,15 @@ from controllers.kernels import adaptive, water_filter  # noqa: E402
 from controllers.kernels import crop_response as crops  # noqa: E402
 
 _WEATHER: dict[str, Any] = {}
-FORECAST_DAYS = 3
-# One configuration for every crop and climate, chosen on tuning years only.
-ALLOWED = (0.30, 0.43, 0.65, 0.89)  # depletion at which the plain rule refills; the look-ahead improves on it
-SMALLEST_MM = 25.0
-YIELD_SCALE = 0.6  # heat and cold, which the reduced crop does not know, take their share
-PROBE_SD = 0.08  # m³/m³: what three probes say of a whole root zone, spread over weeks of errors that stay
-WATER_SHARE = 0.0005  # of the possible yield, that a mm of water may cost where there are no prices
+# One configuration for every crop and climate, chosen on tuning years only (bench/irrigation_tuning.py).
+TUNED = {
+    "allowed": (0.30, 0.43, 0.65, 0.89),  # depletion at which the plain rule refills; the look-ahead improves on it
+    "smallest_mm": 25.0,
+    "yield_scale": 0.6,  # heat and cold, which the reduced crop does not know, take their share
+    "probe_sd": 0.08,  # m³/m³: what three probes say of a whole root zone, spread over weeks of errors that stay
+    "water_share": 0.0005,  # of the possible yield, that a mm of water may cost where there are no prices
+    "forecast_d": 3,
+}
 
 
 def weather_of(climate: str) -> Any:
@@ -90,11 +92,13 @@ class Farm:
         """Begin at planting with the crop and soil files and the years before."""
         s, policy = job["scenario"], job["policy"]
         self.crop, self.policy = crop_row(m), policy
-        self.crop[crops.YIELD_PER_UNIT] *= YIELD_SCALE
+        self.tuned: dict[str, Any] = {**TUNED, **policy.get("tuned", {})}
+        self.crop[crops.YIELD_PER_UNIT] *= self.tuned["yield_scale"]
         self.chance = np.random.default_rng([job["year"], policy.get("seed", 0), len(s["climate"])])
         self.bias = policy.get("bias", float(self.chance.normal(0.0, 0.01)))
         days = int(self.crop[crops.MATURITY_D]) + 8
-        self.ahead = years_ahead(s["climate"], s["tuning_years"], s["planting"].replace("/", "-"), days)
+        past = [year for year in s["tuning_years"] if year != job["year"]]  # a year never foresees itself
+        self.ahead = years_ahead(s["climate"], past, s["planting"].replace("/", "-"), days)
         table = weather_of(s["climate"])
         planted = np.datetime64(f"{job['year']}-{s['planting'].replace('/', '-')}")
         first = np.searchsorted(table["Date"].to_numpy(), planted)
@@ -107,12 +111,13 @@ class Farm:
         self.x[crops.DR_MM] = 1000.0 * short * self.x[crops.ZR_M]
         self.x[crops.TOP_MM] = 1000.0 * short * crops.TOP_M
         self.filter = np.array([self.x[crops.DR_MM], 9.0, 0.0, 4e-4, 0.0])
-        self.allowed = np.array(ALLOWED)
-        self.terms = np.array([s.get("price", 1.0), s.get("cost_mm", 0.0), 0.0, 25.0, SMALLEST_MM, math.inf])
+        self.allowed = np.array(self.tuned["allowed"], dtype=np.float64)
+        smallest = self.tuned["smallest_mm"]
+        self.terms = np.array([s.get("price", 1.0), s.get("cost_mm", 0.0), 0.0, 25.0, smallest, math.inf])
         if "price" not in s:  # no market: a yield is worth 1, and a mm of water a fixed share of it
             plenty = np.full(adaptive.STAGES, 0.08)
             self.terms[adaptive.PRICE] = 1.0 / adaptive.worth(self.x, self.crop, self.ahead, 0.0, plenty, self.terms)
-            self.terms[adaptive.COST_MM] = WATER_SHARE
+            self.terms[adaptive.COST_MM] = self.tuned["water_share"]
 
     def probe(self, c: Any, root_m: float) -> float:
         """Read the mean water content over the roots, with noise and bias; nan on a day without data."""
@@ -124,10 +129,14 @@ class Farm:
 
     def forecast(self, day: int) -> np.ndarray:
         """Forecast the next days: ETo to 15 %, rain to a factor of 1.5 with misses and false alarms."""
-        seen: np.ndarray = np.array(self.truth[day : day + FORECAST_DAYS])
-        seen[:, 0] *= self.chance.normal(1.0, 0.15, len(seen)).clip(0.5, 1.5)
-        seen[:, 1] *= np.exp(self.chance.normal(0.0, 0.4, len(seen))) * (self.chance.random(len(seen)) > 0.15)
-        seen[:, 1] += (self.chance.random(len(seen)) < 0.05) * 5.0
+        seen: np.ndarray = np.array(self.truth[day : day + int(self.tuned["forecast_d"])])
+        if self.policy.get("foresight"):
+            return seen
+        lead = np.maximum(np.arange(len(seen)) - 2.0, 0.0)  # the first three days are alike
+        seen[:, 0] *= self.chance.normal(1.0, 0.15 + 0.02 * lead, len(seen)).clip(0.5, 1.5)
+        seen[:, 1] *= np.exp(self.chance.normal(0.0, 0.4 + 0.1 * lead, len(seen)))
+        seen[:, 1] *= self.chance.random(len(seen)) > 0.15 + 0.06 * lead
+        seen[:, 1] += (self.chance.random(len(seen)) < 0.05 + 0.01 * lead) * 5.0
         return seen
 
     def gift(self, day: int) -> float:
@@ -148,7 +157,7 @@ class Farm:
         root = self.x[crops.ZR_M]
         taw = 1000.0 * (self.crop[crops.THETA_FC] - self.crop[crops.THETA_WP]) * root
         theta = self.probe(c, root)
-        water_filter.correct(self.filter, theta, self.crop[crops.THETA_FC], root, taw, PROBE_SD)
+        water_filter.correct(self.filter, theta, self.crop[crops.THETA_FC], root, taw, self.tuned["probe_sd"])
         self.x[crops.DR_MM] = self.filter[water_filter.MEAN_MM]
 
 

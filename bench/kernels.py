@@ -109,7 +109,7 @@ def field_days_per_s() -> float:
         for day in range(SEASON):
             sw.balance_day(
                 5.0, float(rain[day]), 0.9, 1.2, 0.6, 0.8,
-                soil, gifts[day], wetted, efficiency, salt, False, state, flux,
+                soil, gifts[day], wetted, efficiency, salt, 0, state, flux,
             )  # fmt: skip
 
     return FIELDS * SEASON / cpu_s(season, 9)

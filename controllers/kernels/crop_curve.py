@@ -65,12 +65,28 @@ def crop_season(crop: Array, u2_m_s: Array, rh_min_pct: Array, given: Array, tal
     ``tall`` [-]: the reference crop is alfalfa. ``out`` (n, 6): curve Kcb, Kcb used, single Kc [-], height [m],
     rooting depth [m], Kc max [-]; ``cover`` makes the cover of them. Source: FAO-56 equations 66, 72 and page 279.
     """
-    stages = (crop[L_INI_D], crop[L_DEV_D], crop[L_MID_D], crop[L_END_D])
-    height = 0.0
-    root = 0.0
+    second = crop[L_INI_D] + crop[L_DEV_D]
+    third = second + crop[L_MID_D]
+    height, root = 0.0, 0.0
+    curve, kcb, single = crop[KCB_INI], crop[KCB_INI], crop[KCM_INI]
     for day in range(out.shape[0]):
-        curve = stage_coefficient(float(day), crop[KCB_INI], crop[KCB_MID], crop[KCB_END], stages)
-        kcb = given[day, 0] if given[day, 0] > 0.0 else curve
+        # Day by day along the slopes: where a measurement ends, the crop goes on from there.
+        if day <= crop[L_INI_D]:
+            curve, kcb, single = crop[KCB_INI], crop[KCB_INI], crop[KCM_INI]
+        elif day <= second:
+            curve += (crop[KCB_MID] - crop[KCB_INI]) / crop[L_DEV_D]
+            kcb += (crop[KCB_MID] - crop[KCB_INI]) / crop[L_DEV_D]
+            single += (crop[KCM_MID] - crop[KCM_INI]) / crop[L_DEV_D]
+        elif day <= third:
+            curve, kcb, single = crop[KCB_MID], crop[KCB_MID], crop[KCM_MID]
+        elif day <= third + crop[L_END_D]:
+            curve -= (crop[KCB_MID] - crop[KCB_END]) / crop[L_END_D]
+            kcb -= (crop[KCB_MID] - crop[KCB_END]) / crop[L_END_D]
+            single -= (crop[KCM_MID] - crop[KCM_END]) / crop[L_END_D]
+        else:
+            curve, kcb, single = crop[KCB_END], crop[KCB_END], crop[KCM_END]
+        if given[day, 0] > 0.0:
+            kcb = given[day, 0]
         grown = crop[H_INI_M] + (crop[H_MAX_M] - crop[H_INI_M]) * (kcb - crop[KCB_INI]) / (
             crop[KCB_MID] - crop[KCB_INI]
         )
@@ -84,7 +100,7 @@ def crop_season(crop: Array, u2_m_s: Array, rh_min_pct: Array, given: Array, tal
         upper = 1.0 if tall else 1.2 + climate_term(u2_m_s[day], rh_min_pct[day], height)
         out[day, 0] = curve
         out[day, 1] = kcb
-        out[day, 2] = stage_coefficient(float(day), crop[KCM_INI], crop[KCM_MID], crop[KCM_END], stages)
+        out[day, 2] = single
         out[day, 3] = height
         out[day, 4] = root
         out[day, 5] = max(upper, kcb + 0.05)

@@ -23,6 +23,8 @@ SOIL_COLUMNS = 6
 # What a day did to a field, columns of ``out_flux`` (n, 12).
 (E_MM, T_MM, DP_MM, RUNOFF_MM, LOSS_MM, KS, KE, KR, FEW, P_ADJUSTED, TAW_MM, DPE_MM) = range(12)
 FLUX_COLUMNS = 12
+# Ways of reckoning, to be added: runoff by curve number, p as the table has it, Ks in AquaCrop's shape.
+WITH_RUNOFF, FIXED_P, CURVED_KS = 1, 2, 4
 
 
 @njit
@@ -112,7 +114,7 @@ def balance_day(
     wetted: Array,
     efficiency: Array,
     ks_salt: Array,
-    with_runoff: bool,
+    ways: int,
     state: Array,
     out_flux: Array,
 ) -> int:
@@ -121,7 +123,8 @@ def balance_day(
     ``et_mm`` [mm/d] reference ET, ``rain_mm`` [mm], ``kcb``, ``kc_max`` [-], ``fc`` [0..1], ``zr_m`` [m] of the day;
     ``soil`` (n, 6): field capacity and wilting point [m³/m³], Ze [m], REW [mm], p of FAO-56 table 22 [-], CN2 [-];
     ``irrigation_mm`` (n,) [mm], ``wetted`` (n,) [0..1, nan: as before], ``efficiency`` (n,) [0..1], ``ks_salt`` (n,)
-    [0..1]. ``state`` (n, 4): De, Dr [mm], fw [0..1], unused; ``out_flux`` (n, 12): see the column names [mm or -].
+    [0..1]; ``ways`` [-] a sum of WITH_RUNOFF, FIXED_P, CURVED_KS.
+    ``state`` (n, 4): De, Dr [mm], fw [0..1], unused; ``out_flux`` (n, 12): see the column names [mm or -].
     Source: FAO-56 equations 69-89 (dual crop coefficient), pages 142-170.
     """
     skipped = 0
@@ -138,7 +141,7 @@ def balance_day(
         rew = soil[i, REW_MM]
         taw = 1000.0 * (fc_theta - wp_theta) * zr_m
         de = state[i, DE_MM]
-        runoff = curve_number_runoff_mm(rain_mm, soil[i, CN2], de, rew, tew) if with_runoff else 0.0
+        runoff = curve_number_runoff_mm(rain_mm, soil[i, CN2], de, rew, tew) if ways & WITH_RUNOFF else 0.0
         loss = gift * (1.0 - efficiency[i])
         water_in = rain_mm - runoff
         given = gift - loss
@@ -154,9 +157,14 @@ def balance_day(
         surface_in = water_in + given / fw
         below_surface = max(surface_in - de, 0.0)
         de = min(max(de - surface_in + evaporation / few + below_surface, 0.0), tew)
-        p = min(max(soil[i, P_TABLE] + 0.04 * (5.0 - (ke + kcb) * et_mm), 0.1), 0.8)
+        p = soil[i, P_TABLE]
+        if not ways & FIXED_P:
+            p = min(max(p + 0.04 * (5.0 - (ke + kcb) * et_mm), 0.1), 0.8)
         dr = state[i, DR_MM]
-        ks = min(max((taw - dr) / (taw - p * taw), 0.0), 1.0) * ks_salt[i]
+        if ways & CURVED_KS:
+            ks = stress_coefficient(dr, taw, p, True) * ks_salt[i]
+        else:
+            ks = min(max((taw - dr) / (taw - p * taw), 0.0), 1.0) * ks_salt[i]
         transpiration = ks * kcb * et_mm
         total = water_in + given
         percolation = max(total - evaporation - transpiration - dr, 0.0)
@@ -193,7 +201,7 @@ def warm_up() -> None:
         one,
         one,
         one,
-        True,
+        WITH_RUNOFF,
         np.ones((1, STATE_COLUMNS)),
         np.empty((1, FLUX_COLUMNS)),
     )
