@@ -26,6 +26,7 @@ from edge.notify_keeper import NotifyKeeper
 from edge.notify_queue import Notice, Queue
 from edge.orders import Giver, Orders
 from edge.world import BootClock
+from pages.numbers import LANGUAGES
 from pages.words import words
 from telemetry.records import AnyRecord, Event
 
@@ -37,7 +38,6 @@ TEST_SIREN_S: Final = 3.0
 TEST_EVERY_MS: Final = 10_000
 WAITING_MAX: Final = 200
 RETRY_S: Final = 10.0
-LANGUAGES: Final = ("vi", "en")
 
 
 class AlarmArgs(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,6 +78,7 @@ class AlarmDesk:
         quiet = (minute_of_day(settings.quiet_from), minute_of_day(settings.quiet_to))
         self._caller = Caller(round(settings.escalate_after_min * 60_000), quiet)
         self._reasons = reason_words()
+        self._words = {name: words(name) for name in LANGUAGES}  # read now: a tick reads no file
         self._stir = asyncio.Event()
         self._unsaved = False
         self._notices: deque[Notice] = deque(maxlen=WAITING_MAX)
@@ -131,7 +132,8 @@ class AlarmDesk:
             (one for one in self._board.live(self._boot.mono_ms()) if (one.kind, one.subject) == call.key), None
         )
         texts: dict[str, Message] = {
-            name: message(call, alarm, self._farm, self._reasons, words(name), wall_ms) for name in LANGUAGES
+            name: message(call, alarm, self._farm, self._reasons, speech, wall_ms)
+            for name, speech in self._words.items()
         }
         self._sent += 1
         self._notices.append(

@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, str]] = {
     "export": N_("Give the farm's data as CSV"),
     "simulate": N_("Run a model house for days in seconds"),
     "replay": N_("Run a stored day again and compare the decisions"),
+    "bundle": N_("Write a file for support: settings without secrets, records, health"),
     "user": N_("Add people, change roles and passwords"),
     "version": N_("Say which version this is, and what it found here"),
 }

@@ -6,7 +6,7 @@ read; a decision is the same only when every bit of it is.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Final
 import msgspec
 
 from controllers.engine import Engine
+from controllers.settings import ControlSettings
+from controllers.state import EngineState
 from controllers.ticks import Maintenance, Override, Reset
 from drivers.catalogue import Catalogue
 from edge.boots import Boots
@@ -27,6 +29,21 @@ from telemetry.records import AnyRecord, Decision, Event, Sample, Tick
 
 DIFFERENCES_MAX: Final = 20
 BEFORE_START_MAX: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of wall time, ms since 1970, from (inclusive) to (exclusive)."""
+
+    from_ms: int = 0
+    to_ms: int = 1 << 62
+
+    def holds(self, wall_ms: int) -> bool:
+        """Say whether a moment lies in it."""
+        return self.from_ms <= wall_ms < self.to_ms
+
+
+ALL: Final = Span()
 
 
 @dataclass(slots=True)
@@ -46,68 +63,25 @@ class Outcome:
         return self.decisions == self.same and not self.differences
 
 
-class Replay:
-    """One boot, record by record."""
+class Orders:
+    """What people had ordered at a moment of the log."""
 
-    def __init__(self, config: FarmConfig, engine: Engine, epoch: int, types: Catalogue) -> None:
-        known = known_devices(config, types)
-        senses = Senses(engine.series, engine.outputs, feedback_series(config, known), Trust.of(config.calibration))
-        self._runner = TickRunner(engine, senses, config.control.timezone)
+    def __init__(self) -> None:
         self._overrides: dict[str, Override] = {}
         self._maintenance: dict[str, Maintenance] = {}
         self._resets: list[Reset] = []
-        self._expected: deque[Decision] = deque()
-        self._last_number = 0
-        self.outcome = Outcome(epoch)
 
-    def take(self, record: AnyRecord) -> None:
-        """Take the next record of the log."""
-        match record:
-            case Sample():
-                self._runner.senses.take(record)
-            case Tick():
-                self._tick(record)
-            case Decision():
-                self._compare(record)
-            case Event():
-                self._hear(record)
-
-    def finish(self) -> Outcome:
-        """Say how it went; what the last tick decided must have been stored."""
-        self._leftovers()
-        return self.outcome
-
-    def _tick(self, tick: Tick) -> None:
-        self._leftovers()
-        self.outcome.ticks += 1
-        self.outcome.missed_ticks += max(0, tick.number - self._last_number - 1)
-        self._last_number = tick.number
+    def at(self, mono_ms: int) -> tuple[tuple[Override, ...], tuple[Maintenance, ...], tuple[Reset, ...]]:
+        """Give the orders in force at a tick; a reset is given once."""
         for place, work in list(self._maintenance.items()):
-            if tick.mono_ms >= work.until_ms:
+            if mono_ms >= work.until_ms:
                 del self._maintenance[place]
-        overrides, maintenance = tuple(self._overrides.values()), tuple(self._maintenance.values())
-        result = self._runner.tick(tick, overrides, maintenance, tuple(self._resets))
+        resets = tuple(self._resets)
         self._resets.clear()
-        self._expected.extend(result.decisions)
+        return tuple(self._overrides.values()), tuple(self._maintenance.values()), resets
 
-    def _compare(self, stored: Decision) -> None:
-        self.outcome.decisions += 1
-        again = self._expected.popleft() if self._expected else None
-        if again is not None and _bits(again) == _bits(stored):
-            self.outcome.same += 1
-        else:
-            self._differ(f"{stored.output} at {stored.mono_ms} ms: stored {stored}, now {again}")
-
-    def _leftovers(self) -> None:
-        for decision in self._expected:
-            self._differ(f"{decision.output} at {decision.mono_ms} ms: now {decision}, but nothing was stored")
-        self._expected.clear()
-
-    def _differ(self, text: str) -> None:
-        if len(self.outcome.differences) < DIFFERENCES_MAX:
-            self.outcome.differences.append(text)
-
-    def _hear(self, event: Event) -> None:
+    def hear(self, event: Event) -> None:
+        """Take an order, or the end of one."""
         if event.kind in {"order.hold", "order.stop"}:
             self._overrides[event.subject] = msgspec.convert(
                 {
@@ -130,8 +104,90 @@ class Replay:
             self._resets.append(Reset(event.subject, event.person))
 
 
-def replay(state: Path) -> Iterator[Outcome]:
-    """Replay every boot whose folder is still kept; DiskError when there is no log."""
+class Replay:
+    """One boot, record by record; what is compared lies in ``span``, what runs begins at the boot's first tick."""
+
+    def __init__(self, config: FarmConfig, engine: Engine, epoch: int, types: Catalogue, span: Span = ALL) -> None:
+        known = known_devices(config, types)
+        senses = Senses(engine.series, engine.outputs, feedback_series(config, known), Trust.of(config.calibration))
+        self._runner = TickRunner(engine, senses, config.control.timezone)
+        self._orders = Orders()
+        self._expected: deque[Decision] = deque()
+        self._last_number = 0
+        self._span = span
+        self._within = False
+        self.outcome = Outcome(epoch)
+
+    def take(self, record: AnyRecord) -> None:
+        """Take the next record of the log."""
+        match record:
+            case Sample():
+                self._runner.senses.take(record)
+            case Tick():
+                self._tick(record)
+            case Decision():
+                self._compare(record)
+            case Event():
+                self._orders.hear(record)
+
+    def finish(self) -> Outcome:
+        """Say how it went; what the last tick decided must have been stored."""
+        self._leftovers()
+        return self.outcome
+
+    def _tick(self, tick: Tick) -> None:
+        self._leftovers()
+        self._within = self._span.holds(tick.wall_ms)
+        if self._within:
+            self.outcome.ticks += 1
+            self.outcome.missed_ticks += max(0, tick.number - self._last_number - 1)
+        self._last_number = tick.number
+        self._expected.extend(self._runner.tick(tick, *self._orders.at(tick.mono_ms)).decisions)
+
+    def _compare(self, stored: Decision) -> None:
+        again = self._expected.popleft() if self._expected else None
+        if not self._within:
+            return
+        self.outcome.decisions += 1
+        if again is not None and _bits(again) == _bits(stored):
+            self.outcome.same += 1
+        else:
+            self._differ(f"{stored.output} at {stored.mono_ms} ms: stored {stored}, now {again}")
+
+    def _leftovers(self) -> None:
+        for decision in self._expected if self._within else ():
+            self._differ(f"{decision.output} at {decision.mono_ms} ms: now {decision}, but nothing was stored")
+        self._expected.clear()
+
+    def _differ(self, text: str) -> None:
+        if len(self.outcome.differences) < DIFFERENCES_MAX:
+            self.outcome.differences.append(text)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBoot:
+    """One boot as the log and its folder keep it; ``start`` is None where its beginning is not in the log."""
+
+    epoch: int
+    config: FarmConfig
+    types: Catalogue
+    memory: EngineState | None
+    start: Event | None
+    records: Iterator[AnyRecord]
+
+    def engine(self, control: ControlSettings) -> Engine:
+        """Make an engine as this boot's began, with these settings; the boot's own for a true replay."""
+        if self.start is None:
+            raise ValueError("the beginning of this boot is not in the log")
+        engine = Engine(control, self.start.mono_ms)
+        if self.memory is not None:
+            wall_ms, clock_ok = int(self.start.fields["wall_ms"]), bool(self.start.fields["clock_ok"])
+            engine.restore(self.memory, self.start.mono_ms, wall_ms, clock_ok=clock_ok)
+        return engine
+
+
+def stored_boots(state: Path) -> Iterator[StoredBoot]:
+    """Give every boot whose folder is still kept; DiskError when there is no log."""
     reader = LogReader(state / LOG_FILE)
     boots = Boots(state)
     try:
@@ -145,22 +201,23 @@ def replay(state: Path) -> Iterator[Outcome]:
             config = parse(text, types=types)
             # Only words about the start itself may stand before it.
             first = next((one for one in islice(records, BEFORE_START_MAX) if _is_start(one)), None)
-            if not isinstance(first, Event):
-                yield Outcome(epoch, differences=["the beginning of this boot is not in the log"])
-                continue
-            engine = Engine(config.control, first.mono_ms)
-            if memory is not None:
-                wall_ms, clock_ok = int(first.fields["wall_ms"]), bool(first.fields["clock_ok"])
-                engine.restore(memory, first.mono_ms, wall_ms, clock_ok=clock_ok)
-            yield _run(Replay(config, engine, epoch, types), records)
+            yield StoredBoot(epoch, config, types, memory, first if isinstance(first, Event) else None, records)
     finally:
         reader.close()
 
 
-def _run(one: Replay, records: Iterable[AnyRecord]) -> Outcome:
-    for record in records:
-        one.take(record)
-    return one.finish()
+def replay(state: Path, span: Span = ALL) -> Iterator[Outcome]:
+    """Replay every stored boot, comparing what lies in ``span``; DiskError when there is no log."""
+    for boot in stored_boots(state):
+        if boot.start is None:
+            yield Outcome(boot.epoch, differences=["the beginning of this boot is not in the log"])
+            continue
+        one = Replay(boot.config, boot.engine(boot.config.control), boot.epoch, boot.types, span)
+        for record in boot.records:
+            one.take(record)
+        outcome = one.finish()
+        if outcome.ticks or span == ALL:
+            yield outcome
 
 
 def _is_start(record: AnyRecord) -> bool:

@@ -207,7 +207,7 @@ def test_the_loop_ticks_on_while_its_sending_child_is_killed(tmp_path: Path, ntf
         await asyncio.gather(desk, ticking, return_exceptions=True)
 
     asyncio.run(main())
-    assert deadlines.p99_ms() < 50.0
+    assert sum(one > 0.05 for one in deadlines.durations_s) <= 1, "a tick waits for no file and no child"
     assert ntfy.taken[0]["title"] == "Nghiêm trọng: HTX Tân Tiến"
     assert "Không ghi được" in ntfy.taken[0]["message"]
     assert not rig.board.stands("notify.fails", "lan")
