@@ -11,6 +11,7 @@ from edge.config import FarmConfig
 from edge.exchange_face import face_of
 from edge.mirror_link import MirrorLink, local_broker
 from edge.pipeline import SeriesPlan
+from edge.sparkplug_link import SparkplugLink
 
 if TYPE_CHECKING:
     from edge.agent import Agent
@@ -27,4 +28,7 @@ def exchange_tasks(
     if exchange.mirror is not None or exchange.home_assistant is not None:
         language = exchange.home_assistant.language if exchange.home_assistant is not None else "vi"
         tasks["mirror"] = MirrorLink(exchange, face_of(config, plans, language), local_broker(exchange.broker)).run
+    if exchange.sparkplug is not None:
+        face = face_of(config, plans, "en")
+        tasks["sparkplug"] = SparkplugLink(exchange.sparkplug, face, local_broker(exchange.broker)).run
     return tasks

@@ -75,8 +75,9 @@ class _InProcessSession:
         self._broker.carry(message)
         await asyncio.sleep(0)
 
-    async def subscribe(self, pattern: str) -> None:
+    async def subscribe(self, pattern: str, qos: int = 0) -> None:
         """Ask for messages (see Session)."""
+        del qos
         if self._ended:
             raise BrokerError("the session was ended")
         self._patterns.append(pattern)

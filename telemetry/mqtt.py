@@ -85,10 +85,10 @@ class _MqttSession:
         except aiomqtt.MqttError as error:
             raise BrokerError(str(error)) from error
 
-    async def subscribe(self, pattern: str) -> None:
+    async def subscribe(self, pattern: str, qos: int = 0) -> None:
         """Ask for messages (see Session)."""
         try:
-            await self._client.subscribe(pattern, qos=0)
+            await self._client.subscribe(pattern, qos=qos)
         except aiomqtt.MqttError as error:
             raise BrokerError(str(error)) from error
 

@@ -36,8 +36,8 @@ class Session(Protocol):
     async def publish(self, message: Message) -> None:
         """Hand a message to the broker. That it was taken says nothing about anyone having read it."""
 
-    async def subscribe(self, pattern: str) -> None:
-        """Ask for the messages of a topic pattern."""
+    async def subscribe(self, pattern: str, qos: int = 0) -> None:
+        """Ask for the messages of a topic pattern; ``qos`` is the highest quality wanted of them."""
 
     def messages(self) -> AsyncIterator[Message]:
         """Give what arrives, until the link breaks."""

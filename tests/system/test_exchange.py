@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running agent seen by a Sparkplug host and by a reader of plain JSON, through Mosquitto."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.bus import fine_timer_loop
+from drivers.catalogue import Catalogue
+from edge.agent import Agent
+from edge.config import parse
+from edge.machine import Machine
+from edge.toml_reader import SettingsRefused
+from edge.wiring import SimulatedField, assemble, known_devices
+from edge.world import SystemClock, World
+from telemetry.mqtt import MqttBroker
+from telemetry.ports import Message, Session
+from tests.support.servers import mosquitto
+from tests.support.sparkplug_session import Decoded
+from tests.support.waiting import until
+
+FARM = (Path(__file__).parents[2] / "deploy" / "examples" / "da-lat-pepper.toml").read_text(encoding="utf-8")
+EDGE = "da-lat-pepper"
+STATE = "spBv1.0/STATE/scada"
+
+
+def exchange(port: int) -> str:
+    return (
+        f'\n[local_broker]\nhost = "127.0.0.1"\nport = {port}\n[json_mirror]\n'
+        '[sparkplug]\ngroup = "Lam Dong"\nprimary_host = "scada"\ncommands = true\n'
+    )
+
+
+@contextlib.asynccontextmanager
+async def farm(folder: Path, port: int) -> AsyncIterator[Agent]:
+    quick = "[limits]\nboot_hold_s = 1.0\nrestart_settle_s = 0.0\nrestart_stagger_s = 0.0\n"
+    text = FARM.replace("[limits]\n", quick) + exchange(port)
+    config = parse(text)
+    loop = asyncio.get_running_loop()
+    field = SimulatedField(config, known_devices(config, Catalogue()), loop.time(), time.time(), byte_by_byte=False)
+    world = World(SystemClock("rtc"), folder / "edge", Machine())
+    await asyncio.to_thread(world.state.mkdir)
+    agent = assemble(config, text, world, field.open_line, compiled=True)
+    nature, life = asyncio.create_task(field.live()), asyncio.create_task(agent.run())
+    try:
+        yield agent
+    finally:
+        agent.stop()
+        await life
+        nature.cancel()
+        await asyncio.gather(nature, return_exceptions=True)
+        agent.log.close()
+
+
+class Watcher:
+    """Hears everything on the broker."""
+
+    def __init__(self) -> None:
+        self.heard: list[Message] = []
+        self.births: dict[int, tuple[str, str]] = {}
+
+    async def listen(self, session: Session) -> None:
+        await session.subscribe("#")
+        async for message in session.messages():
+            self.heard.append(message)
+
+    def sparkplug(self, kind: str) -> list[tuple[str, Any]]:
+        found = []
+        for message in self.heard:
+            parts = message.topic.split("/")
+            if parts[0] == "spBv1.0" and parts[1] != "STATE" and parts[2] == kind:
+                payload = Decoded()
+                payload.ParseFromString(message.payload)
+                found.append(("/".join(parts[4:]), payload))
+        return found
+
+    def json(self, topic: str) -> dict[str, Any]:
+        told = [message.payload for message in self.heard if message.topic == f"vuon-live/{EDGE}/{topic}"]
+        return json.loads(told[-1]) if told else {}
+
+
+async def play(folder: Path, port: int) -> Watcher:
+    watcher = Watcher()
+    broker = MqttBroker(f"mqtt://127.0.0.1:{port}")
+    async with broker.connect("watcher") as session, broker.connect("scada") as host:
+        listening = asyncio.create_task(watcher.listen(session))
+        async with farm(folder, port) as agent:
+            await until(lambda: watcher.json("value/pepper-1/air_temperature") != {}, "the first value as JSON")
+            assert not watcher.sparkplug("NBIRTH")  # it waits for its primary host
+            online = json.dumps({"online": True, "timestamp": 1_795_316_712_000}).encode()
+            await host.publish(Message(STATE, online, 1, retain=True))
+            await until(lambda: bool(watcher.sparkplug("DDATA")), "the first data")
+            command = Decoded(timestamp=1)
+            command.metrics.add(name="Outputs/pepper-1-vent", boolean_value=True)
+            await host.publish(Message(f"spBv1.0/Lam Dong/DCMD/{EDGE}/pepper-1", command.SerializeToString()))
+            await until(lambda: "pepper-1-vent" in agent.orders.overrides, "the host's command")
+            override = agent.orders.overrides["pepper-1-vent"]
+            assert (override.level, override.person, override.origin) == (1.0, "sparkplug", "remote")
+            await until(lambda: watcher.json("output/pepper-1-vent").get("state") == "open", "the open vent as JSON")
+            offline = json.dumps({"online": False, "timestamp": 1_795_316_712_000}).encode()
+            await host.publish(Message(STATE, offline, 1, retain=True))
+            await until(lambda: bool(watcher.sparkplug("NDEATH")), "the death")
+            await host.publish(Message(STATE, online, 1, retain=True))
+            await until(lambda: len(watcher.sparkplug("NBIRTH")) == 2, "the second birth")
+        await until(lambda: len(watcher.sparkplug("NDEATH")) == 2, "the second death")
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    return watcher
+
+
+@pytest.mark.server("mosquitto")
+def test_a_sparkplug_host_and_a_reader_of_json_see_the_farm(tmp_path: Path) -> None:
+    with mosquitto(tmp_path) as broker, asyncio.Runner(loop_factory=fine_timer_loop) as runner:
+        watcher = runner.run(play(tmp_path, broker.port))
+    births = watcher.sparkplug("NBIRTH")
+    assert [payload.seq for _, payload in births] == [0, 0]
+    numbers = [next(m.long_value for m in payload.metrics if m.name == "bdSeq") for _, payload in births]
+    deaths = [payload.metrics[0].long_value for _, payload in watcher.sparkplug("NDEATH")]
+    assert numbers == deaths
+    assert numbers[1] == numbers[0] + 1
+    names = {m.name for device, payload in watcher.sparkplug("DBIRTH") if device == "pepper-1"
+             for m in payload.metrics}  # fmt: skip
+    assert {"air_temperature", "Outputs/pepper-1-vent"} <= names
+    air = watcher.json("value/pepper-1/air_temperature")
+    assert air["good"] is True
+    assert (air["unit"], air["flags"]) == ("°C", ["UNCALIBRATED", "SIMULATED"])
+    assert 5.0 < air["value"] < 45.0
+    assert air["time"].endswith("Z")
+    vent = watcher.json("output/pepper-1-vent")
+    assert vent["held_by"] in {"sparkplug", ""}
+    assert set(vent) >= {"state", "level", "percent", "wanted", "reason", "limit", "time"}
+    assert watcher.json("alarms")["count"] >= 0
+    status = [message.payload for message in watcher.heard if message.topic == f"vuon-live/{EDGE}/status"]
+    assert (status[0], status[-1]) == (b"online", b"offline")
+
+
+@pytest.mark.parametrize(
+    ("tables", "path"),
+    [
+        ("[json_mirror]\n", "json_mirror"),
+        ('[sparkplug]\ngroup = "a"\n', "sparkplug"),
+        ('[local_broker]\nhost = "h"\n[sparkplug]\ngroup = "a/b"\n', "sparkplug.group"),
+        ('[local_broker]\nhost = "h"\n[home_assistant]\nprefix = "a/#"\n', "home_assistant.prefix"),
+        ('[local_broker]\nhost = "h"\n[home_assistant]\nhold_s = 80000.0\n', "home_assistant.hold_s"),
+        ('[local_broker]\nhost = "h"\n[json_mirror]\ntopic = "x"\n', "json_mirror.topic"),
+    ],
+)
+def test_a_wrong_table_is_named(tables: str, path: str) -> None:
+    with pytest.raises(SettingsRefused) as caught:
+        parse(FARM + "\n" + tables)
+    assert [problem.path for problem in caught.value.problems] == [path]
