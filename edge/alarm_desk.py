@@ -16,10 +16,10 @@ import msgspec
 from controllers.settings import minute_of_day
 from edge.alarm_calls import Call, Caller
 from edge.alarm_life import RANK, AlarmMemory, Fields, may_acknowledge
-from edge.alarm_words import Message, message
 from edge.alarms import AlarmBoard
 from edge.boots import write_whole
 from edge.config import FarmConfig
+from edge.console.alarm_words import Message, message
 from edge.console.reason_words import reason_words
 from edge.live import Outcome
 from edge.notify_keeper import NotifyKeeper

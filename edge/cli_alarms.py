@@ -140,7 +140,7 @@ def history(days: float, state: Path | None, as_json: bool) -> None:
 
 def lines(live: LiveState, words: Words) -> list[str]:
     """Write the alarms for a terminal."""
-    from edge.alarm_words import inside_words, said_of
+    from edge.console.alarm_words import inside_words, said_of
     from edge.console.reason_words import reason_words
     from edge.console.sentences import SEVERITY_WORDS, ago
 

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from edge.agent_client import AgentAway, BadCall
 from edge.alarm_history import PastAlarm, history
-from edge.alarm_words import Places, said_of
+from edge.console.alarm_words import Places, said_of
 from edge.console.desk import Desk
 from edge.console.farm_view import SEVERITIES
 from edge.console.sentences import SEVERITY_WORDS, Said, ago, say

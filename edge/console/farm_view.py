@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from controllers.settings import ZoneSettings
-from edge.alarm_words import Places, inside_words, said_of
 from edge.config import FarmConfig
+from edge.console.alarm_words import Places, inside_words, said_of
 from edge.console.day_book import DAY_MS, DayBook, Run
 from edge.console.day_memory import DayMemory
 from edge.console.sentences import (
