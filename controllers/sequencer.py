@@ -54,6 +54,8 @@ class Sequencer:
         self._lines = [i for i, line in enumerate(settings.lines) if is_sequenced(settings, line)]
         power = {out.id: out.power_w / 1000.0 for out in settings.outputs}
         self._kw = {i: power[settings.lines[i].pump] or 1.0 for i in self._lines}
+        if self._lines:
+            sequence.warm_up()  # loaded before the first tick counts
         self._week = [prices_of_day(settings.tariff, day) for day in range(1, 8)] if self._lines else []
         self._ends = [minute_of_day(zone.allowed_to) for zone in settings.zones]
         self._key: dict[int, tuple[tuple[int, ...], int]] = {}

@@ -20,6 +20,7 @@ from controllers.settings import (
     ZoneSettings,
     minute_of_day,
 )
+from controllers.settings_water_check import water_problems
 from controllers.strategies import STRATEGIES
 from telemetry.records import PLACE_PATTERN, SERIES_PATTERN
 
@@ -51,10 +52,10 @@ NO_WIND: Final = "a house with vents needs a wind meter, or vents whose storm_le
 NOT_A_MEMBER: Final = "the pump, master valve or doser {seen} belongs to another place ({other})"
 NO_SENSOR: Final = "no instrument delivers {seen}"
 
-_WATER: Final = frozenset({"valve", "pump", "master_valve", "fill_valve", "doser", "fogger"})
+_WATER: Final = frozenset({"valve", "pump", "master_valve", "fill_valve", "backwash_valve", "doser", "fogger"})
 _CAPPED: Final = _WATER | {"heater"}
 _HOUSE_KINDS: Final = frozenset({"fan", "vent", "heater", "fogger", "shade"})
-_LINE_KINDS: Final = frozenset({"pump", "master_valve", "fill_valve", "doser"})
+_LINE_KINDS: Final = frozenset({"pump", "master_valve", "fill_valve", "backwash_valve", "doser"})
 
 # field -> (lowest, highest): outside is a mistake, whatever else is set
 _HOUSE: Final = {
@@ -162,6 +163,8 @@ def _all(settings: ControlSettings, known: frozenset[str] | None) -> Iterator[Pr
         "zone": [zone.id for zone in settings.zones],
         "line": [line.id for line in settings.lines],
         "output": [out.id for out in settings.outputs],
+        "recipe": [recipe.id for recipe in settings.recipes],
+        "stock": [stock.id for stock in settings.stocks],
     }
     for group, names in groups.items():
         seen = Counter(names)
@@ -178,6 +181,7 @@ def _all(settings: ControlSettings, known: frozenset[str] | None) -> Iterator[Pr
         yield from _line(f"line[{i}]", line, settings)
     for i, out in enumerate(settings.outputs):
         yield from _output(f"output[{i}]", out, settings)
+    yield from (Problem(*found) for found in water_problems(settings))
     yield from _series(settings, known)
 
 
@@ -334,7 +338,7 @@ def _series(settings: ControlSettings, known: frozenset[str] | None) -> Iterator
         named += [(f"zone[{i}].soil_tension", name) for name in zone.soil_tension]
         named += [(f"zone[{i}].plan.{field}", getattr(zone.plan, field)) for field in ("drain", "water_ec")]
     for i, line in enumerate(settings.lines):
-        parts = ("flow", "pressure", "pump_current", "tank_level", "tank_float")
+        parts = ("flow", "pressure", "pump_current", "tank_level", "tank_float", "filter_in", "filter_out", "source_ec")
         named += [(f"line[{i}].{field}", getattr(line, field)) for field in parts]
         named += [(f"line[{i}].ec", name) for name in line.ec] + [(f"line[{i}].ph", name) for name in line.ph]
     for path, name in named:

@@ -21,7 +21,7 @@ from telemetry.records import SERIES_PATTERN
 if TYPE_CHECKING:
     from edge.config import Device, FarmConfig
 
-WATER: Final = frozenset({"valve", "pump", "master_valve", "fill_valve", "doser", "fogger"})
+WATER: Final = frozenset({"valve", "pump", "master_valve", "fill_valve", "backwash_valve", "doser", "fogger"})
 NO_PIN: Final = N_("a {type} has no {what} {pin}; it has 0 to {last}")
 NO_OUTPUT: Final = N_("there is no output called {name} on this board; it has: {known}")
 BAD_SERIES: Final = N_("{seen} is no series of a {wanted}; write place/quantity, for instance {example}")

@@ -34,6 +34,8 @@ PK_CARBONIC = 6.35  # first dissociation of carbonic acid at 25 °C
 LEAST_CARBON = 0.2  # mmol/L: even soft water has so much, and the control of pH would else have no scale
 WINDOW = 1.5  # volumes of pipe and chamber after which a dose must be seen
 EFFECT = 0.1  # mS/cm or pH
+RIPPLE = 0.1  # of a dose: so much of what the mixing chamber needs may come in one stroke
+ACID_FIRST = 0.6  # of the computed acid, for an alkalinity that was measured once; the pH probe asks for the rest
 HELD = 0.3  # mS/cm or pH: as near to the recipe a dosing has its effect even if nothing moves
 
 
@@ -69,14 +71,15 @@ def corrected(trim: float, error: float, litres: float, volume_l: float, most: f
 
 
 @njit
-def pulse(owed_ml: float, on: bool, ml_per_s: float, dt: float, cycle_ms: float) -> bool:
+def pulse(owed_ml: float, on: bool, ml_per_s: float, dt: float, cycle_ms: float, smooth_ml: float) -> bool:
     """Whether an injector that only switches is to run in the next tick, from what it owes [mL]. Times [ms].
 
-    It runs from a quarter of a cycle's millilitres on until nothing is owed. Source: docs/water.md.
+    It runs from a quarter of a cycle's millilitres on, or ``smooth_ml`` where the chamber smooths less, until nothing
+    is owed. Source: docs/water.md.
     """
     if on:
         return owed_ml > 0.5 * ml_per_s * dt / 1000.0
-    return owed_ml >= max(0.25 * ml_per_s * cycle_ms / 1000.0, ml_per_s * dt / 1000.0)
+    return owed_ml >= max(min(0.25 * ml_per_s * cycle_ms / 1000.0, smooth_ml), ml_per_s * dt / 1000.0)
 
 
 @njit
@@ -128,7 +131,8 @@ def set_rates(line: int, recipe: int, flow: float, raw_ec: float, wlp: Floats, w
     """
     rise = (rp[recipe, w.R_EC] - raw_ec) * (1.0 + wls[line, w.S_EC_TRIM])
     carbon = max(wlp[line, w.L_ALKALINITY] / bicarbonate_share(wlp[line, w.L_RAW_PH]), LEAST_CARBON)
-    acid = acid_meq_l(wlp[line, w.L_RAW_PH], rp[recipe, w.R_PH], carbon) + wls[line, w.S_PH_TRIM] * carbon
+    acid = ACID_FIRST * acid_meq_l(wlp[line, w.L_RAW_PH], rp[recipe, w.R_PH], carbon)
+    acid += wls[line, w.S_PH_TRIM] * carbon
     strength = 0.0
     for at in range(first[line], first[line + 1]):
         o = members[at]
@@ -157,34 +161,54 @@ def set_rates(line: int, recipe: int, flow: float, raw_ec: float, wlp: Floats, w
 
 
 @njit
-def judge_effect(line: int, litres: float, dosing: bool, ec: float, ph: float, target_ec: float, target_ph: float,
-                 tries: float, wlp: Floats, wls: Floats, ls: Floats) -> None:  # fmt: skip
-    """Lock the dosing after ``tries`` windows of dosing in a row that neither moved nor held EC [mS/cm] and pH.
+def gain(before: float, now: float, target: float) -> float:
+    """Give by how much a value [mS/cm or pH] has come nearer to its target; without a target, by how much it moved.
 
-    A window is so many litres that a dose must have reached the probes; whoever asked for the dose. Source:
-    docs/safety.md (H5).
+    Source: docs/water.md.
     """
-    wls[line, w.S_DOSED] = 1.0 if dosing or wls[line, w.S_DOSED] > 0.0 else 0.0
-    wls[line, w.S_DOSED_L] += litres
-    if wls[line, w.S_DOSED_L] < WINDOW * (wlp[line, w.L_DEAD_L] + wlp[line, w.L_MIX_L]):
-        return
-    moved = abs(ec - wls[line, w.S_REF_EC]) >= EFFECT or abs(ph - wls[line, w.S_REF_PH]) >= EFFECT
-    held = abs(ec - target_ec) <= HELD and abs(ph - target_ph) <= HELD
-    if moved or held:
-        wls[line, w.S_IDLE_N] = 0.0
-    elif wls[line, w.S_DOSED] > 0.0:
-        wls[line, w.S_IDLE_N] += 1.0
-    if wls[line, w.S_IDLE_N] >= tries:
-        ls[line, c.T_DOSE_LATCH] = codes.DOSE_INEFFECTIVE
-        wls[line, w.S_IDLE_N] = 0.0
-    wls[line, w.S_REF_EC], wls[line, w.S_REF_PH] = ec, ph
-    wls[line, w.S_DOSED_L] = wls[line, w.S_DOSED] = 0.0
+    if not math.isfinite(target):
+        return abs(now - before)
+    return abs(before - target) - abs(now - target)
 
 
 @njit
-def drive(line: int, dt: float, code: float, feeding: bool, wlp: Floats, op: Floats, os: Floats, fp: Floats,
-          fs: Floats, first: Ints, members: Ints, want: Floats, code_of: Floats) -> bool:  # fmt: skip
-    """Turn the rates [mL/s] into levels [0..1] and give whether a channel of the line doses. ``dt`` [ms].
+def judge_effect(line: int, litres: float, dosing: bool, ec: float, ph: float, target_ec: float, target_ph: float,
+                 tries: float, wlp: Floats, wls: Floats, ls: Floats) -> None:  # fmt: skip
+    """Lock the dosing after ``tries`` windows of dosing in a row that neither held nor bettered EC [mS/cm] and pH.
+
+    A window is so many litres that a dose must have reached the probes; whoever asked for the dose. Better means
+    nearer to the recipe than ever since the last success: plain water that dips in at a start is no effect. Source:
+    docs/safety.md (H5).
+    """
+    wls[line, w.S_DOSED] = 1.0 if dosing or wls[line, w.S_DOSED] > 0.0 else 0.0
+    if not (litres > 0.0 and math.isfinite(ec) and math.isfinite(ph)):
+        return
+    wls[line, w.S_DOSED_L] += litres
+    wls[line, w.S_SUM_EC] += litres * ec
+    wls[line, w.S_SUM_PH] += litres * ph
+    if wls[line, w.S_DOSED_L] < WINDOW * (wlp[line, w.L_DEAD_L] + wlp[line, w.L_MIX_L]):
+        return
+    ec, ph = wls[line, w.S_SUM_EC] / wls[line, w.S_DOSED_L], wls[line, w.S_SUM_PH] / wls[line, w.S_DOSED_L]
+    held = abs(ec - target_ec) <= HELD and abs(ph - target_ph) <= HELD
+    nearer = (
+        gain(wls[line, w.S_REF_EC], ec, target_ec) >= EFFECT or gain(wls[line, w.S_REF_PH], ph, target_ph) >= EFFECT
+    )
+    if held or nearer:
+        wls[line, w.S_IDLE_N] = 0.0
+    elif wls[line, w.S_DOSED] > 0.0:
+        wls[line, w.S_IDLE_N] += 1.0
+    if held or nearer or not math.isfinite(target_ec) or not math.isfinite(wls[line, w.S_REF_EC]):
+        wls[line, w.S_REF_EC], wls[line, w.S_REF_PH] = ec, ph
+    if wls[line, w.S_IDLE_N] >= tries:
+        ls[line, c.T_DOSE_LATCH] = codes.DOSE_INEFFECTIVE
+        wls[line, w.S_IDLE_N] = 0.0
+    wls[line, w.S_DOSED_L] = wls[line, w.S_DOSED] = wls[line, w.S_SUM_EC] = wls[line, w.S_SUM_PH] = 0.0
+
+
+@njit
+def drive(line: int, dt: float, code: float, feeding: bool, flow: float, wlp: Floats, op: Floats, os: Floats,
+          fp: Floats, fs: Floats, first: Ints, members: Ints, want: Floats, code_of: Floats) -> bool:  # fmt: skip
+    """Turn the rates [mL/s] at this flow [L/min] into levels [0..1]; give whether a channel doses. ``dt`` [ms].
 
     Source: docs/water.md.
     """
@@ -208,8 +232,9 @@ def drive(line: int, dt: float, code: float, feeding: bool, wlp: Floats, op: Flo
         fs[o, w.C_OWED_ML] = min(max(owed, -stock), stock)  # what safety forbade is not made up for
         if op[o, c.O_PROPORTIONAL] > 0.0:
             want[o] = min(fs[o, w.C_RATE] / most, 1.0)
-        elif fs[o, w.C_RATE] > 0.0 and pulse(fs[o, w.C_OWED_ML], on, most, dt, wlp[line, w.L_CYCLE_MS]):
-            want[o] = 1.0
+        elif fs[o, w.C_RATE] > 0.0:
+            smooth = RIPPLE * wlp[line, w.L_MIX_L] * fs[o, w.C_RATE] * 60.0 / flow
+            want[o] = 1.0 if pulse(fs[o, w.C_OWED_ML], on, most, dt, wlp[line, w.L_CYCLE_MS], smooth) else 0.0
         if fs[o, w.C_RATE] <= 0.0:
             code_of[o] = codes.FEED_NOT_NEEDED
     return dosing
@@ -247,7 +272,7 @@ def feed_line(line: int, dt: float, tries: float, zp: Floats, zs: Floats, op: Fl
         code = float(codes.FEED_DOSING if needed else codes.FEED_NOT_NEEDED)
         if needed and wls[line, w.S_LIMITED] > 0.0:
             code = float(codes.FEED_LIMITED)
-    dosing = drive(line, dt, code, feeding, wlp, op, os, fp, fs, first, members, want, code_of)
+    dosing = drive(line, dt, code, feeding, flow, wlp, op, os, fp, fs, first, members, want, code_of)
     judge_effect(line, litres, dosing, ec, ph, target_ec, target_ph, tries, wlp, wls, lines)
 
 

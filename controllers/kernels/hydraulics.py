@@ -23,6 +23,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 NO_FLOW_L_MIN = 1e-9
+PATIENCE_MS = 600_000.0  # who has waited so much longer than another is served first, even if the other would fit now
 BLOCKED_MS = 60_000.0  # a backwash that safety does not let begin is given up after so long
 PRESSURE_LASTS_MS = 15_000.0  # so long the filter's loss of pressure must stay high
 STILL_CLOGGED = 3.0  # so many backwashes in a row without help call a person
@@ -49,15 +50,22 @@ def room_l_min(shutoff_kpa: float, point_kpa: float, point_l_min: float, need_kp
 
 
 @njit
-def begin(zs: Floats, zp: Floats, wp: Floats, ls: Floats, lp: Floats) -> None:
-    """Add up what the running zones take of each line: flow [L/min], room [L/min], recipe. Source: docs/water.md."""
+def begin(zs: Floats, zp: Floats, wp: Floats, ws: Floats, ls: Floats, lp: Floats) -> None:
+    """Add up what the running zones take of each line (flow [L/min], room, recipe) and who has waited longest there.
+
+    Source: docs/water.md.
+    """
     for line in range(ls.shape[0]):
         ls[line, w.S_LOAD] = 0.0
         ls[line, w.S_ROOM] = lp[line, w.L_FLOW_MAX]
         ls[line, w.S_RECIPE] = -2.0
+        ls[line, w.S_OLDEST] = math.inf
     for z in range(zs.shape[0]):
         if zs[z, c.R_RUNNING] > 0.0:
             take(z, int(zp[z, c.Z_LINE]), wp, ls)
+        elif zs[z, c.R_CODE] in (codes.IDLE_QUEUED, codes.IDLE_FLOW_BUDGET, codes.IDLE_RECIPE):
+            line = int(zp[z, c.Z_LINE])
+            ls[line, w.S_OLDEST] = min(ls[line, w.S_OLDEST], ws[z, w.Z_ASKED_SINCE])
 
 
 @njit
@@ -92,6 +100,8 @@ def turn(z: int, line: int, now: float, salt: float, wp: Floats, ws: Floats, ls:
         return float(codes.SALT)
     if ls[line, w.S_BW_DUE] != 0.0 or ls[line, w.S_BW_BEGAN] != math.inf:
         return float(codes.IDLE_BACKWASH)
+    if min(ws[z, w.Z_ASKED_SINCE], now) - ls[line, w.S_OLDEST] >= PATIENCE_MS:
+        return float(codes.IDLE_QUEUED)
     if ls[line, w.S_RECIPE] != -2.0:
         if ls[line, w.S_RECIPE] != wp[z, w.P_RECIPE]:
             return float(codes.IDLE_RECIPE)

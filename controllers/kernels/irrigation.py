@@ -256,7 +256,7 @@ def decide(
             else:
                 busy[int(zp[z, c.Z_LINE])] += 1.0
                 zs[z, c.R_CODE] = zs[z, c.R_START_CODE]
-    hydraulics.begin(zs, zp, wp, wls, wlp)
+    hydraulics.begin(zs, zp, wp, ws, wls, wlp)
     for z in range(zp.shape[0]):
         ended = zs[z, c.R_ENDED] == now
         if zs[z, c.R_RUNNING] == 0.0 and not ended:

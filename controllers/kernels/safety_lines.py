@@ -243,7 +243,9 @@ def judge_probes(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: F
         lp[line, c.L_HAS_PH] > 0.0 and not math.isfinite(ph_high)
     ):
         return float(codes.PROBE_LOST)
-    if ec_high > lp[line, c.L_EC_MAX] or ph_low < lp[line, c.L_PH_MIN] or ph_high > lp[line, c.L_PH_MAX]:
+    # Raw water above the limit of pH is what a unit's acid is for; that it has no effect is counted there.
+    basic = ph_high > lp[line, c.L_PH_MAX] and lp[line, c.L_FED] == 0.0
+    if ec_high > lp[line, c.L_EC_MAX] or ph_low < lp[line, c.L_PH_MIN] or basic:
         return float(codes.SOLUTION_LIMIT)
     return 0.0
 

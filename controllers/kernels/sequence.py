@@ -181,7 +181,7 @@ def search(d: Floats, free: Floats, at_once: float, early: float, missed: float,
             put(level, start, d, tables[level + 1])
         spent[level + 1] = spent[level] + cost
         if level + 1 == n:
-            best = spent[n]
+            best = float(spent[n])
             for i in range(n):
                 starts[i] = now[i] if now[i] < slots else -1
         else:

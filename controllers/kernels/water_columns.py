@@ -79,13 +79,16 @@ S_EC_TRIM: Final = 14  # what the control adds to the rise in EC, as a share of 
 S_PH_TRIM: Final = 15  # what it adds to the acid, as a share of the dissolved carbon
 S_DOSED_L: Final = 16  # litres since the present window of dosing began
 S_DOSED: Final = 17  # 1: something was dosed in this window
-S_REF_EC: Final = 18
+S_REF_EC: Final = 18  # means of the best window so far
 S_REF_PH: Final = 19
 S_IDLE_N: Final = 20  # windows in a row without effect
 S_LIMITED: Final = 21  # 1: the injectors cannot give what the recipe asks; with 2 more: of acid
 S_MARK: Final = 22  # what the zones of the line are to do about the samples (scratch)
 S_SALT_SEEN: Final = 23
-S_WIDTH: Final = 24
+S_SUM_EC: Final = 24  # of this window: EC and pH times the litres at which they were seen
+S_SUM_PH: Final = 25
+S_OLDEST: Final = 26  # since when the zone waits that has waited longest for its turn (scratch), inf nobody
+S_WIDTH: Final = 27
 
 # channel parameters (one row per output)
 F_KIND: Final = 0  # 0 no dosing channel, FERTILISER, ACID
