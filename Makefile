@@ -58,6 +58,8 @@ check: $(DEV_STAMP) ## Lint, types, layers and words
 	$(BIN)/ruff format --check -q .
 	$(BIN)/mypy --no-error-summary $(SOURCES) tests bench scripts
 	$(BIN)/lint-imports --no-cache
+	@if command -v cppcheck >/dev/null && command -v clang-tidy >/dev/null; then \
+		$(MAKE) -s --no-print-directory -C firmware_bridge/firmware lint; fi
 
 bench: $(DEV_STAMP) ## Run the quick benches (each ends with one JSON line)
 	@for name in $(QUICK_BENCHES); do echo "== bench-$$name"; $(BIN)/python -m bench.$$name || exit 1; done
@@ -66,7 +68,7 @@ bench-%: $(DEV_STAMP) firmware-linux FORCE
 	@$(BIN)/python -m bench.$*
 
 torture: $(DEV_STAMP) firmware-linux ## The long counts: hours
-	@for name in bus telemetry; do echo "== torture-$$name"; $(BIN)/python -m bench.$$name --torture || exit 1; done
+	@for name in bus telemetry firmware; do echo "== torture-$$name"; $(BIN)/python -m bench.$$name --torture || exit 1; done
 
 torture-%: $(DEV_STAMP) firmware-linux FORCE
 	@$(BIN)/python -m bench.$* --torture

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the firmware promises, measured on the real AVR image in the rig and on the host build of the same core.
 
-Run by ``make bench-firmware``; the last line is one JSON object. Virtual times are the chip's own microseconds.
+Run by ``make bench-firmware``; the last line is one JSON object. ``--torture`` runs only what is counted, ten times as
+often (``make torture-firmware``: hours). Virtual times are the chip's own microseconds.
 """
 
+import argparse
 import json
 import platform
 import random
@@ -30,13 +32,28 @@ SOURCE = ROOT / "firmware_bridge" / "firmware"
 OUT = ROOT / "build" / "firmware"
 RIG = [str(OUT / "avr-rig"), "--hex", str(OUT / "vuon-avr.hex"), "--virtual"]
 WORKERS = 2
-SEQUENCES, AVR_SEQUENCES, FLIPS, NOISY_BYTES, CUTS = 100_000, 1_000, 2_000, 10_000_000, 200
+
 CUTS_SIDE_BY_SIDE = 5
 TRIALS = 40
 CALLS = 400
 LEASE_MS = 1000
 BYTE_US = 85.0  # ten bits at 117,647 baud
 RAM_LAST = 0x8FF
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each random thing is tried."""
+
+    sequences: int = 100_000
+    avr_sequences: int = 1_000
+    flips: int = 2_000
+    noisy_bytes: int = 10_000_000
+    cuts: int = 200
+
+
+BENCH = Counts()
+TORTURE = Counts(1_000_000, 10_000, 20_000, 100_000_000, 1_000)
 
 
 @dataclass
@@ -190,13 +207,14 @@ def side_by_side(words: Callable[[int], Sequence[str]]) -> dict[str, float]:
     return {key: sum(result[key] for result in results) for key in results[0]}
 
 
-def update_cuts() -> tuple[int, int, int]:
+def update_cuts(count: int) -> tuple[int, int, int]:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(CUTS_SIDE_BY_SIDE) as pool:
-        cuts = list(pool.map(lambda seed: cut_once(OUT, Path(folder), seed), range(CUTS)))
+        cuts = list(pool.map(lambda seed: cut_once(OUT, Path(folder), seed), range(count)))
     return len(cuts), sum(not cut.recovered for cut in cuts), sum(cut.application_dead for cut in cuts)
 
 
-def measure() -> dict[str, Any]:
+def timed() -> dict[str, Any]:
+    """Measure what has a bound in time, and the sizes."""
     found: dict[str, Any] = {}
     found["lease_excess_ms"] = round(lease_excess_ms(), 3)
     found["hang_to_safe_ms"] = round(max(fault_to_safe_ms("hang"), fault_to_safe_ms("wedge")), 3)
@@ -205,18 +223,29 @@ def measure() -> dict[str, Any]:
     latencies = sorted(call_latencies_ms())
     found["call_p50_ms"] = round(statistics.median(latencies), 2)
     found["call_p99_ms"] = round(latencies[int(len(latencies) * 0.99)], 2)
-    found |= sizes()
-    host = side_by_side(lambda part: [str(OUT / "sequences"), str(SEQUENCES // WORKERS), str(1 + part * SEQUENCES)])
+    return found | sizes()
+
+
+def counted(counts: Counts) -> dict[str, Any]:
+    """Try at random what must never happen."""
+    found: dict[str, Any] = {}
+
+    def part_of(whole: int) -> str:
+        return str(whole // WORKERS)
+
+    host = side_by_side(
+        lambda part: [str(OUT / "sequences"), part_of(counts.sequences), str(1 + part * counts.sequences)]
+    )
     avr = side_by_side(
-        lambda part: [str(OUT / "sequences"), str(AVR_SEQUENCES // WORKERS), str(1 + part * SEQUENCES), *RIG]
+        lambda part: [str(OUT / "sequences"), part_of(counts.avr_sequences), str(1 + part * counts.sequences), *RIG]
     )
     found |= {"sequences": host["sequences"], "avr_sequences": avr["sequences"]}
     found["breaches"] = host["breaches"] + avr["breaches"]
     found["switchings"] = host["switchings"] + avr["switchings"]
-    found |= last_json([str(OUT / "noise"), str(NOISY_BYTES), "1"])
-    flips = side_by_side(lambda part: [str(OUT / "flips"), str(FLIPS // WORKERS), str(part), *RIG])
+    found |= last_json([str(OUT / "noise"), str(counts.noisy_bytes), "1"])
+    flips = side_by_side(lambda part: [str(OUT / "flips"), part_of(counts.flips), str(part), *RIG])
     found |= {"ram_flips": flips["ram_flips"], "stuck_over_2s": flips["stuck_over_2s"]}
-    found["update_cuts"], found["unrecovered"], found["applications_dead_after_cut"] = update_cuts()
+    found["update_cuts"], found["unrecovered"], found["applications_dead_after_cut"] = update_cuts(counts.cuts)
     return found
 
 
@@ -242,10 +271,13 @@ GOALS: dict[str, str] = {
 
 def main() -> None:
     """Build, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--torture", action="store_true", help="ten times as often, and 1,000 cuts")
+    torture = parser.parse_args().torture
     targets = ["linux", "avr", "rig", "boot", "tests"]
     subprocess.run(["make", "-s", "-C", str(SOURCE), *targets], check=True, stdout=sys.stderr)
     began = time.monotonic()
-    found = measure()
+    found = counted(TORTURE) if torture else timed() | counted(BENCH)
     found["bench_s"] = round(time.monotonic() - began)
     found["notes"] = f"{platform.machine()}, Python {platform.python_version()}; times in the chip's own microseconds"
     for key, value in found.items():
