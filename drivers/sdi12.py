@@ -5,6 +5,7 @@ The rule it keeps: the line's timing is the specification's, each figure with it
 it needs nothing of this project but its words and its CRC.
 """
 
+import math
 from typing import Final
 
 import msgspec
@@ -81,6 +82,7 @@ class Recorder:
         self._last_address = ""
         self._last_s = float("-inf")
         self._seen = ""
+        self._latest_s = math.inf
 
     @property
     def busy(self) -> bool:
@@ -106,6 +108,7 @@ class Recorder:
         if self._command is not None:
             self._last_s = now
             self.deadline_s = now + ANSWER_S + CHARACTER_S + self.slack_s
+            self._latest_s = self.deadline_s + words_.MAX_LINE * CHARACTER_S
 
     def feed(self, data: bytes, now: float) -> list[Event]:
         """Take characters from the line (7 bits each, or whole bytes of a binary packet)."""
@@ -115,25 +118,25 @@ class Recorder:
         if command is None:
             return self._unasked(now)
         if self.deadline_s is not None:
-            self.deadline_s = now + BETWEEN_CHARACTERS_S + CHARACTER_S + self.slack_s
+            # A line that never falls silent must not keep the command for ever.
+            self.deadline_s = min(now + BETWEEN_CHARACTERS_S + CHARACTER_S + self.slack_s, self._latest_s)
         if command.kind == "packet":
             return self._packet(command, now)
         self._skip_echo(command)
-        end = self._buffer.find(b"\r\n")
-        if end < 0:
-            del self._buffer[: -words_.MAX_LINE]
-            return []
-        line = bytes(self._buffer[:end]).lstrip(b"\0\x7f\xff").decode("ascii", "replace")
-        del self._buffer[: end + 2]
-        if line[:1] != command.address and command.address != words_.QUERY and command.body[:1] != "A":
-            self._seen = line
-            return []
-        try:
-            text = words_.check_crc(line, command)
-        except AnswerError as error:
-            self._seen = str(error)
-            return []
-        return self._done(Answered(command, text, b"", now), now)
+        while (end := self._buffer.find(b"\r\n")) >= 0:
+            line = bytes(self._buffer[:end]).lstrip(b"\0\x7f\xff").decode("ascii", "replace")
+            del self._buffer[: end + 2]
+            if line[:1] != command.address and command.address != words_.QUERY and command.body[:1] != "A":
+                self._seen = line
+                continue
+            try:
+                text = words_.check_crc(line, command)
+            except AnswerError as error:
+                self._seen = str(error)
+                continue
+            return self._done(Answered(command, text, b"", now), now)
+        del self._buffer[: -words_.MAX_LINE]
+        return []
 
     def expire(self, now: float) -> list[Move]:
         """The deadline passed: try again as the specification wants it, or give up."""

@@ -340,3 +340,28 @@ async def test_a_line_on_the_event_loop_measures() -> None:
     assert wire.breaks >= 2
     with pytest.raises(w.CommandError, match="answers at '1' already"):
         await line.readdress("0", "1")
+
+
+def _asked(command: w.Command) -> Recorder:
+    recorder = Recorder(slack_s=0.0)
+    recorder.start(command, 0.0)
+    recorder.sent(0.05)
+    return recorder
+
+
+def test_an_answer_behind_anothers_in_the_same_piece_is_taken() -> None:
+    (event,) = _asked(w.continuous("3")).feed(b"7+1.5\r\n3+2.5\r\n", 0.08)
+    assert isinstance(event, Answered)
+    assert event.text == "3+2.5"
+
+
+def test_a_sensor_that_talks_on_and_on_neither_fills_memory_nor_keeps_the_command_for_ever() -> None:
+    recorder = _asked(w.continuous("3"))
+    now = 0.08
+    for _ in range(20_000):
+        assert recorder.feed(b"7+1\r\n7+2\r\n7+3\r\n", now) == []
+        assert len(recorder._buffer) <= w.MAX_LINE
+        now += 0.001
+        if recorder.expire(now):
+            break
+    assert now < 12.0, "the specification's next try comes"
