@@ -276,7 +276,7 @@ TEXTS: Final[dict[int, tuple[str, str, str, str]]] = {
         "Shut: no flow through this valve ({flow_l_min} of {expected_l_min} L/min).",
         _VALVE,
     ),
-    k.NO_FLOW_STOP: ("safety.no_flow_stop", "critical", "Line stopped: three zones in a row gave no flow.", _WATER),
+    k.NO_FLOW_STOP: ("safety.no_flow_stop", "critical", "Line stopped: three waterings in a row gave no flow.", _WATER),
     k.OVER_FLOW: (
         "safety.over_flow",
         "critical",

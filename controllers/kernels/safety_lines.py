@@ -59,6 +59,7 @@ def judge_flow(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: Flo
         return
     ls[line, c.T_LEAK_N] = 0.0
     if still < lp[line, c.L_FILL_DELAY_MS]:
+        ls[line, c.T_FLOW_SEEN] = 0.0  # the way has changed: whether water comes through the new one is not known yet
         return
     if fresh:
         ls[line, c.T_OVER_N] = ls[line, c.T_OVER_N] + 1.0 if flow > lp[line, c.L_HIGH] * expected else 0.0

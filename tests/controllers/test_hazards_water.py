@@ -121,6 +121,19 @@ def test_h2_good_flow_between_forgives(rig: RigMaker) -> None:
     assert not farm.raised()
 
 
+def test_h3_a_zone_without_flow_after_one_with_flow_is_no_dry_pump(rig: RigMaker) -> None:
+    farm = rig()
+    farm.hold("valve-a", seconds=120)
+    farm.run(110)
+    assert farm.level("pump") == 1.0
+    farm.hold("valve-b", seconds=600)
+    farm.until(lambda r: r.level("valve-b") == 1.0 and r.level("valve-a") == 0.0, 60)
+    farm.flows = False
+    farm.values["line/water_flow"] = 0.0
+    farm.until(lambda r: r.level("valve-b") == 0.0, 60)
+    assert [code for _, code in farm.raised()] == ["safety.no_flow"]
+
+
 @pytest.mark.parametrize(
     ("series", "value"), [("line/current", 0.2), ("line/water_pressure", 10.0), ("line/water_flow", 0.0)]
 )

@@ -100,11 +100,12 @@ async def power_is_cut(agent: Agent, field: SimulatedField) -> None:
 
 
 async def clock_is_lost(agent: Agent, field: SimulatedField) -> None:
-    """The clock's battery is empty: until the network comes at 10:00 nobody knows the time."""
+    """From 05:48 to 10:00 the network is away and with it the time: nobody can say how late it is."""
     del field
     clock = agent.world.clock
     if not isinstance(clock, VirtualClock):
         raise TypeError("only a virtual clock can be made wrong")
+    await until(agent, 5.8)
     clock.trusted = False
     await until(agent, 10.0)
     clock.trusted = True
@@ -128,7 +129,7 @@ schedule = [{ at = "06:30", litres = 150.0 }, { at = "13:00", litres = 100.0 }]
 
 DAYS: Final = (
     Day("day-01", storm_passes, frozenset({"safety.storm"}), frozenset({"safety.wind_stale"})),
-    Day("day-02", probe_is_cut, frozenset({"irrigation.idle.safe_rule", "irrigation.start.safe_rule"})),
+    Day("day-02", probe_is_cut, frozenset({"irrigation.idle.safe_rule"})),
     Day("day-03", tank_runs_dry, frozenset({"safety.tank_low"})),
     Day("day-04", clock_is_lost, frozenset({"time.run_too_late"}), changes=SCHEDULED),
     Day("day-05", nothing, frozenset({"irrigation.start.moisture"}), frozenset({"safety.storm", "people.override"})),
