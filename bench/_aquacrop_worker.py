@@ -142,8 +142,8 @@ class Farm:
     def gift(self, day: int) -> float:
         """Decide the gift of one day."""
         left = np.ascontiguousarray(self.ahead[:, day:, :])
-        seen = self.forecast(day)
-        if left.shape[1] <= len(seen):
+        seen = self.forecast(day)[: left.shape[1] - 1]
+        if left.shape[1] < 2:
             return 0.0
         left[:, : len(seen), :] = seen
         return float(adaptive.choose_gift_mm(self.x, self.crop, left, self.allowed, self.terms, np.empty(5)))

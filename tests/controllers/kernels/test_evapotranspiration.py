@@ -5,6 +5,7 @@ The Fallon rows are the AgriMet station's readings (US government data) and the 
 """
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,12 +107,12 @@ def refet_sky(day_of_year: float) -> tuple[float, float]:
     return ra, 101.3 * ((293.0 - 0.0065 * FALLON_M) / 293.0) ** (9.8 / (0.0065 * 286.9))
 
 
-def fallon(row: tuple[float, ...]) -> tuple[float, float]:
-    """ETr and ETo of one of Fallon's days."""
+def fallon(row: tuple[float, ...], before: float = 181.0) -> tuple[float, float]:
+    """ETr and ETo of one of Fallon's days; ``before`` are the days of the year before the row's month."""
     day, tmin, tmax, rs, dew, wind = row[:6]
-    ra, pressure = refet_sky(181.0 + day)
+    ra, pressure = refet_sky(before + day)
     ea = psy.saturation_pressure_kpa(celsius(dew))
-    rso = et.clear_sky_full_mj_m2(ra, ea, pressure, et.mean_sine_of_day(FALLON_RAD, 181.0 + day))
+    rso = et.clear_sky_full_mj_m2(ra, ea, pressure, et.mean_sine_of_day(FALLON_RAD, before + day))
     given_ = (celsius(tmax), celsius(tmin), ea, rs * LANGLEY_MJ, et.wind_at_2_m(wind * MPH_M_S, 3.0), rso)
     return (
         daily(*given_, surface=TALL, pressure=pressure),
@@ -185,6 +186,16 @@ def test_the_first_of_july_in_fallon_with_the_standard_s_simple_sky() -> None:
 def test_a_july_in_fallon(row: tuple[float, ...]) -> None:
     for got, printed in zip(fallon(row), row[6:], strict=True):
         assert got == pytest.approx(printed, abs=0.05 if printed >= 10.0 else 0.008)
+
+
+def test_the_whole_year_in_fallon() -> None:
+    """RefET's own tests stop at July; its printed year holds to the same tolerance."""
+    text = (Path(__file__).parent / "fallon_2015.csv").read_text(encoding="utf-8").splitlines()[1:]
+    rows = [tuple(float(cell) for cell in line.split(",")) for line in text]
+    assert len(rows) == 364  # one day has no record
+    for row in rows:
+        for got, printed in zip(fallon(row, 0.0), row[6:], strict=True):
+            assert got == pytest.approx(printed, abs=0.05 if printed >= 10.0 else 0.008), row
 
 
 def hour(row: tuple[float, ...], *, tall: bool) -> float:
