@@ -33,9 +33,9 @@ class BrokerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StoreConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where points go."""
+    """Where points go. ``influx`` is InfluxDB 1 and 2, ``influx3`` InfluxDB 3."""
 
-    kind: Literal["embedded", "influx", "victoria"] = "embedded"
+    kind: Literal["embedded", "influx", "influx3", "victoria"] = "embedded"
     url: str = ""
     bucket: str = "vuon"
     org: str = "-"

@@ -25,10 +25,17 @@ def open_store(config: StoreConfig, state: Path) -> Store:
     if config.kind == "embedded":
         return EmbeddedStore(state / "store.db")
     token = read_secret(config.token_file)
-    if config.kind == "influx":
+    if config.kind in {"influx", "influx3"}:
         from telemetry.stores.influx import InfluxStore  # heavy: only where it is used
 
-        return InfluxStore(config.url, config.bucket, org=config.org, token=token, query_url=config.query_url)
+        return InfluxStore(
+            config.url,
+            config.bucket,
+            org=config.org,
+            token=token,
+            query_url=config.query_url,
+            every_tag=config.kind == "influx3",
+        )
     from telemetry.stores.victoria import VictoriaStore
 
     return VictoriaStore(config.url, EmbeddedStore(state / "journal.db"))

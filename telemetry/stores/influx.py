@@ -26,6 +26,7 @@ from telemetry.ports import Mark, StoreError
 from telemetry.records import SERIES_PATTERN, Sample
 from telemetry.stores.http_client import HttpClient
 from telemetry.stores.line_protocol import (
+    FIRST,
     JOURNAL,
     MARK,
     join_series,
@@ -45,8 +46,21 @@ class InfluxStore:
 
     settle_s = 0.0
 
-    def __init__(self, url: str, bucket: str, *, org: str = "-", token: str = "", query_url: str = "") -> None:
-        """Take the server's address, ``database`` or ``database/policy``, and a token where the server wants one."""
+    def __init__(
+        self,
+        url: str,
+        bucket: str,
+        *,
+        org: str = "-",
+        token: str = "",
+        query_url: str = "",
+        every_tag: bool = False,
+    ) -> None:
+        """Take the server's address, ``database`` or ``database/policy``, and a token where the server wants one.
+
+        ``every_tag`` is for InfluxDB 3, whose tables take no tag that their first line did not have.
+        """
+        self._every_tag = every_tag
         database, _, policy = bucket.partition("/")
         self._bucket = bucket
         self._org = org
@@ -79,7 +93,7 @@ class InfluxStore:
         tables = await self._query(query)
         found: dict[str, Seen] = {}
         for table in tables:
-            series = join_series(table["tags"]["place"], table["name"], table["tags"].get("n", ""))
+            series = join_series(table["tags"]["place"], table["name"], table["tags"].get("n", "").removeprefix(FIRST))
             time_ns, value, quality, raw = table["values"][0]
             value = nan if value is None else float(value)
             sample = Sample(series, 0, value if raw is None else float(raw), value, int(quality or 0))
@@ -89,6 +103,7 @@ class InfluxStore:
     async def range(self, edge: str, series: str, from_wall_ms: int, to_wall_ms: int) -> Points:
         """Give a stretch of a series (see Store)."""
         place, quantity, index = split_series(_series(series))
+        index = index or (FIRST if self._every_tag else "")
         query = f"SELECT v, q FROM \"{quantity}\" WHERE edge='{_name(edge)}'"  # noqa: S608 - checked names
         query += f" AND place='{place}' AND n='{index}' AND {_between(from_wall_ms, to_wall_ms)}"
         tables = await self._query(query)
@@ -110,13 +125,16 @@ class InfluxStore:
         self._http.close()
 
     def _write(self, batches: Sequence[Batch], mark: Mark) -> None:
-        lines = [line for batch in batches for line in (*sample_lines(batch), *other_lines(batch))]
+        lines = [line for batch in batches for line in self._lines(batch)]
         lines.append(mark_line(mark, time.time_ns()))
         try:
             for at in range(0, len(lines), LINES_AT_ONCE):
                 self._writer.write(self._bucket, self._org, "\n".join(lines[at : at + LINES_AT_ONCE]).encode())
         except (ApiException, InfluxDBError, urllib3.exceptions.HTTPError, OSError) as error:
             raise StoreError(f"InfluxDB did not take {len(lines)} lines: {error}") from error
+
+    def _lines(self, batch: Batch) -> list[str]:
+        return [*sample_lines(batch, every_tag=self._every_tag), *other_lines(batch)]
 
     async def _query(self, text: str) -> list[Mapping[str, Any]]:
         """Ask in InfluxQL; give the tables of the one statement. StoreError when the server complains."""

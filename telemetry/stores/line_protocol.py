@@ -22,6 +22,7 @@ from telemetry.ports import Mark
 
 JOURNAL: Final = "vuon_journal"
 MARK: Final = "vuon_mark"
+FIRST: Final = "0"  # the tag n of a place's first series, where every tag must be there
 _ESCAPED: Final = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 _json = msgspec.json.Encoder()
 
@@ -59,9 +60,10 @@ def join_series(place: str, quantity: str, index: str) -> str:
 
 
 @functools.lru_cache(maxsize=200_000)
-def sample_head(edge: str, series: str, timeline: str = "") -> str:
-    """Give measurement and tags of a series' lines."""
+def sample_head(edge: str, series: str, timeline: str = "", *, every_tag: bool = False) -> str:
+    """Give measurement and tags of a series' lines; ``every_tag`` leaves none out (``n=0``: the first of its place)."""
     place, quantity, index = split_series(series)
+    index = index or (FIRST if every_tag else "")
     number = f",n={escape(index)}" if index else ""
     again = f",t={timeline}" if timeline else ""
     return f"{escape(quantity)},edge={escape(edge)}{number},place={escape(place)}{again} "
@@ -72,14 +74,15 @@ def below_ms(header: Header) -> int:
     return header.epoch % 1000 * 1000 + header.timeline % 1000
 
 
-def sample_lines(batch: Batch, *, tag_timeline: bool = False) -> list[str]:
+def sample_lines(batch: Batch, *, tag_timeline: bool = False, every_tag: bool = False) -> list[str]:
     """Write a batch's samples as lines. LineError if one of its names may not stand in them.
 
     ``tag_timeline`` is for a store that keeps whole milliseconds: after a clock was set, the samples get a tag.
+    ``every_tag`` is for a store whose tables keep the tags of their first line for ever (InfluxDB 3).
     """
     header, samples = batch.header, batch.samples()
     timeline = f"{header.epoch}-{header.timeline}" if tag_timeline and header.timeline else ""
-    heads = _row_heads(header.edge, samples.names, samples.layout, len(samples.series), timeline)
+    heads = _row_heads(header.edge, samples.names, samples.layout, len(samples.series), timeline, every_tag)
     times = ((samples.mono_ms + header.offset_ms) * 1_000_000 + below_ms(header)).tolist()
     good = (samples.value == samples.raw) & (samples.quality == 0) & np.isfinite(samples.value)
     if good.all():
@@ -93,9 +96,9 @@ def sample_lines(batch: Batch, *, tag_timeline: bool = False) -> list[str]:
 
 
 @functools.lru_cache(maxsize=65_536)
-def _row_heads(edge: str, names: tuple[str, ...], layout: bytes, n: int, timeline: str) -> list[str]:
+def _row_heads(edge: str, names: tuple[str, ...], layout: bytes, n: int, timeline: str, every_tag: bool) -> list[str]:
     """Give the beginning of each row's line."""
-    return [sample_head(edge, names[index], timeline) for index in ints_of(layout, n).tolist()]
+    return [sample_head(edge, names[index], timeline, every_tag=every_tag) for index in ints_of(layout, n).tolist()]
 
 
 def other_lines(batch: Batch) -> list[str]:

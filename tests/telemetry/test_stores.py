@@ -19,12 +19,14 @@ from telemetry.records import Ack, AnyRecord, Decision, Event, Input, Sample
 from telemetry.stores.embedded import EmbeddedStore
 from telemetry.stores.influx import InfluxStore
 from telemetry.stores.victoria import VictoriaStore
+from tests.support.influx_generations import ORG, TOKEN, influx_door
 from tests.support.servers import influxdb, victoria_metrics
 from tests.support.waiting import passes
 
 T = TypeVar("T")
 NOW = time.time_ns() // 1_000_000 // 60_000 * 60_000
-BACKENDS = ("embedded", "influx", "victoria")
+# influx2 and influx3 are the documented HTTP interfaces of those servers before the engine of a real 1.6.
+BACKENDS = ("embedded", "influx", "influx2", "influx3", "victoria")
 
 
 class Servers:
@@ -34,6 +36,7 @@ class Servers:
         self.stack = ExitStack()
         self._found: dict[str, str] = {}
         self._missing: dict[str, str] = {}
+        self.buckets: set[str] = set()
 
     def add(self, name: str, start: Callable[[], str]) -> None:
         try:
@@ -54,6 +57,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with found.stack as stack:
         folder = tmp_path_factory.mktemp
         found.add("influx", lambda: stack.enter_context(influxdb(folder("influx")))[1].url)
+        for generation in (2, 3):
+            found.add(
+                f"influx{generation}",
+                lambda generation=generation: stack.enter_context(  # type: ignore[misc]
+                    influx_door(generation, found.url("influx"), found.buckets)
+                ),
+            )
         found.add("victoria", lambda: stack.enter_context(victoria_metrics(folder("victoria"))).url)
         yield found
 
@@ -74,6 +84,14 @@ async def store(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path
     elif request.param == "influx":
         made = InfluxStore(servers.url("influx"), f"db{next(_edges)}")
         await made.prepare()
+    elif request.param in {"influx2", "influx3"}:
+        name = f"db{next(_edges)}"
+        plain = InfluxStore(servers.url("influx"), name)
+        await plain.prepare()  # the operator of a real one makes the bucket; 3 makes it at the first write
+        await plain.close()
+        servers.buckets.add(name)
+        every = request.param == "influx3"
+        made = InfluxStore(servers.url(request.param), name, org=ORG, token=TOKEN, every_tag=every)
     else:
         made = FlushedVictoria(servers.url("victoria"), EmbeddedStore(tmp_path / "journal.db"), settle_s=1.0)
     yield made
@@ -198,6 +216,46 @@ async def test_decisions_and_events_come_back_with_all_their_words(store: Store,
     got = await until(lambda: store.others(edge, NOW, NOW + 60_000), lambda got: len(got) == 4)
     assert sorted(repr(stored.record) for stored in got) == sorted(repr(record) for record in records)
     assert {stored.wall_ms for stored in got} == {NOW + 1000}
+
+
+async def test_a_second_probe_that_comes_later_has_its_own_place(store: Store, edge: str) -> None:
+    """InfluxDB 3 takes no tag that a table's first line did not have."""
+    await store.write([batch(edge, 1, samples("a/leaf_wetness", [1.0]))], Mark("w0", 1))
+    await store.write([batch(edge, 2, samples("a/leaf_wetness.2", [2.0]))], Mark("w0", 2))
+    assert (await points(store, edge, "a/leaf_wetness", 1)).value.tolist() == [1.0]
+    assert (await points(store, edge, "a/leaf_wetness.2", 1)).value.tolist() == [2.0]
+    seen = await until(lambda: store.latest(edge), lambda got: len(got) == 2)
+    assert {series: each.sample.value for series, each in seen.items()} == {
+        "a/leaf_wetness": 1.0,
+        "a/leaf_wetness.2": 2.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("generation", "org", "token", "bucket", "said"),
+    [
+        (2, ORG, "another", "known", "401"),
+        (2, "nobody", TOKEN, "known", "404"),
+        (2, ORG, TOKEN, "unknown", "404"),
+        (3, "-", "another", "known", "401"),
+    ],
+)
+async def test_a_refusal_of_influxdb_2_and_3_is_told(
+    servers: Servers, edge: str, generation: int, org: str, token: str, bucket: str, said: str
+) -> None:
+    servers.buckets.add("known")
+    store = InfluxStore(servers.url(f"influx{generation}"), bucket, org=org, token=token)
+    with pytest.raises(StoreError, match=said):
+        await store.write([batch(edge, 1, samples("a/co2", [1.0]))], Mark("w0", 1))
+    await store.close()
+
+
+async def test_without_every_tag_influxdb_3_refuses_a_later_probe(servers: Servers, edge: str) -> None:
+    store = InfluxStore(servers.url("influx3"), "sparse", token=TOKEN)
+    await store.write([batch(edge, 1, samples("a/co2", [1.0]))], Mark("w0", 1))
+    with pytest.raises(StoreError, match="400"):
+        await store.write([batch(edge, 2, samples("a/co2.2", [2.0]))], Mark("w0", 2))
+    await store.close()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9"])
