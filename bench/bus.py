@@ -5,42 +5,44 @@ The rule it keeps: exact figures come from virtual time; real ones from pseudo-t
 our master and the peers meet the same simulated devices one after the other in the same run.
 """
 
-import asyncio
-import contextlib
 import json
 import multiprocessing
-import os
-import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
 from typing import Any
 
-from drivers.bus import Bus, fine_timer_loop
+from bench._bus_real import (
+    BAD_READS,
+    LINE,
+    MOST_PER_S,
+    POLL_S,
+    REGISTERS,
+    SLAVES,
+    devices,
+    hurry,
+    in_child,
+    measured,
+    memory,
+    minimal,
+    ours,
+    pymodbus_async,
+    pymodbus_sync,
+    under_faults,
+)
+from bench._fuzz import Findings, Fuzzer
+from bench._fuzz_bus import TARGETS
 from drivers.bus_master import BusMaster
-from drivers.line_settings import LineSettings
 from drivers.modbus_pdu import read
-from drivers.modbus_slave import PlainMemory, Serve
+from drivers.modbus_slave import Serve
 from drivers.ports import Fault
 from drivers.scheduler import Answer, Outcome, Transaction
-from drivers.serial_port import opener
-from drivers.sim.faults import KINDS, Disturbance
+from drivers.sim.faults import KINDS
 from drivers.sim.line import SimLine, run_virtual
-from drivers.sim.pty_line import PtyLine
-from drivers.sim.trial import Trial
+from drivers.sim.trial import judged
 
-LINE = LineSettings()
-SLAVES, REGISTERS, LATENCY_S = 20, 8, 0.01
-POLL_S = (8 + 5 + 2 * REGISTERS) * LINE.character_s + LATENCY_S + LINE.silence_s
-MOST_PER_S = 1 / POLL_S
-WARM_S, WINDOW_S = 2.0, 2.0
 FAULTY, FAULTY_TORTURE = 1_000_000, 10_000_000
-
-
-def _memory(unit: int) -> PlainMemory:
-    return PlainMemory(holding={index: unit * 100 + index for index in range(REGISTERS)})
+FUZZ_RUNS, FUZZ_RUNS_TORTURE = 3_000, 200_000
 
 
 # ---- virtual time ------------------------------------------------------------------------------
@@ -52,7 +54,7 @@ class Virtual:
     def __init__(self, period_s: float = 0.1) -> None:
         self.good = 0
         self.faults: list[Fault] = []
-        self.memories: dict[int, Serve] = {unit: _memory(unit) for unit in range(1, SLAVES + 1)}
+        self.memories: dict[int, Serve] = {unit: memory(unit) for unit in range(1, SLAVES + 1)}
         self.serve = dict(self.memories)
         self.line = SimLine(LINE, self.serve, byte_by_byte=False)
         self.master = BusMaster("bench", LINE, self._outcome)
@@ -106,221 +108,13 @@ def _week() -> dict[str, float]:
 
 
 def _faults(seed: int, faulty: int) -> dict[str, Any]:
-    disturbance = Disturbance(0.8)
-    verdict = Trial(disturbance, seed=seed).run(faulty, disturbance)
+    verdict = judged(faulty, seed)
     return {"faulty": verdict.faulty, "wrong": verdict.wrong, "answers": verdict.answers, "requests": verdict.requests}
 
 
-# ---- real time ---------------------------------------------------------------------------------
-
-
-def _hurry(core: int) -> bool:
-    """Take real-time priority and one core where the system lets us; say whether it did."""
-    with contextlib.suppress(OSError):
-        os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))
-    except OSError:
-        return False
-    return True
-
-
-def _serve_lines(pipe: Connection, lines: int, dead: int) -> None:
-    """The devices, in a process of their own: ``lines`` pseudo-terminals with twenty slaves each."""
-    _hurry(0)
-
-    async def main() -> None:
-        served = []
-        for _ in range(lines):
-            serve: dict[int, Serve] = {unit: _memory(unit) for unit in range(1 + dead, SLAVES + 1)}
-            served.append(PtyLine(SimLine(LINE, serve, latency_s=LATENCY_S)))
-        pipe.send([line.path for line in served])
-        gone = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        loop.add_reader(pipe.fileno(), gone.set)
-        await gone.wait()
-        loop.remove_reader(pipe.fileno())
-        pipe.send({"violations": sum(line.line.violations for line in served)})
-        for line in served:
-            line.close()
-
-    with asyncio.Runner(loop_factory=fine_timer_loop) as runner:
-        runner.run(main())
-
-
-@contextlib.contextmanager
-def devices(lines: int = 1, dead: int = 0) -> Iterator[tuple[list[str], dict[str, int]]]:
-    """Run the simulated devices; give their ports, and at the end what they saw."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=_serve_lines, args=(theirs, lines, dead))
-    process.start()
-    seen: dict[str, int] = {}
-    try:
-        yield ours.recv(), seen
-    finally:
-        ours.send("end")
-        if ours.poll(5):
-            seen.update(ours.recv())
-        process.join(5)
-        if process.is_alive():
-            process.terminate()
-            process.join()
-
-
-def _in_child(function: Callable[..., dict[str, float]], *args: Any) -> dict[str, float]:
-    """Run a master in a process of its own, so that its CPU time is its own."""
-    ours, theirs = multiprocessing.Pipe()
-
-    def child() -> None:
-        _hurry(1)
-        before = resource.getrusage(resource.RUSAGE_SELF)
-        begun = time.monotonic()
-        result = function(*args)
-        after = resource.getrusage(resource.RUSAGE_SELF)
-        used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        theirs.send({"core_pct": 100 * used_s / (time.monotonic() - begun), **result})
-
-    process = multiprocessing.Process(target=child)
-    process.start()
-    result: dict[str, float] = ours.recv() if ours.poll(120) else {"per_s": 0.0}
-    process.join(5)
-    if process.is_alive():
-        process.terminate()
-    return result
-
-
-def ours(paths: list[str], seconds: float) -> dict[str, float]:
-    """Poll every line with our bus, all in one loop; median of the windows per line."""
-    counts = [0] * len(paths)
-
-    async def main() -> dict[str, float]:
-        tasks = []
-        for index, path in enumerate(paths):
-            bus = Bus(opener(path, LINE), LINE, lambda fault: print(fault, file=sys.stderr))
-
-            def deliver(outcome: Outcome, index: int = index) -> None:
-                counts[index] += isinstance(outcome, Answer)
-
-            for unit in range(1, SLAVES + 1):
-                bus.poll(Transaction(f"{unit}", read(unit, 3, 0, REGISTERS)), 0.1, deliver)
-            tasks.append(asyncio.create_task(bus.run()))
-        await asyncio.sleep(WARM_S)
-        rates = []
-        end_s = time.monotonic() + seconds
-        while time.monotonic() < end_s:
-            before, begun = list(counts), time.monotonic()
-            await asyncio.sleep(WINDOW_S)
-            rates.append((sum(counts) - sum(before)) / (time.monotonic() - begun) / len(paths))
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        return {"per_s": statistics.median(rates), "best_per_s": max(rates)}
-
-    with asyncio.Runner(loop_factory=fine_timer_loop) as runner:
-        return runner.run(main())
-
-
-def _blocking(poll: Callable[[int], object], seconds: float) -> dict[str, float]:
-    """Poll the twenty in turn with a blocking client; median of the windows."""
-    rates = []
-    unit = 0
-    begun_s = time.monotonic()
-    while time.monotonic() < begun_s + WARM_S + seconds:
-        good, begun = 0, time.monotonic()
-        while time.monotonic() < begun + WINDOW_S:
-            good += bool(poll(unit % SLAVES + 1))
-            unit += 1
-        rates.append((good, time.monotonic() - begun))
-    return _summed(rates[1:])
-
-
-def _summed(windows: list[tuple[int, float]]) -> dict[str, float]:
-    """Give the median window; of windows that one wait made long, the mean."""
-    if any(seconds > 2 * WINDOW_S for _, seconds in windows):
-        mean = sum(good for good, _ in windows) / sum(seconds for _, seconds in windows)
-        return {"per_s": mean, "best_per_s": mean}
-    rates = [good / seconds for good, seconds in windows]
-    return {"per_s": statistics.median(rates), "best_per_s": max(rates)}
-
-
-def minimal(path: str, seconds: float) -> dict[str, float]:
-    """The minimalmodbus library."""
-    import minimalmodbus
-
-    port = minimalmodbus.Instrument(path, 1, close_port_after_each_call=False)
-    port.serial.baudrate, port.serial.timeout = LINE.baud, 1.0
-    expected = {unit: list(range(unit * 100, unit * 100 + REGISTERS)) for unit in range(1, SLAVES + 1)}
-
-    def poll(unit: int) -> bool:
-        port.address = unit
-        try:
-            return bool(port.read_registers(0, REGISTERS) == expected[unit])
-        except (OSError, ValueError):
-            return False
-
-    return _blocking(poll, seconds)
-
-
-def pymodbus_sync(path: str, seconds: float, wait_s: float, retries: int) -> dict[str, float]:
-    """The pymodbus library, its synchronous client."""
-    from pymodbus import ModbusException
-    from pymodbus.client import ModbusSerialClient
-
-    client = ModbusSerialClient(path, baudrate=LINE.baud, timeout=wait_s, retries=retries)
-    client.connect()
-
-    def poll(unit: int) -> bool:
-        try:
-            return not client.read_holding_registers(0, count=REGISTERS, device_id=unit).isError()
-        except ModbusException:
-            return False
-
-    try:
-        return _blocking(poll, seconds)
-    finally:
-        client.close()  # type: ignore[no-untyped-call]
-
-
-def pymodbus_async(path: str, seconds: float, wait_s: float, retries: int) -> dict[str, float]:
-    """The pymodbus library, its asynchronous client."""
-    from pymodbus import ModbusException
-    from pymodbus.client import AsyncModbusSerialClient
-
-    async def main() -> dict[str, float]:
-        client = AsyncModbusSerialClient(path, baudrate=LINE.baud, timeout=wait_s, retries=retries)
-        await client.connect()
-        rates = []
-        unit = 0
-        begun_s = time.monotonic()
-        while time.monotonic() < begun_s + WARM_S + seconds:
-            good, begun = 0, time.monotonic()
-            while time.monotonic() < begun + WINDOW_S:
-                with contextlib.suppress(ModbusException):
-                    reply = await client.read_holding_registers(0, count=REGISTERS, device_id=unit % SLAVES + 1)
-                    good += not reply.isError()
-                unit += 1
-            rates.append((good, time.monotonic() - begun))
-        client.close()
-        return _summed(rates[1:])
-
-    with asyncio.Runner(loop_factory=fine_timer_loop) as runner:
-        return runner.run(main())
-
-
-def measured(name: str, function: Callable[..., dict[str, float]], *args: Any, dead: int = 0) -> dict[str, float]:
-    """Run one master against fresh devices; print and give its figures."""
-    with devices(1, dead) as (paths, seen):
-        port: Any = paths if function is ours else paths[0]
-        result = _in_child(function, port, *args)
-    result["use_pct"] = round(100 * result.pop("per_s") / MOST_PER_S, 2)
-    result["best_use_pct"] = round(100 * result.pop("best_per_s", 0.0) / MOST_PER_S, 2)
-    result["core_pct"] = round(result.get("core_pct", 0.0), 2)
-    result["silence_violations"] = seen.get("violations", -1)
-    print(
-        f"  {name:34s} {result['use_pct']:7.2f} %  best {result['best_use_pct']:7.2f} %  "
-        f"core {result['core_pct']:5.2f} %  silence violations {result['silence_violations']}"
-    )
-    return result
+def _fuzz(number: int, runs: int) -> Findings:
+    target = TARGETS[number]
+    return Fuzzer(target.call, target.watched, target.seeds, target.words, seed=number + 1).run(runs)
 
 
 def main(seconds: float = 12.0, *, torture: bool = False) -> None:
@@ -353,13 +147,17 @@ def main(seconds: float = 12.0, *, torture: bool = False) -> None:
     }
     us = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
     with devices(8) as (paths, _):
-        eight = _in_child(ours, paths, seconds)
+        eight = in_child(ours, paths, seconds)
     eight_pct = 100 * eight["per_s"] / MOST_PER_S
     print(f"eight lines in one process: {eight_pct:.2f} % of the most, {eight['core_pct']:.2f} % of a core")
+    print(f"the same faults for everyone, {BAD_READS} reads:")
+    badly = under_faults()
     total = FAULTY_TORTURE if torture else FAULTY
+    runs_each = FUZZ_RUNS_TORTURE if torture else FUZZ_RUNS
     with multiprocessing.Pool(2) as pool:
         lived = pool.apply_async(_week)
         trials = pool.starmap(_faults, [(seed, total // 4) for seed in (101, 202, 303, 404)], 1)
+        fuzzed = pool.starmap(_fuzz, [(number, runs_each) for number in range(len(TARGETS))], 1)
         week = lived.get()
     wrong: list[str] = [text for trial in trials for text in trial["wrong"]]
     faulty = sum(trial["faulty"] for trial in trials)
@@ -367,6 +165,12 @@ def main(seconds: float = 12.0, *, torture: bool = False) -> None:
     print(f"a week of twenty slaves every 10 s: {week['week_polls']} polls in {week['week_wall_s']:.0f} s")
     for text in wrong[:5]:
         print("  wrong:", text)
+    for target, found in zip(TARGETS, fuzzed, strict=True):
+        print(
+            f"  fuzzed {target.name:18s} {found.runs:7d} inputs, {found.edges:4d} edges, {len(found.crashes)} crashes"
+        )
+        for crash in found.crashes:
+            print("    ", crash.said, crash.data.hex())
     print(
         json.dumps(
             {
@@ -387,7 +191,11 @@ def main(seconds: float = 12.0, *, torture: bool = False) -> None:
                 "buses8_pct": round(eight_pct, 2),
                 "buses8_core_pct": round(eight["core_pct"], 2),
                 "week_wall_s": round(week["week_wall_s"], 1),
-                "real_time_priority": _hurry(0),
+                "fuzz_runs": sum(found.runs for found in fuzzed),
+                "fuzz_crashes": sum(len(found.crashes) for found in fuzzed),
+                "peers_wrong_values": {name: int(figures.get("wrong", -1)) for name, figures in badly.items()},
+                "peers_reads": BAD_READS,
+                "real_time_priority": hurry(0),
                 "peers": peers,
             }
         )
