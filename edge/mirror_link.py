@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from edge.config_exchange import Exchange, HomeAssistant, LocalBroker
 from edge.live import LiveState, Outcome, OutputState
+from edge.remote_orders import LOOP_SILENT
 from telemetry.face import Face, OutputFace
 from telemetry.homeassistant import BadCommand, discovery, discovery_pattern, level_of, status_pattern
 from telemetry.json_mirror import (
@@ -205,7 +206,10 @@ async def order_level(agent: "Agent", output: str, level: float, seconds: float,
     if output not in agent.gate.lines:
         return Outcome("refused", "there is no such output")
     whose: dict[str, Any] = {"output": output, "person": person, "role": "operator"}
-    if abs(level - agent.gate.lines[output].safe) < LEVEL_STEP:
-        return await agent.desk.order("stop", whose, "remote")
-    seconds = min(seconds, agent.orders.hold_max_s(output))
-    return await agent.desk.order("hold", {**whose, "level": level, "seconds": seconds}, "remote")
+    try:
+        if abs(level - agent.gate.lines[output].safe) < LEVEL_STEP:
+            return await agent.desk.order("stop", whose, "remote")
+        seconds = min(seconds, agent.orders.hold_max_s(output))
+        return await agent.desk.order("hold", {**whose, "level": level, "seconds": seconds}, "remote")
+    except TimeoutError:
+        return Outcome("failed", LOOP_SILENT)

@@ -16,7 +16,7 @@ import msgspec
 from edge.boots import write_whole
 from edge.config_exchange import Issuer
 from edge.live import Outcome
-from edge.remote_orders import REPEATED, TOO_MANY, Answers, Heard, Judge
+from edge.remote_orders import LOOP_SILENT, REPEATED, TOO_MANY, Answers, Heard, Judge
 from telemetry.records import Event
 from telemetry.remote_orders import Order, OrderAnswer, OrderRefused, digest, write_answer
 
@@ -91,7 +91,7 @@ class OrderTaking:
             heard = self._heard.after(order)
             await asyncio.to_thread(write_whole, self._file, msgspec.json.encode(heard.last))
             self._heard = heard
-            outcome = await agent.desk.order(order.call, _arguments(issuer, order), "remote")
+            outcome = await _carried_out(agent, order, _arguments(issuer, order))
         self._tell(agent, order, outcome)
         self._end(
             OrderAnswer(
@@ -139,6 +139,15 @@ class OrderTaking:
         self._repeated = {kept for kept in self._repeated if self._answers.has(kept)} | {name}
         fields: Fields = {"reason": REPEATED, "order": name.hex()}
         agent.record((Event("order.refused", "farm", agent.boot.mono_ms(), fields=fields),))
+
+
+async def _carried_out(agent: "Agent", order: Order, arguments: dict[str, Any]) -> Outcome:
+    try:
+        return await agent.desk.order(order.call, arguments, "remote")
+    except TimeoutError:
+        return Outcome("failed", LOOP_SILENT)
+    except ValueError as error:
+        return Outcome("refused", "these bytes are no order", _detail(str(error)))
 
 
 def _arguments(issuer: Issuer, order: Order) -> dict[str, Any]:

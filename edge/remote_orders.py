@@ -31,6 +31,7 @@ NOT_NEXT: Final = N_("an order with this or a later number was heard before")
 ROLE_TOO_HIGH: Final = N_("the issuer may not give orders of this role")
 NOT_THIS_OUTPUT: Final = N_("the issuer may not command this output")
 TOO_MANY: Final = N_("too many orders wait; give it again in a moment")
+LOOP_SILENT: Final = N_("the control loop did not answer in time")
 REPEATED: Final = N_("the same order came again; it was answered as before")
 # What telemetry.remote_orders finds, and tells in these words.
 UNREADABLE: Final = (

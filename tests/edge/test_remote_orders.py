@@ -139,6 +139,8 @@ class Farm:
         self.on_disk_before_acting.append(
             msgspec.json.decode(self.file.read_bytes()) == {"htx-1": [args["epoch"], args["seq"]]}
         )
+        if args["seq"] == 99:
+            raise TimeoutError
         if args.get("output") == "valve-2":
             return Outcome("refused", "the tank is empty", {"level": 0.1})
         return Outcome("done", command="c-1")
@@ -185,6 +187,13 @@ async def test_an_order_is_written_down_before_it_acts_and_answered_with_what_be
     assert [event.fields["outcome"] for event in told] == ["done", "refused"]
     assert told[1].person == "Chị Lan"
     assert told[1].fields["reason"] == "the tank is empty"
+
+
+async def test_a_loop_that_is_silent_is_an_answer_too(tmp_path: Path) -> None:
+    farm = Farm()
+    (answer,) = await played(tmp_path, farm, [sign(order(seq=99), HUB)])
+    assert (answer.outcome, answer.detail) == ("failed", words.LOOP_SILENT)
+    assert farm.events("order.remote")[0].fields["outcome"] == "failed"
 
 
 async def test_the_same_bytes_again_are_answered_and_not_done_again(tmp_path: Path) -> None:
