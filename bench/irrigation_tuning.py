@@ -13,11 +13,10 @@ from bench.irrigation import FIXED_USD_HA, GRID, MAIZE, PLACES, PUBLISHED, Job, 
 
 CANDIDATES: dict[str, dict[str, Any]] = {
     "as it is": {},
-    "forecast of 7 days": {"forecast_d": 7},
-    "water 0.0008": {"water_share": 0.0008},
-    "water 0.0012": {"water_share": 0.0012},
-    "drier, water 0.0008": {"water_share": 0.0008, "allowed": (0.4, 0.5, 0.7, 0.9)},
-    "gifts from 12 mm, water 0.0008": {"water_share": 0.0008, "smallest_mm": 12.0},
+    "7 days": {"forecast_d": 7},
+    "7 days, water 0.0008": {"forecast_d": 7, "water_share": 0.0008},
+    "7 days, water 0.0011": {"forecast_d": 7, "water_share": 0.0011},
+    "7 days, drier, water 0.0008": {"forecast_d": 7, "water_share": 0.0008, "allowed": (0.4, 0.43, 0.65, 0.89)},
 }
 
 

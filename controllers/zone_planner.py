@@ -24,7 +24,7 @@ from controllers.zone_weather import field_rate_mm_h, film_rate_mm_h, sun_max_w_
 from telemetry.records import series_id
 
 PERIOD_S: Final = 300.0
-FORECAST_DAYS: Final = 3
+FORECAST_DAYS: Final = 7
 FORECAST_S: Final = 10_800.0  # it is given anew every hour while it is valid, a day at most
 SLOW_S: Final = 3_600.0  # salt and drain are read seldom
 LOOK_D: Final = 20
@@ -183,7 +183,7 @@ class ZonePlanner:
         }
 
     def _sources(self, at: PlanInput) -> dict[str, float | str]:
-        """Name the series behind each input with the bits of their quality, and the settings that were reckoned with."""
+        """Name the series behind each input with the bits of their quality, and the settings used."""
         p = self._made.water
         told: dict[str, float | str] = {}
         for name, keys in SOURCES.items():
@@ -286,7 +286,8 @@ class ZonePlanner:
         out = np.empty(adaptive.CHOICES)
         share = self._stage_share()
         gift = adaptive.choose_gift_mm(x, crop, weather, np.full(adaptive.STAGES, share), terms, out)
-        told["worth_wait"], told["worth_gift"] = _round(out[0], 6), _round(float(np.nanmax(out)), 6)
+        best = max((value for value in out.tolist() if math.isfinite(value)), default=math.nan)
+        told["worth_wait"], told["worth_gift"] = _round(out[0], 6), _round(best, 6)
         self._worth_l = gift / per_mm
         return self._worth_l
 

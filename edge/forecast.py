@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edge.config import Forecast as Wanted
 
 PLACE: Final = "forecast"
-DAYS: Final = 3
+DAYS: Final = 7
 EXPIRES_MS: Final = 86_400_000
 LOOK_S: Final = 3600.0
 FETCH_TIMEOUT_S: Final = 20.0
