@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from cooperative.cli_command import command
+from cooperative.cli_recalibrated import recalibrated
 from cooperative.speech import speech
 from pages.numbers import FARM_ZONE, LANGUAGES
 from pages.words import N_, Words
@@ -38,6 +39,7 @@ def main() -> None:
 
 
 main.add_command(command)
+main.add_command(recalibrated)
 
 
 @main.command()

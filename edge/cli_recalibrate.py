@@ -5,6 +5,7 @@ The rule it keeps: the stored history stays as it is; the new version stands bes
 """
 
 import json
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -21,12 +22,13 @@ from pages.words import N_
 @click.option("--with", "identity", default="", help="The calibration's id; without it the one in force.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write both versions there as CSV.")
 @click.option("--lines", type=click.Path(path_type=Path, dir_okay=False), help="Write InfluxDB lines to send again.")
+@click.option("--hub", type=click.Path(path_type=Path, dir_okay=False), help="Write a file for vuon-hub recalibrated.")
 @click.option("--zone", default="Asia/Ho_Chi_Minh", show_default=True, help="The time zone of days.")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="The agent's folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def recalibrate(
-    series: str, since: str, until: str, identity: str, output: Path | None, lines: Path | None, zone: str,
-    state: Path | None, as_json: bool,
+    series: str, since: str, until: str, identity: str, output: Path | None, lines: Path | None, hub: Path | None,
+    zone: str, state: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Compute a span anew from its raw signals with another calibration.
 
@@ -34,17 +36,18 @@ def recalibrate(
 
     \b
     Example:
-      vuon recalibrate --sensor tank/water_ph --from 2026-11-01 --to 2026-11-20 --output ph.csv
+      vuon recalibrate --sensor tank/water_ph --from 2026-11-01 --to 2026-11-20 --output ph.csv --hub ph.vuon
     """  # noqa: D301 click wants the \b
     from zoneinfo import ZoneInfo
 
     from drivers.calibration.shelf import Shelf
     from edge.calibrating import SHELF_FOLDER
-    from edge.recalibrating import as_csv, as_lines
+    from edge.recalibrating import as_csv, as_lines, as_version
     from edge.recalibrating import recalibrate as compute
     from edge.spans import moment_ms
     from telemetry.history import LogReader
     from telemetry.rows import DiskError
+    from telemetry.versions import whole_hours, write_version
 
     say, folder = speech(), state_folder(state)
     shelf = Shelf(folder / SHELF_FOLDER)
@@ -72,6 +75,10 @@ def recalibrate(
         if lines is not None:
             sink = stack.enter_context(lines.open("w", encoding="utf-8", newline=""))
             sink.writelines(as_lines(versions, _edge(folder)))
+        if hub is not None:
+            span = whole_hours(from_ms, to_ms, time.time_ns() // 1_000_000)
+            whole = versions if span == (from_ms, to_ms) else compute(reader, record, *span)
+            hub.write_bytes(write_version(as_version(whole, _edge(folder))))
     told: dict[str, str | float] = {
         "series": series, "id": record.id, "count": len(versions.stored.wall_ms), "changed": versions.changed,
     }  # fmt: skip

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from drivers.calibration.artifact import Calibration
+from drivers.calibration.artifact import Calibration, summary
 from drivers.calibration.curves import Beside
 from drivers.calibration.recompute import Recomputed, recompute, usual_beside
 from edge.beside import neighbours
 from telemetry.stores.line_protocol import escape, sample_head
+from telemetry.versions import Version, make_version
 
 if TYPE_CHECKING:
     from telemetry.chunks import Stretch
@@ -85,6 +86,12 @@ def as_lines(versions: Versions, edge: str) -> Iterator[str]:
     for at_ms, raw, value, quality in rows:
         fields = [f"{name}={number!r}" for name, number in (("v", value), ("r", raw)) if np.isfinite(number)]
         yield f"{head}{','.join([*fields, f'q={quality}i'])} {at_ms * 1_000_000}\n"
+
+
+def as_version(versions: Versions, edge: str) -> Version:
+    """Seal the new version for the hub's store."""
+    stored, made = versions.stored, versions.made
+    return make_version(edge, summary(versions.record), stored.wall_ms, stored.raw, made.value, made.quality)
 
 
 def _beside(reader: "LogReader", record: Calibration, stored: "Stretch", from_ms: int, to_ms: int) -> Beside:

@@ -5,7 +5,6 @@ The whole agent runs in virtual time; the terminal's command is the real one, it
 takes 1.5 s for each and 12 s to rinse the probe.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +31,7 @@ from edge.wiring import SimulatedField
 from pages.words import words
 from telemetry.records import Quality
 from tests.support.inside import Inside
+from tests.support.waiting import passes
 
 EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
 DEMO = (EXAMPLES / "demo.toml").read_text(encoding="utf-8")
@@ -70,10 +70,10 @@ class Person:
 
     async def press(self, ask: Callable[..., Any], text: str, **options: Any) -> Any:
         if text.startswith("Value of the reference"):
-            await asyncio.sleep(RINSE_S)
+            await passes(RINSE_S)
             self.into(self.buffers.pop(0))
             self.asked = 0
-        await asyncio.sleep(KEY_S)
+        await passes(KEY_S)
         answer = next((given for begin, given in self.answers.items() if text.startswith(begin)), "")
         self.keys += 1 + len(answer)
         if ask is click.confirm:
