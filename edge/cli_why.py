@@ -8,21 +8,31 @@ import json
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from edge.exits import FAILED, LOG_FILE, TRY_AGAIN, USAGE, speech, state_folder
-from pages.words import N_
+from pages.words import N_, Words
 
-HOURS_BACK = 24.0
+if TYPE_CHECKING:
+    from edge.reason_runs import Past
+    from telemetry.records import Ack
+
+# Who gave an order, by the way it came.
+ORIGINS: Final = {
+    "local": N_("By the switch at the plant."),
+    "remote": N_("By {person}, from afar."),
+    "manual": N_("By {person}."),
+}
 
 
 @click.command()
 @click.argument("output")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="The agent's folder.")
 @click.option("--at", "at", help="At which moment, RFC 3339 with its zone; without it: now.")
-@click.option("--last", default=5, show_default=True, help="How many decisions to tell, newest first.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a decision.")
+@click.option("--last", default=5, show_default=True, help="How many reasons to tell, newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a reason.")
 def why(output: str, state: Path | None, at: str | None, last: int, as_json: bool) -> None:
     """Say why OUTPUT (or every output of a place) does what it does.
 
@@ -33,11 +43,8 @@ def why(output: str, state: Path | None, at: str | None, last: int, as_json: boo
       vuon why pepper-1-valve-1
       vuon why pepper-1-fan --at 2026-11-22T13:00:00+07:00
     """  # noqa: D301 click wants the \b
-    from edge.console.reason_words import reason_words
-    from edge.console.sentences import PROBE_LOCKED, fields_of, quality_of, say
-    from pages.numbers import moment
+    from edge.reason_runs import past
     from telemetry.history import LogReader
-    from telemetry.records import Ack, Decision, Quality
     from telemetry.rows import DiskError
 
     words = speech()
@@ -48,49 +55,75 @@ def why(output: str, state: Path | None, at: str | None, last: int, as_json: boo
         click.echo(str(error), err=True)
         raise SystemExit(TRY_AGAIN) from None
     try:
-        since_ms = until_ms - round(HOURS_BACK * 3.6e6)
-        stored = reader.decisions(output, since_ms, until_ms + 1)
-        answers = {
-            one.record.output: (one.wall_ms, one.record)
-            for one in reader.commands(since_ms, until_ms + 1)
-            if isinstance(one.record, Ack)
-        }
+        found = past(reader, output, until_ms, last)
     finally:
         reader.close()
-    if not stored:
+    if not found.stories:
         click.echo(words.say(N_("Nothing is stored of {output} in the day before."), {"output": output}), err=True)
         raise SystemExit(FAILED)
+    for line in rows(found, words) if as_json else lines(found, words):
+        click.echo(line)
+
+
+def lines(found: "Past", words: Words) -> list[str]:
+    """Tell the past for a terminal, the newest first."""
+    from edge.console.reason_words import reason_words
+    from edge.console.sentences import PROBE_LOCKED, fields_of, quality_of, say
+    from pages.numbers import moment
+    from telemetry.records import Quality
+
     book = reason_words()
-    for name in {one.record.output for one in stored[-last:] if isinstance(one.record, Decision)}:
-        at_ms, answer = answers.get(name, (0, None))
-        if answer is None or answer.outcome not in {"refused", "failed"}:
-            continue
+    told: list[str] = []
+    for name, (at_ms, answer) in _not_done(found):
         heard = say(answer.detail, {}, book, words)
-        if as_json:
-            row = {"at_ms": at_ms, "output": name, "hardware": answer.outcome, "code": answer.detail, "text": heard.text}
-            click.echo(json.dumps(row, ensure_ascii=False))
-            continue
-        click.echo(f"{moment(at_ms)}  {name}  {words.text(N_('not done'))}: {heard.text} {heard.check}")
-    for one in reversed(stored[-last:]):
-        if not isinstance(one.record, Decision):
-            continue
-        record = one.record
+        told.append(f"{moment(at_ms)}  {name}  {words.text(N_('not done'))}: {heard.text} {heard.check}")
+    for story in reversed(found.stories):
+        record = story.decision
         fields = fields_of(record.inputs)
         said = say(record.code, fields, book, words)
         bound = say(record.limit, fields, book, words) if record.limit else None
-        if as_json:
-            reason = {
-                "at_ms": one.wall_ms, "output": record.output, "place": record.place, "level": record.level,
-                "code": record.code, "limit": record.limit, "vetoed": record.vetoed, "rule": record.rule,
-                "inputs": {i.name: i.value for i in record.inputs if i.value == i.value}, "text": said.text,
-            }  # fmt: skip
-            click.echo(json.dumps(reason, ensure_ascii=False))
-            continue
-        click.echo(f"{moment(one.wall_ms)}  {record.output}  {record.level:.0%}  {said.text}")
+        pulses = words.count("in {n} pulse", "in {n} pulses", story.starts) + "  " if story.pulsed else ""
+        told.append(f"{moment(story.from_ms)}  {record.output}  {story.share:.0%}  {pulses}{said.text}")
+        order = found.who(story)
+        by = ""
+        if order is not None:
+            by = words.say(ORIGINS.get(str(order.fields.get("origin")), N_("By {person}.")), {"person": order.person})
         locked = words.text(PROBE_LOCKED) if Quality.LOCKED & quality_of(record.inputs) else ""
-        for more in (locked, said.check, bound.text if bound else "", bound.check if bound else ""):
-            if more:
-                click.echo(f"    {more}")
+        more = (by, locked, said.check, bound.text if bound else "", bound.check if bound else "")
+        told += [f"    {text}" for text in more if text]
+    return told
+
+
+def rows(found: "Past", words: Words) -> list[str]:
+    """Tell the past as JSON, one object a line, the newest first."""
+    from edge.console.reason_words import reason_words
+    from edge.console.sentences import fields_of, say
+
+    book = reason_words()
+    told: list[dict[str, object]] = [
+        {"at_ms": at_ms, "output": name, "hardware": answer.outcome, "code": answer.detail,
+         "text": say(answer.detail, {}, book, words).text}
+        for name, (at_ms, answer) in _not_done(found)
+    ]  # fmt: skip
+    for story in reversed(found.stories):
+        record, order = story.decision, found.who(story)
+        said = say(record.code, fields_of(record.inputs), book, words)
+        told.append({
+            "at_ms": story.from_ms, "to_ms": story.to_ms, "output": record.output, "place": record.place,
+            "level": story.level, "share_on": round(story.share, 4), "starts": story.starts, "pulsed": story.pulsed,
+            "code": record.code, "limit": record.limit, "vetoed": record.vetoed, "rule": record.rule,
+            "person": order.person if order else "",
+            "inputs": {i.name: i.value for i in record.inputs if i.value == i.value},
+            "qualities": {i.name: i.quality for i in record.inputs if i.quality}, "text": said.text,
+            "check": said.check,
+        })  # fmt: skip
+    return [json.dumps(one, ensure_ascii=False) for one in told]
+
+
+def _not_done(found: "Past") -> list[tuple[str, tuple[int, "Ack"]]]:
+    """Give the outputs of these stories whose hardware refused or did not answer last."""
+    names = {story.decision.output for story in found.stories}
+    return [(n, one) for n, one in found.answers.items() if n in names and one[1].outcome in {"refused", "failed"}]
 
 
 def _moment_ms(at: str | None) -> int:

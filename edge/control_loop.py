@@ -18,6 +18,7 @@ import numpy as np
 from controllers.schedule import local_time
 from controllers.ticks import Floats, Maintenance, Override, Reset, Sense, TickInput, TickResult
 from edge.config import Calibration
+from edge.reason_runs import steady
 from telemetry.records import Decision, Quality, Sample, Tick
 
 DURATIONS_KEPT: Final = 600
@@ -110,6 +111,7 @@ class TickRunner:
         self.senses = senses
         self.zone = ZoneInfo(timezone)
         self.last: dict[str, Decision] = {}
+        self.reasons: dict[str, Decision] = {}  # as last, but between two pulses the reason of the pulses
         self.wanted: dict[str, float] = {}
         self.allowed: dict[str, float] = {}
 
@@ -142,6 +144,7 @@ class TickRunner:
             self.allowed[output] = float(result.allowed[i])
         for decision in result.decisions:
             self.last[decision.output] = decision
+            self.reasons[decision.output] = steady(self.reasons.get(decision.output), decision)
         return result
 
 

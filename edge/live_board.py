@@ -92,7 +92,7 @@ class LiveBoard:
     def _output(self, name: str, mono_ms: int) -> OutputState:
         line = self.gate.lines[name]
         settings = line.wire.settings
-        decision = self.runner.last.get(name)
+        decision = self.runner.reasons.get(name)
         override = self.orders.overrides.get(name)
         zone = next((z for z in self.settings.zones if z.valve == name), None)
         return OutputState(

@@ -42,6 +42,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE INDEX part_series ON part(series, first_ms);
     ALTER TABLE dictionary ADD COLUMN row INTEGER NOT NULL DEFAULT 0
     """,
+    # Questions about the past look into a year of journal without touching its rows.
+    "CREATE INDEX journal_span ON journal(source, last_ms, first_ms)",
 )
 
 
