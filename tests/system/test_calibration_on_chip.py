@@ -109,6 +109,7 @@ def walk(
         seen.circuit = probe.ezo
         probe.ezo.kept = held or Kept()
         probe.element.lag_s = 1.0  # 95 % after 3 s: the maker gives 1 s for a new electrode
+        probe.element.noise = {"water_ph": 0.002}  # the accuracy of the circuit (data sheet V5.8, p. 1)
         nature.practice[PH] = msgspec.structs.replace(AGED, beaker=6.2)
         for _ in range(12):
             await agent.desk.bell.wait()
