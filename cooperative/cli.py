@@ -16,6 +16,7 @@ import click
 
 from cooperative.cli_command import command
 from cooperative.cli_recalibrated import recalibrated
+from cooperative.cli_refused import refused
 from cooperative.speech import speech
 from pages.numbers import FARM_ZONE, LANGUAGES
 from pages.words import N_, Words
@@ -39,6 +40,7 @@ def main() -> None:
 
 
 main.add_command(command)
+main.add_command(refused)
 main.add_command(recalibrated)
 
 

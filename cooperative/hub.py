@@ -101,5 +101,10 @@ def _worker_process(config: HubConfig, worker: int) -> None:
     asyncio.run(run_hub(config, worker))
 
 
+def memory_paths(config: HubConfig) -> list[Path]:
+    """Give the files of the workers' memories, of those that have one."""
+    return [path for at in range(config.workers) if (path := _memory_path(config, at)).exists()]
+
+
 def _memory_path(config: HubConfig, worker: int) -> Path:
     return Path(config.state) / f"worker-{worker}.db"

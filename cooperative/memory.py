@@ -102,8 +102,8 @@ class Memory:
         return [DeadLetter(*row) for row in rows]
 
     def ask_retry(self, reason: str) -> int:
-        """Ask the hub to take the dead letters of a reason once more; give how many there are."""
-        return self._db.execute("UPDATE dead SET retry=1 WHERE reason=?", (reason,)).rowcount
+        """Ask the hub to take the dead letters of a reason once more, as far as their edge is known; say how many."""
+        return self._db.execute("UPDATE dead SET retry=1 WHERE reason=? AND topic != ''", (reason,)).rowcount
 
     def to_retry(self, limit: int = 200) -> list[DeadLetter]:
         """Give dead letters that are to be taken once more."""

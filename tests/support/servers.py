@@ -22,6 +22,7 @@ import pytest
 
 PACKAGES: Final = {
     "mosquitto": "mosquitto",
+    "mosquitto_passwd": "mosquitto",
     "influxd": "influxdb",
     "nginx": "nginx-light",
     "victoria-metrics": "victoria-metrics",

@@ -4,6 +4,9 @@
 import asyncio
 import contextlib
 import json
+import os
+import pwd
+import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +24,7 @@ from edge.wiring import SimulatedField, assemble, known_devices
 from edge.world import SystemClock, World
 from telemetry.mqtt import MqttBroker
 from telemetry.ports import Message, Session
-from tests.support.servers import mosquitto
+from tests.support.servers import mosquitto, program
 from tests.support.sparkplug_session import Decoded
 from tests.support.waiting import until
 
@@ -30,9 +33,23 @@ EDGE = "da-lat-pepper"
 STATE = "spBv1.0/STATE/scada"
 
 
-def exchange(port: int) -> str:
+def secured(folder: Path) -> str:
+    """Give Mosquitto's settings with the farm network's access list; every user's password is his name."""
+    users = ("vuon", "home-assistant", "scada", "reader")
+    passwords = folder / "passwords"
+    passwords.write_text("".join(f"{name}:{name}\n" for name in users), encoding="ascii")
+    subprocess.run([program("mosquitto_passwd"), "-U", str(passwords)], check=True, capture_output=True)
+    acl = folder / "local.acl"
+    acl.write_bytes((Path(__file__).parents[2] / "deploy" / "mosquitto" / "local.acl").read_bytes())
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    return f"allow_anonymous false\npassword_file {passwords}\nacl_file {acl}\nuser {user}\n"
+
+
+def exchange(folder: Path, port: int) -> str:
+    (folder / "vuon.secret").write_text("vuon\n", encoding="ascii")
     return (
-        f'\n[local_broker]\nhost = "127.0.0.1"\nport = {port}\n[json_mirror]\n'
+        f'\n[local_broker]\nhost = "127.0.0.1"\nport = {port}\nusername = "vuon"\n'
+        f'password_file = "{folder / "vuon.secret"}"\n[json_mirror]\n[home_assistant]\ncommands = true\n'
         '[sparkplug]\ngroup = "Lam Dong"\nprimary_host = "scada"\ncommands = true\n'
     )
 
@@ -40,7 +57,7 @@ def exchange(port: int) -> str:
 @contextlib.asynccontextmanager
 async def farm(folder: Path, port: int) -> AsyncIterator[Agent]:
     quick = "[limits]\nboot_hold_s = 1.0\nrestart_settle_s = 0.0\nrestart_stagger_s = 0.0\n"
-    text = FARM.replace("[limits]\n", quick) + exchange(port)
+    text = FARM.replace("[limits]\n", quick) + await asyncio.to_thread(exchange, folder, port)
     config = parse(text)
     loop = asyncio.get_running_loop()
     field = SimulatedField(config, known_devices(config, Catalogue()), loop.time(), time.time(), byte_by_byte=False)
@@ -66,7 +83,8 @@ class Watcher:
         self.births: dict[int, tuple[str, str]] = {}
 
     async def listen(self, session: Session) -> None:
-        await session.subscribe("#")
+        for pattern in ("spBv1.0/#", "vuon-live/#"):
+            await session.subscribe(pattern)
         async for message in session.messages():
             self.heard.append(message)
 
@@ -87,20 +105,29 @@ class Watcher:
 
 async def play(folder: Path, port: int) -> Watcher:
     watcher = Watcher()
-    broker = MqttBroker(f"mqtt://127.0.0.1:{port}")
-    async with broker.connect("watcher") as session, broker.connect("scada") as host:
-        listening = asyncio.create_task(watcher.listen(session))
+    url = f"mqtt://127.0.0.1:{port}"
+    scada, reader = MqttBroker(url, "scada", "scada"), MqttBroker(url, "reader", "reader")
+    async with (
+        scada.connect("host") as host,
+        scada.connect("watcher") as session,
+        reader.connect("display") as display,
+    ):
+        listening = asyncio.gather(watcher.listen(session), watcher.listen(display))
         async with farm(folder, port) as agent:
             await until(lambda: watcher.json("value/pepper-1/air_temperature") != {}, "the first value as JSON")
             assert not watcher.sparkplug("NBIRTH")  # it waits for its primary host
             online = json.dumps({"online": True, "timestamp": 1_795_316_712_000}).encode()
             await host.publish(Message(STATE, online, 1, retain=True))
             await until(lambda: bool(watcher.sparkplug("DDATA")), "the first data")
+            # Who may only read commands nothing, and says nothing in the host's name.
+            await display.publish(Message(f"vuon-live/{EDGE}/output/pepper-1-vent/set", b"OPEN"))
+            await display.publish(Message(STATE, b'{"online":false,"timestamp":1795316712001}', 1))
             command = Decoded(timestamp=1)
             command.metrics.add(name="Outputs/pepper-1-vent", boolean_value=True)
             await host.publish(Message(f"spBv1.0/Lam Dong/DCMD/{EDGE}/pepper-1", command.SerializeToString()))
             await until(lambda: "pepper-1-vent" in agent.orders.overrides, "the host's command")
             override = agent.orders.overrides["pepper-1-vent"]
+            assert not watcher.sparkplug("NDEATH")
             assert (override.level, override.person, override.origin) == (1.0, "sparkplug", "remote")
             await until(lambda: watcher.json("output/pepper-1-vent").get("state") == "open", "the open vent as JSON")
             offline = json.dumps({"online": False, "timestamp": 1_795_316_712_000}).encode()
@@ -116,7 +143,7 @@ async def play(folder: Path, port: int) -> Watcher:
 
 @pytest.mark.server("mosquitto")
 def test_a_sparkplug_host_and_a_reader_of_json_see_the_farm(tmp_path: Path) -> None:
-    with mosquitto(tmp_path) as broker, asyncio.Runner(loop_factory=fine_timer_loop) as runner:
+    with mosquitto(tmp_path, secured(tmp_path)) as broker, asyncio.Runner(loop_factory=fine_timer_loop) as runner:
         watcher = runner.run(play(tmp_path, broker.port))
     births = watcher.sparkplug("NBIRTH")
     assert [payload.seq for _, payload in births] == [0, 0]
