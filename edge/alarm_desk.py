@@ -14,10 +14,10 @@ from typing import Any, Final
 import msgspec
 
 from controllers.settings import minute_of_day
+from drivers.whole_file import write_whole
 from edge.alarm_calls import Call, Caller
 from edge.alarm_life import RANK, AlarmMemory, Fields, may_acknowledge
 from edge.alarms import AlarmBoard
-from edge.boots import write_whole
 from edge.config import FarmConfig
 from edge.console.alarm_words import Message, message
 from edge.console.reason_words import reason_words

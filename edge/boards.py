@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from controllers.settings import ControlSettings, OutputSettings
+from drivers.whole_file import write_whole
 from edge.board_settings import Board, BoardAnalogue, BoardCounter
-from edge.boots import write_whole
 from firmware_bridge.board_config import (
     DAY_S,
     Analogue,

@@ -5,7 +5,6 @@ The rule it keeps: a file is whole or not there, also after a power cut; what ca
 there, because the engine can always begin cautiously from nothing.
 """
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,26 +15,11 @@ import msgspec
 
 from controllers.state import EngineState
 from drivers.catalogue import Catalogue
+from drivers.whole_file import write_whole
 from edge.device_types import device_types, own_folder
 
 BOOTS_KEPT: Final = 30
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace ``path`` by ``data``; after a power cut it holds the old or the new bytes, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 class Boots:

@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from drivers.whole_file import write_whole
 from edge.alarm_life import RANK
-from edge.boots import write_whole
 
 FOLDER: Final = "notify"
 QUEUE_MAX: Final = 200

@@ -20,7 +20,7 @@ from drivers.line_settings import LineSettings
 from drivers.ports import ByteStream, LineDown
 from drivers.serial_port import opener
 from drivers.sms_pdu import BadMessage
-from edge.boots import write_whole
+from drivers.whole_file import write_whole
 from edge.notify_contacts import SMS, Modem
 
 APPRISE_S: Final = 60.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from edge.boots import write_whole
+from drivers.whole_file import write_whole
 from edge.config_exchange import Issuer
 from edge.live import Outcome
 from edge.remote_orders import LOOP_SILENT, REPEATED, TOO_MANY, Answers, Heard, Judge

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from drivers.calibration.shelf import write_whole
+from drivers.whole_file import write_whole
 
 PRACTICE_FILE: Final = "practice.json"
 

@@ -14,7 +14,7 @@ import msgspec
 
 from drivers.calibration.methods import METHODS
 from drivers.calibration.session import SCHEMA, Session, method_of
-from drivers.calibration.shelf import write_whole
+from drivers.whole_file import write_whole
 
 ABANDONED_AFTER: Final = timedelta(hours=12)
 # Soil cores dry for a day, and are weighed when somebody has time.

@@ -6,7 +6,6 @@ edited file is set aside with its reason and never used; the calibration that wa
 Layout: ``<folder>/<place>__<quantity>/<id>.json``, and ``active.json`` with its copy beside them.
 """
 
-import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 import msgspec
 
 from drivers.calibration.artifact import FILE_MAX_BYTES, BadArtifact, Calibration, decode, encode
+from drivers.whole_file import write_whole
 from telemetry.records import SERIES_PATTERN
 
 KEPT_MAX: Final = 1000
@@ -156,19 +156,3 @@ def _open(path: Path, series: str) -> Calibration:
     if calibration.series != series or path.stem != calibration.id:
         raise BadArtifact("The file lies at the wrong place: it belongs to {series}", series=calibration.series)
     return calibration
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write so that after a power cut the file is either whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -8,7 +8,7 @@ import pytest
 from controllers.engine import Engine
 from drivers.calibration.shelf import Shelf
 from drivers.catalogue import Catalogue
-from edge.boots import BOOTS_KEPT, Boots, write_whole
+from edge.boots import BOOTS_KEPT, Boots
 from edge.calibration_book import ShelfBook
 from edge.config import parse
 from edge.farm_profile import farm_profile
@@ -42,18 +42,6 @@ def test_a_boot_keeps_its_farm_and_the_oldest_boots_are_forgotten(tmp_path: Path
     assert boots.began(BOOTS_KEPT + 3) == (f"# {BOOTS_KEPT + 3}", None)
     with pytest.raises(FileNotFoundError):
         boots.began(1)
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_whole(tmp_path / "f", b"old")
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_whole(tmp_path / "f", b"new")
-    assert (tmp_path / "f").read_bytes() == b"old"
 
 
 def test_the_profile_says_what_the_file_says(tmp_path: Path) -> None:

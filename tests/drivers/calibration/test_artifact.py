@@ -2,7 +2,6 @@
 """A hostile set of artifact files, each refused with its own words; the calibration in force stays."""
 
 import contextlib
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from math import inf, nan
@@ -15,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.calibration.artifact import BadArtifact, Calibration, content_hash, decode, encode, seal, summary
-from drivers.calibration.shelf import Shelf, UnknownCalibration, write_whole
+from drivers.calibration.shelf import Shelf, UnknownCalibration
+from drivers.whole_file import write_whole
 from tests.drivers.calibration.walk import START, record
 
 GOOD = record()
@@ -179,25 +179,3 @@ def test_a_torn_pointer_is_replaced_by_its_copy_and_never_invented(tmp_path: Pat
     (tmp_path / "tank__water_ph" / "active-copy.json").write_bytes(torn)
     assert shelf.active(SERIES) is None  # the maker's scale, flagged as uncalibrated; nothing is guessed
     assert shelf.activate(SERIES, GOOD.id, "lan", START) == GOOD
-
-
-@pytest.mark.parametrize("cut", ["open", "fsync", "replace"])
-def test_a_power_cut_while_writing_leaves_the_old_file_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: str
-) -> None:
-    path = tmp_path / "active.json"
-    write_whole(path, b"old")
-
-    def power_cut(*_: object, **__: object) -> None:
-        raise OSError("the power went")
-
-    with monkeypatch.context() as patch:
-        if cut == "fsync":
-            patch.setattr(os, "fsync", power_cut)
-        else:
-            patch.setattr(Path, cut, power_cut)
-        with pytest.raises(OSError, match="power"):
-            write_whole(path, b"new")
-    assert path.read_bytes() == b"old"
-    write_whole(path, b"new")
-    assert path.read_bytes() == b"new"
