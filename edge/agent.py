@@ -27,6 +27,7 @@ from edge.control_loop import Deadlines, Engine, Senses, TickRunner, Trust, ever
 from edge.derived import Deficits
 from edge.desk import FarmDesk, TickBell
 from edge.live_board import LiveBoard
+from edge.local_switch import LocalSwitches
 from edge.orders import Orders
 from edge.pipeline import Pipeline, SeriesPlan
 from edge.world import BootClock, World
@@ -103,6 +104,7 @@ class Agent:
             config, self.alarms, self.orders, boot, self.record, world.state, log.epoch, send=world.network is not None
         )
         trust = Trust.of(config.calibration)
+        self.switches = LocalSwitches(config.local_switches, outputs, self.orders, self.alarms)
         senses = Senses(parts.engine.series, parts.engine.outputs, parts.feedback, trust)
         self.runner = TickRunner(parts.engine, senses, control.timezone)
         self.deadlines = Deadlines()
@@ -181,6 +183,7 @@ class Agent:
         self._keep(self.pipeline.sweep(now))
         tick = Tick(number, now, *self.boot.wall(), late_us)
         self.record((tick,))
+        self.switches.look(self.board.samples, now)
         resets = self.orders.take_resets()
         for reset in resets:
             self._parts.release(reset.place)

@@ -23,6 +23,7 @@ from edge.alarm_settings import Alarms
 from edge.board_settings import Board
 from edge.config_exchange import EXCHANGE_TABLES, Exchange, read_exchange
 from edge.config_water import WATER_TABLES, with_water
+from edge.switch_settings import LocalSwitch
 from edge.toml_reader import Page
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ class FarmConfig(Table, frozen=True):
     boards: tuple[Board, ...] = ()
     stations: tuple[Station, ...] = ()
     plots: tuple[Plot, ...] = ()
+    local_switches: tuple[LocalSwitch, ...] = ()
     log: Log = Log()
     console: Console = Console()
     calibration: Calibration = Calibration()
@@ -196,7 +198,7 @@ class FarmConfig(Table, frozen=True):
 
 TABLES: Final = (
     "farm", "log", "uplink", "console", "calibration", "alarms", "limits", "simulation", "forecast",
-    "bus", "device", "board", "house", "zone", "line", "output", "station", "plot", *WATER_TABLES,
+    "bus", "device", "board", "house", "zone", "line", "output", "station", "plot", "local_switch", *WATER_TABLES,
     *EXCHANGE_TABLES,
 )  # fmt: skip
 
@@ -230,6 +232,7 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
     boards = page.tables(Board, "board")
     stations = page.tables(Station, "station")
     plots = page.tables(Plot, "plot")
+    switches = page.tables(LocalSwitch, "local_switch")
     houses = page.tables(HouseSettings, "house")
     zones = page.tables(ZoneSettings, "zone")
     lines = page.tables(LineSettings, "line")
@@ -258,6 +261,7 @@ def parse(text: str, file: str = "farm.toml", types: "Catalogue | None" = None) 
         boards=tuple(row for _, row in boards),
         stations=tuple(row for _, row in stations),
         plots=tuple(row for _, row in plots),
+        local_switches=tuple(row for _, row in switches),
         log=log,
         console=console,
         calibration=calibration,

@@ -18,6 +18,7 @@ from edge.boards import measured_series
 from edge.config_boards import check_boards, check_unleased
 from edge.config_exchange_check import check_exchange
 from edge.config_lines import check_device, check_port
+from edge.switch_settings import problems as problems_of
 from edge.toml_reader import Page
 from telemetry.quantities import QUANTITIES
 from telemetry.records import SERIES_PATTERN
@@ -57,6 +58,7 @@ def check(config: "FarmConfig", page: Page, catalogue: Catalogue | None = None) 
     _unwired(page, wired)
     _simulation(config, page)
     _plots(config, page)
+    _people(config, page, catalogue)
     _control(config, page, catalogue)
     check_exchange(config, page)
 
@@ -317,6 +319,20 @@ def _is_time(text: str) -> bool:
         return datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
+
+
+def _people(config: "FarmConfig", page: Page, catalogue: Catalogue) -> None:
+    """Judge what concerns people at the plant: local switches, sirens, lamps."""
+    outputs = {output.id: output.kind for output in config.control.outputs}
+    whole = len(config.devices) == len(rows(page, "device"))
+    switches = config.local_switches
+    delivered = _delivered(config, catalogue) if whole else frozenset(one.series for one in switches)
+    for path, message in problems_of(switches, names(page, "output"), delivered):
+        page.wrong(path, message)
+    for key, named in (("sirens", config.alarms.sirens), ("lamps", config.alarms.lamps)):
+        for output in named:
+            if outputs.get(output, "siren") != "siren" or output not in names(page, "output"):
+                page.wrong(f"alarms.{key}", "{name} is no output of the kind siren", name=output)
 
 
 def _plots(config: "FarmConfig", page: Page) -> None:

@@ -28,6 +28,7 @@ UNKNOWN_SERIES: Final = "there is no such series"
 ROLE_TOO_LOW: Final = "this role may not do that"
 BAD_LEVEL: Final = "the level must be between 0 and 1, or 0 or 1 for an on-off output"
 BAD_TIME: Final = "the time must be above 0 s and at most {most} s"
+AT_THE_PLANT: Final = "the switch at the plant has it; somebody stands there"
 SEEN_BEFORE: Final = "this order was already carried out"
 
 
@@ -109,6 +110,8 @@ class Orders:
             return BAD_LEVEL
         if not isfinite(seconds) or not 0.0 < seconds <= self.hold_max_s(output):
             return BAD_TIME
+        if giver.origin != "local" and self._held_locally(output):
+            return AT_THE_PLANT
         self._set(output, level, seconds, giver, "order.hold")
         return ""
 
@@ -117,6 +120,8 @@ class Orders:
         refused = self._admit(output, giver, Role.OPERATOR)
         if refused:
             return refused
+        if giver.origin != "local" and self._held_locally(output):
+            return AT_THE_PLANT
         standing = self.overrides.get(output)
         safe = self._outputs[output].safe_level
         if standing is not None and standing.level != safe:
@@ -124,6 +129,11 @@ class Orders:
         else:
             self._set(output, safe, STOP_HOLDS_S, giver, "order.stop")
         return ""
+
+    def _held_locally(self, output: str) -> bool:
+        """Say whether the switch at the plant has this output: it wins over everybody from afar."""
+        standing = self.overrides.get(output)
+        return standing is not None and standing.origin == "local"
 
     def drop(self, output: str, person: str = "") -> None:
         """End the person's will over ``output``, if there is one."""

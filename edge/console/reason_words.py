@@ -39,6 +39,10 @@ TROUBLES: Final[dict[str, ReasonWords]] = {
         N_("The clock is not known to be right; schedules wait and zones follow their safe rule."),
         N_("Check the network or the clock battery."),
     ),
+    "local_switch.forgotten": ReasonWords(
+        N_("The switch at the plant has stood in hand for {minutes} min; it no longer orders anything."),
+        N_("Put it back to automatic; turn it again if you still need it."),
+    ),
     "notify.fails": ReasonWords(
         N_("No message reaches this person: {detail}"),
         N_("Check the internet, the SIM card and the contacts file; then test the alarms."),
