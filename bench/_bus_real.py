@@ -308,7 +308,7 @@ def ours_badly(path: str) -> dict[str, float]:
         running = asyncio.create_task(bus.run())
         for number in range(BAD_READS):
             unit, address = PLACES[number % len(PLACES)]
-            transaction = Transaction(f"{unit}", read(unit, 3, address, 2), retries=0, timeout_max_s=BAD_WAIT_S)
+            transaction = Transaction(f"{unit}", read(unit, 3, address, 2), within_s=5.0, timeout_max_s=BAD_WAIT_S)
             outcome = await bus.submit(transaction)
             heard = words(outcome.payload) if isinstance(outcome, Answer) else None
             _judged(heard, unit, address, counts)
@@ -344,7 +344,7 @@ def pymodbus_badly(path: str) -> dict[str, float]:
     from pymodbus.client import ModbusSerialClient
 
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
-    client = ModbusSerialClient(path, baudrate=BAD_LINE.baud, timeout=BAD_WAIT_S, retries=0)
+    client = ModbusSerialClient(path, baudrate=BAD_LINE.baud, timeout=BAD_WAIT_S, retries=2)
 
     def reader(unit: int, address: int) -> Sequence[int] | None:
         try:

@@ -1,56 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pump or fan behind a variable-frequency drive as ``Outputs``: level 0 to 1 is least to most frequency.
 
-The rule it keeps: the drive is told once to stop when its line falls silent, and only when it confirmed that does
-it count as leased; the run command is sent after the frequency, the stop command first.
+The rule it keeps: no run command before the drive confirmed that it stops by itself when its line falls silent for a
+lease; the run command is sent after the frequency, the stop command first.
 """
 
 from collections.abc import Mapping
-from math import isfinite
+from typing import Final
 
 from drivers.actuators.orders import Ask, OrderFailed, refusal, send
 from drivers.catalogue_schema import Drive, Entry
 from drivers.modbus_pdu import Request, read, words, write_register, write_registers
 from drivers.ports import Confirmation, OutputAbility
 
+LEASE_MAX_S: Final = 60.0
+
 
 class DriveOutput:
-    """One drive with one output. Call ``arm`` once before the first ``hold``."""
+    """One drive with one output. Where its entry tells how, it is armed before it first runs: its lease is its own."""
 
-    def __init__(self, entry: Entry, address: int, name: str, ask: Ask, silence_s: float = 3.0) -> None:
+    def __init__(self, entry: Entry, address: int, name: str, ask: Ask) -> None:
         if entry.drive is None:
             raise ValueError(f"{entry.type} is no drive: its entry has no [drive] table")
-        if not isfinite(silence_s) or silence_s <= 0.0:
-            raise ValueError(f"{entry.type}: silence_s must be above 0, not {silence_s}")
         self._drive: Drive = entry.drive
         self._address = address
         self._name = name
         self._ask = ask
-        self._silence_s = silence_s
-        self._armed = False
+        self._armed_s = 0.0  # the lease that the drive has confirmed; 0: none
 
     def _write(self, at: int, word: int) -> Request:
         if self._drive.function == 16:
             return write_registers(self._address, at, (word,))
         return write_register(self._address, at, word)
 
-    async def arm(self) -> Confirmation:
-        """Tell the drive to stop by itself after ``silence_s`` without a message; drives that cannot stay unleased."""
+    async def _arm(self, lease_s: float) -> Confirmation:
+        """Have the drive stop by itself after ``lease_s`` without a message."""
         drive = self._drive
-        if drive.silence_at is None:
-            return Confirmation("refused", "output.no_hardware_lease")
-        orders = [self._write(drive.silence_at, max(1, round(self._silence_s / drive.silence_scale)))]
+        if drive.silence_at is None or self._armed_s == lease_s:
+            return Confirmation("done")
+        orders = [self._write(drive.silence_at, max(1, round(lease_s / drive.silence_scale)))]
         if drive.silence_action is not None:
             orders.append(self._write(drive.silence_action.at, drive.silence_action.words[0]))
         done = await send(self._ask, *orders)
-        self._armed = done.outcome == "done"
+        self._armed_s = lease_s if done.outcome == "done" else 0.0
         return done
 
     def abilities(self) -> Mapping[str, OutputAbility]:
-        """Give the output by name; leased once armed."""
-        lease_s = self._silence_s if self._armed else float("inf")
+        """Give the output by name."""
+        leased = self._drive.silence_at is not None
+        most_s = LEASE_MAX_S if leased else float("inf")
         feedback = self._drive.actual_at is not None
-        return {self._name: OutputAbility(self._armed, proportional=True, lease_max_s=lease_s, feedback=feedback)}
+        return {self._name: OutputAbility(leased, proportional=True, lease_max_s=most_s, feedback=feedback)}
 
     async def hold(self, output: str, level: float, lease_s: float) -> Confirmation:
         """Run at ``level``; 0 stops. The confirmation's feedback is the output frequency as a level."""
@@ -59,10 +59,15 @@ class DriveOutput:
             return refused
         if level == 0.0:
             return await self.release(output)
+        armed = await self._arm(min(lease_s, LEASE_MAX_S))
+        if armed.outcome != "done":
+            return armed
         drive = self._drive
         hz = drive.least_hz + level * (drive.most_hz - drive.least_hz)
         frequency = self._write(drive.frequency_at, round(hz / drive.frequency_scale))
         done = await send(self._ask, frequency, self._write(drive.command_at, drive.run_word))
+        if done.outcome != "done":
+            self._armed_s = 0.0  # it may have lost its power, and with it what it was told
         return await self._with_feedback(done)
 
     async def release(self, output: str) -> Confirmation:

@@ -124,6 +124,8 @@ class SimulatedInstrument:
             return None
         if now - self.element.powered_s < self.entry.power_on_s:
             return None
+        if self.motor is not None:
+            self.motor.heard(now)
         try:
             reply = self._serve(pdu, now)
         except _Refused as refused:
@@ -252,6 +254,8 @@ class SimulatedInstrument:
                 self.motor.command(word, now)
             elif at == self.motor.drive.frequency_at:
                 self.motor.set_frequency(word, now)
+            elif at == self.motor.drive.silence_at:
+                self.motor.silence_s = word * self.motor.drive.silence_scale
         if self.stem is not None and at == self.stem.valve.set_at:
             self.stem.set(word, now)
 

@@ -81,12 +81,17 @@ class Coils:
 
 @dataclass(slots=True)
 class Motor:
-    """A drive and its pump: the frequency runs towards what was set, at ``ramp_hz_per_s``."""
+    """A drive and its pump: the frequency runs towards what was set, at ``ramp_hz_per_s``.
+
+    It stops by itself ``silence_s`` after the last message, once it was told so (0: never).
+    """
 
     drive: Drive
     ramp_hz_per_s: float = 10.0
     running: bool = False
     set_hz: float = 0.0
+    silence_s: float = 0.0
+    heard_s: float = 0.0
     _hz: float = 0.0
     _at_s: float = 0.0
 
@@ -98,6 +103,11 @@ class Motor:
         elif word == self.drive.stop_word:
             self.running = False
 
+    def heard(self, now: float) -> None:
+        """A message came for the drive."""
+        self.hz(now)
+        self.heard_s = now
+
     def set_frequency(self, word: int, now: float) -> None:
         """Take the frequency word."""
         self.hz(now)
@@ -105,11 +115,18 @@ class Motor:
 
     def hz(self, now: float) -> float:
         """Give the output frequency at ``now`` [Hz]."""
+        silent_from_s = self.heard_s + self.silence_s
+        if self.running and self.silence_s > 0.0 and now > silent_from_s:
+            self._run_to(silent_from_s)
+            self.running = False
+        self._run_to(now)
+        return self._hz
+
+    def _run_to(self, now: float) -> None:
         goal = self.set_hz if self.running else 0.0
         step = self.ramp_hz_per_s * max(now - self._at_s, 0.0)
         self._hz = min(self._hz + step, goal) if goal > self._hz else max(self._hz - step, goal)
-        self._at_s = now
-        return self._hz
+        self._at_s = max(self._at_s, now)
 
 
 @dataclass(slots=True)

@@ -156,21 +156,42 @@ async def test_a_board_without_timed_pulse_says_so() -> None:
     assert await relay.states() == {"valve": True}
 
 
-async def test_a_drive_is_leased_only_once_it_took_the_silence_rule() -> None:
+async def test_a_drive_is_told_to_stop_by_itself_before_it_first_runs() -> None:
     line = Line(SimulatedInstrument(DRIVE, address=3))
-    drive = DriveOutput(DRIVE, 3, "pump", line.ask, silence_s=2.0)
-    assert not drive.abilities()["pump"].leased
-    assert (await drive.arm()).outcome == "done"
+    drive = DriveOutput(DRIVE, 3, "pump", line.ask)
     assert drive.abilities()["pump"].leased
-    assert line.sent == [bytes.fromhex("0609030014"), bytes.fromhex("0609020001")]
+    await drive.hold("pump", 1.0, 2.0)
+    assert line.sent[:3] == [bytes.fromhex(pdu) for pdu in ("0609030014", "0609020001", "0620011388")]
+    await drive.hold("pump", 1.0, 2.0)
+    assert [pdu.hex() for pdu in line.sent].count("0609030014") == 1, "once is enough"
+
+
+async def test_a_drive_that_hears_nobody_any_more_stops_its_pump() -> None:
+    line = Line(SimulatedInstrument(DRIVE, address=3))
+    drive = DriveOutput(DRIVE, 3, "pump", line.ask)
+    for line.now in (0.0, 5.0, 10.0):
+        await drive.hold("pump", 1.0, 10.0)
+    motor = line.slave.motor
+    assert motor is not None
+    assert motor.hz(19.9) == pytest.approx(50.0)
+    assert motor.hz(30.0) == 0.0
+
+
+async def test_a_drive_that_does_not_take_the_silence_rule_never_runs() -> None:
+    assert DRIVE.drive is not None
+    deaf = msgspec.structs.replace(DRIVE, drive=msgspec.structs.replace(DRIVE.drive, silence_at=0x0999))
+    line = Line(SimulatedInstrument(DRIVE, address=3))
+    done = await DriveOutput(deaf, 3, "pump", line.ask).hold("pump", 1.0, 10.0)
+    assert done.outcome == "failed"
+    assert bytes.fromhex("0620000002") not in line.sent
 
 
 async def test_a_drive_runs_up_and_tells_its_frequency() -> None:
     line = Line(SimulatedInstrument(DRIVE, address=3))
     drive = DriveOutput(DRIVE, 3, "pump", line.ask)
-    await drive.hold("pump", 0.5, 5.0)
-    line.now = 100.0
-    done = await drive.hold("pump", 0.5, 5.0)
+    await drive.hold("pump", 0.5, 10.0)
+    line.now = 9.0
+    done = await drive.hold("pump", 0.5, 10.0)
     assert done.outcome == "done"
     assert done.feedback == pytest.approx(0.5)
     assert (await drive.release("pump")).outcome == "done"
