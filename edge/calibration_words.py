@@ -15,6 +15,7 @@ from pages.words import N_, Field, Words
 
 ADJUST: Final = N_("Adjust the reading (new curve in force)")
 RECORD: Final = N_("Record only (reading unchanged)")
+TAKEN: Final = N_("{person} is calibrating {series} now; one probe, one session.")
 SHOWN_BEFORE: Final = N_("Shown before")
 
 Line = tuple[str, dict[str, Field]]

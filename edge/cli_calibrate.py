@@ -26,7 +26,7 @@ from drivers.calibration.shelf import UnknownCalibration
 from drivers.calibration.telling import JUMP, JUMP_MAX_SHARE
 from edge.agent_client import AgentAway, AgentClient
 from edge.calibrating import CalibrationDesk, Refused
-from edge.calibration_words import ADJUST, RECORD, proposed, result_lines, signed_line
+from edge.calibration_words import ADJUST, RECORD, TAKEN, proposed, result_lines, signed_line
 from edge.exits import FAILED, NO_DEVICE, REFUSED, SOCKET_FILE, TRY_AGAIN, USAGE, speech, state_folder
 from pages.numbers import decimal
 from pages.terminal import bars
@@ -80,7 +80,7 @@ def calibrate(
         _end(speak.say(refused.code, refused.fields), FAILED)
     except ProbeTaken as taken:
         fields = {"person": taken.session.person, "series": taken.session.series}
-        _end(speak.say(N_("{person} is calibrating {series} now; one probe, one session."), fields), REFUSED)
+        _end(speak.say(TAKEN, fields), REFUSED)
     except UnknownCalibration:
         _end(speak.text(N_("There is no calibration before this one.")), FAILED)
     except Refused as refused:

@@ -26,7 +26,7 @@ from drivers.calibration.sessions import ProbeTaken
 from drivers.calibration.telling import JUMP, JUMP_MAX_SHARE
 from edge.agent_client import AgentAway, BadCall
 from edge.calibrating import CalibrationDesk, Refused, tile_of
-from edge.calibration_words import ADJUST, RECORD, Line, proposed, result_lines, signed_line
+from edge.calibration_words import ADJUST, RECORD, TAKEN, Line, proposed, result_lines, signed_line
 from edge.certificates.lists import due_list
 from edge.certificates.papers import certificate, label
 from edge.console.desk import Desk
@@ -39,7 +39,6 @@ from telemetry.quantities import quantity
 
 LIVE_MS: Final = 1000  # how often a page asks for the trace
 TRACE_WIDTH: Final = 24
-TAKEN: Final = N_("{person} is calibrating {series} now; one probe, one session.")
 AWAY: Final = N_("The controller does not answer.")
 
 

@@ -2,11 +2,14 @@
 """``vuon calibrate`` in a terminal: Enter is enough, what is refused is said, a stop leaves everything as it was."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+import unicodedata
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
+import pypdf
 import pytest
 from click.testing import CliRunner, Result
 
@@ -16,6 +19,7 @@ from edge import calibrating, cli_calibrate
 from edge.agent_client import AgentAway
 from edge.calibrating import SESSIONS_FOLDER, SHELF_FOLDER
 from edge.cli_calibrate import calibrate
+from edge.cli_certificate import certificate
 from edge.live import LiveState, Outcome, Tile
 from tests.drivers.calibration.walk import START
 from tests.edge.fake_farm import FakeAgent
@@ -25,8 +29,11 @@ ENTER = "\n"
 
 
 class Probe:
-    """An agent with one pH probe that always stands in the next buffer; every look is a second later."""
+    """An agent with one probe that always stands in the next buffer; every look is a second later."""
 
+    series: ClassVar[str] = SERIES
+    unit: ClassVar[str] = "pH"
+    shows: ClassVar[Callable[[float], float]] = staticmethod(lambda buffer: 7.0 + 0.97 * (buffer - 7.0) + 0.02)
     buffers: ClassVar[list[float]] = []
     seconds: ClassVar[float] = 0.0
     calls: ClassVar[list[str]] = []
@@ -36,8 +43,9 @@ class Probe:
         self._shelf = Shelf(_path.parent / SHELF_FOLDER)
 
     def state(self) -> LiveState:
-        raw = 7.0 + 0.97 * (Probe.buffers[0] - 7.0) + 0.02
-        tile = Tile(SERIES, "tank", "water_ph", "pH", raw, 0, 0.0, 1.0, raw, "pH")
+        raw = Probe.shows(Probe.buffers[0])
+        place, quantity = Probe.series.split("/")
+        tile = Tile(Probe.series, place, quantity, Probe.unit, raw, 0, 0.0, 1.0, raw, Probe.unit)
         plain = FakeAgent().state()
         return LiveState(
             plain.edge, plain.title, 1, round(Probe.seconds * 1000), 0,
@@ -79,6 +87,9 @@ def now() -> datetime:
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A farm's folder, and an agent with a probe; the buffer changes when a point is taken."""
     Probe.buffers, Probe.seconds, Probe.calls, Probe.gone = [7.0, 4.01, 10.01], 0.0, [], False
+    monkeypatch.setattr(Probe, "series", SERIES)
+    monkeypatch.setattr(Probe, "unit", "pH")
+    monkeypatch.setattr(Probe, "shows", Probe.shows)
 
     def next_buffer(session: Session, action: str, answers: Mapping[str, str], at: datetime) -> Session:
         gone_on = advance(session, action, answers, at)
@@ -111,6 +122,64 @@ def test_eleven_times_enter_is_a_three_point_calibration(state: Path) -> None:
     assert Probe.calls[0] == "lock"
     assert Probe.calls[-2:] == ["activate", "unlock"]
     assert not list((state / SESSIONS_FOLDER).glob("*.json"))
+
+
+@dataclass
+class Walk:
+    """A walk in the terminal: what the probe shows where it is put, and the keys that are pressed."""
+
+    series: str
+    unit: str
+    method: str
+    places: list[float]
+    shows: Callable[[float], float]
+    keys: str
+    truths: list[float]
+    found: float
+    left: float
+
+
+WALKS = {
+    "EC": Walk(
+        "tank/water_ec", "mS/cm", "ec-dry-1", [0.0, 1.413], lambda truth: 0.01 + 0.95 * truth,
+        # the reference as proposed, the dry point, the standard as proposed, both points, adjust
+        ENTER * 4 + ENTER + ENTER * 2 + ENTER, [0.0, 1.413], 0.0607, 0.0,
+    ),
+    "soil moisture": Walk(
+        "zone/soil_moisture", "%", "gravimetric-3", [12.0, 22.0, 32.0], lambda shown: shown,
+        ENTER * 4 + ENTER * 3 + "20\n165\n150\n100\n20\n175\n150\n100\n20\n185\n150\n100\n" + ENTER,
+        [15.03, 25.05, 35.07], 3.07, 0.0,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WALKS)
+def test_a_walk_in_the_terminal_ends_with_its_certificate(
+    state: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    walk = WALKS[kind]
+    monkeypatch.setattr(Probe, "series", walk.series)
+    monkeypatch.setattr(Probe, "unit", walk.unit)
+    monkeypatch.setattr(Probe, "shows", staticmethod(walk.shows))
+    Probe.buffers = list(walk.places)
+    done = run(state, walk.keys, walk.series, "--method", walk.method)
+    assert done.exit_code == 0, done.output
+    made = Shelf(state / SHELF_FOLDER).active(walk.series)
+    assert made is not None
+    assert made.adjusted
+    assert [point.truth for point in made.points] == pytest.approx(walk.truths, abs=0.01)
+    assert made.as_found_error == pytest.approx(walk.found, abs=0.01)
+    assert made.as_left_error == pytest.approx(walk.left, abs=0.01)
+    assert Probe.calls[-2:] == ["activate", "unlock"]
+    paper = state / "certificate.pdf"
+    printed = CliRunner().invoke(
+        certificate, [walk.series, "--state", str(state), "--output", str(paper), "--language", "vi"]
+    )
+    assert printed.exit_code == 0, printed.output
+    words = unicodedata.normalize("NFC", "".join(page.extract_text() for page in pypdf.PdfReader(paper).pages))
+    assert made.content_hash in words.replace("\n", "")
+    assert "Giấy chứng nhận hiệu chuẩn" in words
+    assert "Lan" in words
 
 
 def test_stopping_at_the_end_changes_nothing(state: Path) -> None:
