@@ -133,8 +133,7 @@ class Calendar:
     def agenda(self, now: LocalTime, mono_ms: int, *, clock_ok: bool) -> Agenda:
         """Tell what is due at ``now`` and what is dropped; each (date, job) is told once, ever."""
         if not clock_ok or not self._jobs:
-            self._seen = None
-            return NOTHING
+            return NOTHING  # what falls into this time is told as dropped when the clock can be trusted again
         if now == self._seen:
             return NOTHING
         found = self._settle(self._candidates(now), mono_ms)

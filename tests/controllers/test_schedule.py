@@ -55,6 +55,14 @@ def test_nothing_is_due_while_the_clock_is_not_trusted_and_the_grace_applies_aft
     assert [d.late_min for d in calendar.agenda(LocalTime(10, 400), 400 * MINUTE_MS, clock_ok=True).due] == [10]
 
 
+def test_a_run_that_falls_into_a_time_without_a_trusted_clock_is_told_as_dropped() -> None:
+    calendar = Calendar([Job("a", 390, "zone")], GRACE_S)
+    calendar.agenda(LocalTime(10, 345), 0, clock_ok=True)
+    assert calendar.agenda(LocalTime(10, 390), 45 * MINUTE_MS, clock_ok=False) == ((), ())
+    agenda = calendar.agenda(LocalTime(10, 600), 255 * MINUTE_MS, clock_ok=True)
+    assert (agenda.due, [(d.job.id, d.late_min, d.why) for d in agenda.dropped]) == ((), [("a", 210, "too late")])
+
+
 def test_a_dead_rtc_that_wakes_in_1970_and_in_2038_does_not_eat_the_real_day() -> None:
     calendar = Calendar([Job("a", 390, "zone")], GRACE_S)
     mono = 0
