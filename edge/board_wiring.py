@@ -15,12 +15,13 @@ from drivers.serial_port import is_pty
 from edge.agent import Agent, OutputBank
 from edge.board_settings import Board
 from edge.boards import KeptEpoch, board_config, host_id, measured_series, pin_series, wish_s
-from edge.config import SIMULATED, FarmConfig
-from edge.config_boards import unleased_outputs
+from edge.config import SIMULATED, Bus, FarmConfig
+from edge.config_boards import BOARD_PORT, unleased_outputs
 from edge.pipeline import SeriesPlan, still_s
 from edge.world import BootClock, World
 from firmware_bridge.bridge import Bridge
 from firmware_bridge.mcu_devices import McuOutputs, McuSource
+from firmware_bridge.sdi12_line import BoardSdi12
 from telemetry.quantities import quantity
 
 BOARD_LINE: Final = LineSettings(baud=115200)
@@ -46,6 +47,19 @@ def bridges_of(config: FarmConfig, openers: Callable[[Board], StreamOpener], wor
         )
         for board in config.boards
     }
+
+
+def through_boards(
+    openers: Callable[[Bus | Board], StreamOpener], bridges: Mapping[str, Bridge]
+) -> Callable[[Bus], StreamOpener]:
+    """Give the openers of buses of which some are the SDI-12 pin of a board (``port = "board:NAME"``)."""
+
+    def opener(bus: Bus) -> StreamOpener:
+        if bus.port.startswith(BOARD_PORT):
+            return BoardSdi12(bridges[bus.port.removeprefix(BOARD_PORT)])
+        return openers(bus)
+
+    return opener
 
 
 def board_parts(

@@ -25,6 +25,7 @@ WATER: Final = frozenset({"valve", "pump", "master_valve", "fill_valve", "backwa
 NO_PIN: Final = N_("a {type} has no {what} {pin}; it has 0 to {last}")
 NO_OUTPUT: Final = N_("there is no output called {name} on this board; it has: {known}")
 BAD_SERIES: Final = N_("{seen} is no series of a {wanted}; write place/quantity, for instance {example}")
+BOARD_PORT: Final = "board:"  # the port of a bus that is the SDI-12 pin of one of our boards
 METERED: Final = ("water_volume", "rainfall")
 
 
@@ -57,6 +58,20 @@ def check_unleased(config: "FarmConfig", page: Page, entry_of: Callable[["Device
                        "{output} is water, and a {type} does not close it when the host dies; hang it on a [[board]] "
                        "or on a relay board with its own timer, or give the device an unleased_reason",
                        output=output, type=device.type)  # fmt: skip
+
+
+def check_board_lines(config: "FarmConfig", page: Page) -> None:
+    """Note the buses that name the SDI-12 pin of a board that is not there, or want it to speak something else."""
+    boards = [board.name for board in config.boards]
+    for bus in config.buses:
+        if not bus.port.startswith(BOARD_PORT):
+            continue
+        path, name = _path(page, "bus", bus.name), bus.port.removeprefix(BOARD_PORT)
+        if name not in boards:
+            page.wrong(f"{path}.port", "there is no board called {name}; known: {known}", name=name,
+                       known=", ".join(sorted(boards)) or "none")  # fmt: skip
+        if bus.kind != "sdi12-adapter":
+            page.wrong(f"{path}.kind", "the line of a board speaks SDI-12; write kind = {kind}", kind='"sdi12-adapter"')
 
 
 def check_boards(

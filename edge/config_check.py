@@ -15,7 +15,7 @@ from drivers.catalogue import Catalogue
 from drivers.catalogue_schema import CatalogueError, Entry
 from drivers.registry import names_of
 from edge.boards import measured_series
-from edge.config_boards import check_boards, check_unleased
+from edge.config_boards import BOARD_PORT, check_board_lines, check_boards, check_unleased
 from edge.config_exchange_check import check_exchange
 from edge.config_lines import check_device, check_port
 from edge.switch_settings import problems as problems_of
@@ -41,7 +41,7 @@ NAMED: Final = {
     "fertigation": "line",
 }
 _INDEXED: Final = re.compile(r"^(house|zone|line|output|tariff|recipe|stock|fertigation)\[(\d+)\](.*)$")
-PORT_SCHEMES: Final = ("/dev/", "rfc2217://", "socket://", "tcp://")
+PORT_SCHEMES: Final = ("/dev/", "rfc2217://", "socket://", "tcp://", BOARD_PORT)
 
 
 def check(config: "FarmConfig", page: Page, catalogue: Catalogue | None = None) -> None:
@@ -54,6 +54,7 @@ def check(config: "FarmConfig", page: Page, catalogue: Catalogue | None = None) 
     series = _devices(config, page, catalogue)
     wired = _outputs(config, page, catalogue)
     check_boards(config, page, places_of(page), wired, series)
+    check_board_lines(config, page)
     check_unleased(config, page, lambda device: _known_entry(device, catalogue))
     _unwired(page, wired)
     _simulation(config, page)

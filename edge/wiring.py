@@ -25,7 +25,7 @@ from drivers.sim.text_line import TextLine, TextLineOpener
 from drivers.sim.text_pty import TextPtyLine
 from edge.agent import Agent, Parts
 from edge.board_settings import Board
-from edge.board_wiring import BOARD_LINE, board_parts, board_plans, bridges_of, release, tell_unleased
+from edge.board_wiring import BOARD_LINE, board_parts, board_plans, bridges_of, release, tell_unleased, through_boards
 from edge.boards import board_feedback
 from edge.boots import Boots
 from edge.bus_report import bus_report
@@ -66,6 +66,8 @@ NOISE: Final[dict[str, float]] = {
     "soil_temperature": 0.03,
     "soil_ec": 0.005,
     "voltage": 0.4,
+    "water_ec": 0.012,
+    "water_ph": 0.01,
 }
 
 # Devices to practise on, for ``vuon bus practice``: simulated ones are made here only.
@@ -206,7 +208,7 @@ def assemble(
     load_kernels(config.control)
     bridges = bridges_of(config, openers, world)
     settings = {output.id: output for output in config.control.outputs}
-    sources, banks = sources_and_banks(config.buses, settings, known, openers, boot)
+    sources, banks = sources_and_banks(config.buses, settings, known, through_boards(openers, bridges), boot)
     board_sources, board_banks = board_parts(config, bridges, boot)
 
     def save() -> Callable[[], None]:

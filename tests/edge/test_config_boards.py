@@ -72,6 +72,23 @@ def test_an_output_that_may_stay_on_for_ever_cannot_hang_on_a_board() -> None:
     assert any(path == "board[0].outputs.3" and "needs max_on_s above 0" in said for path, _, said in told(text))
 
 
+SDI12 = """
+[[bus]]
+name = "deep-soil"
+port = "board:pepper-1-board"
+kind = "sdi12-adapter"
+"""
+
+
+def test_a_line_may_be_the_sdi12_pin_of_a_board_that_is_there() -> None:
+    assert parse(board_farm() + SDI12).buses[-1].port == "board:pepper-1-board"
+    (gone,) = told(board_farm() + SDI12.replace("pepper-1-board", "moon"))
+    assert gone[0] == "bus[1].port"
+    assert "there is no board called moon" in gone[2]
+    wrong = told(board_farm() + SDI12.replace('kind = "sdi12-adapter"\n', ""))
+    assert ("bus[1].kind", "the line of a board speaks SDI-12") in {(path, said[:33]) for path, _, said in wrong}
+
+
 UNTIMED = 'type = "io-box-16"'
 TIMED = 'type = "waveshare-relay-8ch"'
 
