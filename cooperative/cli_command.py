@@ -19,7 +19,7 @@ from pages.words import N_, Words
 
 if TYPE_CHECKING:
     from cooperative.config import HubConfig
-    from telemetry.remote_orders import Call, OrderAnswer
+    from telemetry.remote_orders import Call, OrderAnswer, PersonsRole
 
 EXIT_FAILED: Final = 1
 EXIT_CONFIG: Final = 3
@@ -76,7 +76,7 @@ def key(path: Path) -> None:
 @_life
 @_json
 def hold(
-    path: Path, edge: str, target: str, level: float, minutes: float, person: str, role: str, life_s: float,
+    path: Path, edge: str, target: str, level: float, minutes: float, person: str, role: "PersonsRole", life_s: float,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Hold an output at a level for some minutes."""
@@ -91,7 +91,7 @@ def hold(
 @_role
 @_life
 @_json
-def stop(path: Path, edge: str, target: str, person: str, role: str, life_s: float, as_json: bool) -> None:
+def stop(path: Path, edge: str, target: str, person: str, role: "PersonsRole", life_s: float, as_json: bool) -> None:
     """End a hold, or keep an output in its safe state for 15 minutes."""
     _give(path, edge, person, role, "stop", target, life_s, as_json=as_json)
 
@@ -106,7 +106,7 @@ def stop(path: Path, edge: str, target: str, person: str, role: str, life_s: flo
 @_life
 @_json
 def maintain(
-    path: Path, edge: str, target: str, minutes: float, person: str, role: str, life_s: float, as_json: bool
+    path: Path, edge: str, target: str, minutes: float, person: str, role: "PersonsRole", life_s: float, as_json: bool
 ) -> None:
     """Keep the outputs of a place safe while somebody works there (role technician)."""
     _give(path, edge, person, role, "maintain", target, life_s, as_json=as_json, seconds=minutes * 60.0)
@@ -120,7 +120,7 @@ def maintain(
 @_role
 @_life
 @_json
-def reset(path: Path, edge: str, target: str, person: str, role: str, life_s: float, as_json: bool) -> None:
+def reset(path: Path, edge: str, target: str, person: str, role: "PersonsRole", life_s: float, as_json: bool) -> None:
     """Release what safety has latched at a place, after somebody has looked (role technician)."""
     _give(path, edge, person, role, "reset", target, life_s, as_json=as_json)
 
@@ -155,7 +155,7 @@ def list_orders(path: Path, edge: str, limit: int, as_json: bool) -> None:
 
 
 def _give(
-    path: Path, edge: str, person: str, role: str, call: "Call", target: str, life_s: float, *, as_json: bool,
+    path: Path, edge: str, person: str, role: "PersonsRole", call: "Call", target: str, life_s: float, *, as_json: bool,
     level: float = 0.0, seconds: float = 0.0,
 ) -> None:  # fmt: skip
     from cooperative.hub import hub_broker

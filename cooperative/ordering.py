@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cooperative.order_book import OrderBook
 from telemetry.ports import Broker, Message, Session
-from telemetry.remote_orders import Call, Order, OrderAnswer, OrderRefused, digest, read_answer, sign
+from telemetry.remote_orders import Call, Order, OrderAnswer, OrderRefused, PersonsRole, digest, read_answer, sign
 from telemetry.topics import topic
 
 AGAIN_S: Final = 2.0
@@ -39,7 +39,7 @@ def make_order(
     member: str,
     edge: str,
     person: str,
-    role: str,
+    role: PersonsRole,
     call: Call,
     target: str,
     level: float = 0.0,
@@ -60,7 +60,7 @@ def make_order(
         issued_ms=at,
         expires_ms=at + round(life_s * 1000.0),
         person=person,
-        role=role,  # type: ignore[arg-type] the farm checks it again
+        role=role,
         call=call,
         output=target if at_output else "",
         place="" if at_output else target,

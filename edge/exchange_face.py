@@ -34,8 +34,10 @@ def face_of(config: FarmConfig, plans: Iterable[SeriesPlan], language: Language)
     """Put the face together."""
     say = words(language)
     control = config.control
-    places = {one.id: one.title or one.id for one in (*control.houses, *control.zones, *config.stations)}
-    places |= {line.id: line.id for line in control.lines}
+    places = {line.id: line.id for line in control.lines}
+    places |= {house.id: house.title or house.id for house in control.houses}
+    places |= {zone.id: zone.title or zone.id for zone in control.zones}
+    places |= {station.id: station.title or station.id for station in config.stations}
     series = []
     for plan in plans:
         place, _, rest = plan.series.partition("/")

@@ -33,6 +33,7 @@ Person = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f
 Number = Annotated[int, Meta(ge=1, lt=1 << 48)]
 WallMs = Annotated[int, Meta(ge=0, lt=1 << 48)]
 Call = Literal["hold", "stop", "maintain", "reset"]
+PersonsRole = Literal["operator", "technician", "admin"]
 
 
 class OrderRefused(ValueError):
@@ -58,7 +59,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     issued_ms: WallMs
     expires_ms: WallMs
     person: Person
-    role: Literal["operator", "technician", "admin"]
+    role: PersonsRole
     call: Call
     output: NameOrNone = ""
     place: NameOrNone = ""
