@@ -207,10 +207,15 @@ def side_by_side(words: Callable[[int], Sequence[str]]) -> dict[str, float]:
     return {key: sum(result[key] for result in results) for key in results[0]}
 
 
-def update_cuts(count: int) -> tuple[int, int, int]:
+def update_cuts(count: int) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(CUTS_SIDE_BY_SIDE) as pool:
         cuts = list(pool.map(lambda seed: cut_once(OUT, Path(folder), seed), range(count)))
-    return len(cuts), sum(not cut.recovered for cut in cuts), sum(cut.application_dead for cut in cuts)
+    return {
+        "update_cuts": len(cuts),
+        "unrecovered": sum(not cut.recovered for cut in cuts),
+        "applications_dead_after_cut": sum(cut.application_dead for cut in cuts),
+        "repairs_written_more_than_once": sum(cut.tries > 1 for cut in cuts),
+    }
 
 
 def timed() -> dict[str, Any]:
@@ -245,7 +250,7 @@ def counted(counts: Counts) -> dict[str, Any]:
     found |= last_json([str(OUT / "noise"), str(counts.noisy_bytes), "1"])
     flips = side_by_side(lambda part: [str(OUT / "flips"), part_of(counts.flips), str(part), *RIG])
     found |= {"ram_flips": flips["ram_flips"], "stuck_over_2s": flips["stuck_over_2s"]}
-    found["update_cuts"], found["unrecovered"], found["applications_dead_after_cut"] = update_cuts(counts.cuts)
+    found |= update_cuts(counts.cuts)
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from firmware_bridge.image import Manifest
 
-TRIES: Final = 2  # of writing one image
+TRIES: Final = 3  # of writing one image: a busy host may lose bytes, and each try is verified
 TOOL_LIMIT_S: Final = 180.0
 DETAIL_MAX: Final = 500
 

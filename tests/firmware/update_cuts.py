@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware_bridge.board_process import BoardProcess
+from firmware_bridge.flash import TRIES, avrdude_words
 from firmware_bridge.link import Link, State
 
 BOOT_LOADER = Path(__file__).resolve().parents[2] / "build" / "firmware" / "optiboot.hex"
 FLASH_BYTES = 32768
 WRITE_WINDOW_S = 2.0  # of the chip's time; an undisturbed update takes about this long
 AVRDUDE_LIMIT_S = 60.0
-TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def image_bytes(path: Path) -> dict[int, int]:
 
 
 def avrdude(port: str, image: Path) -> subprocess.Popen[bytes]:
-    words = ["avrdude", "-q", "-q", "-p", "m328p", "-c", "arduino", "-P", port, "-b", "115200", "-D", "-V"]
-    return subprocess.Popen([*words, "-U", f"flash:w:{image}:i"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    words = avrdude_words(port, image, verify=False)
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def update(programs: Path, flash: Path, image: Path, cut_after_s: float | None) -> bool:
@@ -101,7 +101,7 @@ def cut_once(programs: Path, folder: Path, seed: int) -> Cut:
     update(programs, flash, image, random.Random(seed).uniform(0.05, WRITE_WINDOW_S))
     dead = not answers(programs, flash)
     tries, same = 0, False
-    while tries < TRIES and not same:  # a loaded machine may lose bytes; who updates verifies and tries again
+    while tries < TRIES and not same:  # as an update does: write, verify, at most so often
         tries += 1
         update(programs, flash, image, None)
         kept = flash.read_bytes()

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from firmware_bridge.flash import Hands, Step, Update, run_tool, update_board
+from firmware_bridge.flash import TRIES, Hands, Step, Update, run_tool, update_board
 from firmware_bridge.image import ImageRefused, Manifest, describe, host_dictionary_crc, load, sign, write_manifest
 
 KEY = Ed25519PrivateKey.generate()
@@ -112,11 +112,12 @@ class Bench:
         ({"drain": [True]}, True, Step.REFUSED),
         ({"write": [True]}, True, Step.DONE),
         ({"verify": [True]}, True, Step.DONE),
-        ({"write": [True, True]}, True, Step.ROLLED_BACK),
+        ({"write": [True] * TRIES}, True, Step.ROLLED_BACK),
+        ({"verify": [True] * TRIES}, True, Step.ROLLED_BACK),
         ({"handshake": [True]}, True, Step.ROLLED_BACK),
-        ({"handshake": [True, True]}, True, Step.ROLLED_BACK),
-        ({"handshake": [True, True, True]}, True, Step.BRICKED),
-        ({"write": [True] * 4}, True, Step.BRICKED),
+        ({"handshake": [True] * TRIES}, True, Step.ROLLED_BACK),
+        ({"handshake": [True] * (1 + TRIES)}, True, Step.BRICKED),
+        ({"write": [True] * 2 * TRIES}, True, Step.BRICKED),
         ({"handshake": [True]}, False, Step.BRICKED),
     ],
 )
