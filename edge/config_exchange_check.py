@@ -7,7 +7,6 @@ The rule it keeps: it only notes problems on the page.
 from typing import TYPE_CHECKING
 
 from edge.toml_reader import Page
-from telemetry.remote_orders import read_public
 
 if TYPE_CHECKING:
     from edge.config import FarmConfig
@@ -35,6 +34,10 @@ def check_exchange(config: "FarmConfig", page: Page) -> None:
 
 
 def _issuers(config: "FarmConfig", page: Page) -> None:
+    if not config.exchange.issuers:
+        return
+    from telemetry.remote_orders import read_public  # cryptography loads only where there is a key
+
     outputs = {output.id for output in config.control.outputs}
     names: set[str] = set()
     keys: set[str] = set()
@@ -53,5 +56,5 @@ def _issuers(config: "FarmConfig", page: Page) -> None:
         for output in issuer.outputs:
             if output not in outputs:
                 page.wrong(f"{path}.outputs", "there is no output called {name}", name=output)
-    if config.exchange.issuers and "uplink" not in page.data:
+    if "uplink" not in page.data:
         page.wrong("issuer[0]", "orders from afar come through the hub: write [uplink]")

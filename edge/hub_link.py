@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from edge.config import Uplink as UplinkConfig
 from edge.config_exchange import Issuer
-from edge.order_taking import OrderTaking
-from edge.remote_orders import Judge
 from edge.world import World
 from telemetry.log import Log
 from telemetry.outbox import Outbox
@@ -43,6 +41,9 @@ class HubLink:
         self._rows = OutgoingRows(log.path, world.disk)
         # A reader of its own, because the upkeep asks from another thread.
         self._retained = OutgoingRows(log.path, world.disk)
+        from edge.order_taking import OrderTaking  # cryptography loads only where there is a hub
+        from edge.remote_orders import Judge
+
         self._orders = OrderTaking(
             Judge(config.member, log.edge, issuers), world.state, self._send_answer, world.clock.mono_s
         )
