@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, str]] = {
     "check": N_("Check farm.toml and name every mistake with its line"),
     "status": N_("Say how the farm is now"),
     "alarms": N_("Say what is wrong; acknowledge, shelve and test alarms"),
+    "order": N_("Move something by hand for a time, or keep it still while you work there"),
     "why": N_("Say why an output does what it does"),
     "explain": N_("Show how a zone's watering was reckoned, and what another choice would do"),
     "compare": N_("Compare the ways of watering on a zone's own past days"),

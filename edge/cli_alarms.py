@@ -51,7 +51,7 @@ def alarms(context: click.Context, state: Path | None, as_json: bool) -> None:
     """  # noqa: D301 click wants the \b
     if context.invoked_subcommand is not None:
         return
-    live = _ask(_client(state).status())
+    live = ask(client(state).status())
     if as_json:
         click.echo(msgspec.json.encode(live.alarms).decode())
         return
@@ -66,7 +66,7 @@ def alarms(context: click.Context, state: Path | None, as_json: bool) -> None:
 @json_option
 def ack(number: int, person: str, state: Path | None, as_json: bool) -> None:
     """Say that you have seen alarm NUMBER: nobody else is called for it."""
-    _tell(_ask(_client(state).acknowledge(number, _name(person), ROLE)), as_json)
+    _tell(ask(client(state).acknowledge(number, signer(person), ROLE)), as_json)
 
 
 @alarms.command()
@@ -77,7 +77,7 @@ def ack(number: int, person: str, state: Path | None, as_json: bool) -> None:
 @json_option
 def shelve(number: int, span: str, person: str, state: Path | None, as_json: bool) -> None:
     """Call nobody for alarm NUMBER for a while."""
-    _tell(_ask(_client(state).shelve(number, seconds_of(span), _name(person), ROLE)), as_json)
+    _tell(ask(client(state).shelve(number, seconds_of(span), signer(person), ROLE)), as_json)
 
 
 @alarms.command()
@@ -87,7 +87,7 @@ def shelve(number: int, span: str, person: str, state: Path | None, as_json: boo
 @json_option
 def unshelve(number: int, person: str, state: Path | None, as_json: bool) -> None:
     """End a shelf before its time."""
-    _tell(_ask(_client(state).unshelve(number, _name(person), ROLE)), as_json)
+    _tell(ask(client(state).unshelve(number, signer(person), ROLE)), as_json)
 
 
 @alarms.command()
@@ -96,7 +96,7 @@ def unshelve(number: int, person: str, state: Path | None, as_json: bool) -> Non
 @json_option
 def test(person: str, state: Path | None, as_json: bool) -> None:
     """Send a test message to everybody in the contacts file and sound the siren for 3 s."""
-    _tell(_ask(_client(state).test_alarms(_name(person), ROLE)), as_json)
+    _tell(ask(client(state).test_alarms(signer(person), ROLE)), as_json)
 
 
 @alarms.command()
@@ -179,15 +179,18 @@ def seconds_of(span: str) -> float:
     return float(found[1]) * _UNIT_S[found[2]]
 
 
-def _client(state: Path | None) -> AgentClient:
+def client(state: Path | None) -> AgentClient:
+    """Give the way to the agent."""
     return AgentClient(state_folder(state) / SOCKET_FILE)
 
 
-def _name(person: str) -> str:
+def signer(person: str) -> str:
+    """Give who does it: the name said, or that of the login."""
     return person.strip() or getpass.getuser()
 
 
-def _ask(question: Coroutine[Any, Any, T]) -> T:
+def ask(question: Coroutine[Any, Any, T]) -> T:
+    """Ask the agent; without one, or when it does not understand, the command ends with its code."""
     try:
         return asyncio.run(question)
     except AgentAway as away:
