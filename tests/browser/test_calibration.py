@@ -9,16 +9,19 @@ from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from drivers.calibration.artifact import Calibration
 from drivers.calibration.curves import apply_one
+from drivers.sim.ezo import EzoPh, Kept
 from edge.calibrating import CalibrationDesk
 from edge.console import calibration
 from edge.console.board import Board
 from edge.live import LiveState, Outcome, Tile
-from telemetry.records import Quality
+from edge.profile import write_profile
+from telemetry.records import FarmProfile, Instrument, Quality
 from tests.browser.site import Site, site_of
 from tests.edge.fake_farm import NOW_MS, FakeAgent, farm_under_test
 
@@ -39,6 +42,7 @@ class BenchAgent(FakeAgent):
     shows: dict[str, float] = field(default_factory=lambda: {PH: 7.3, EC: 1.9, SOIL: 24.0})
     locked: set[str] = field(default_factory=set)
     passed_s: float = 0.0
+    circuit: EzoPh = field(default_factory=EzoPh)
     work: CalibrationDesk = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,7 +57,7 @@ class BenchAgent(FakeAgent):
         tiles = []
         for series, unit in UNITS.items():
             place, name = series.split("/")
-            raw = self.shows[series]
+            raw = self.circuit.kept.shown(self.shows[series]) if series == PH else self.shows[series]
             made = self.work.shelf.active(series)
             value = apply_one(made.curve, raw) if made is not None and made.adjusted else raw
             quality = Quality.LOCKED if series in self.locked else 0
@@ -82,9 +86,23 @@ class BenchAgent(FakeAgent):
         self.work.shelf.activate(series, artifact, person, self.work.now())
         return Outcome("done")
 
-    async def chip(self, series: str, do: str, person: str, role: str, **more: object) -> Outcome:
-        """See the desk's Agent."""
-        raise AssertionError((series, do, person, role, more))
+    async def chip(
+        self, series: str, do: str, person: str, role: str, *, point: str = "", value: float = 0.0, kept: str = ""
+    ) -> Outcome:
+        """See the desk's Agent: the circuit behind the pH probe."""
+        assert (series, person) == (PH, "technician")
+        self.orders.append((do, point, f"{value:g}"))
+        if do == "bring_back":
+            self.circuit.kept = msgspec.json.decode(kept, type=Kept)
+        if do == "tell":
+            self.circuit.answer(f"Cal,{point},{value}\r".encode(), self.shows[PH])
+            self.show()
+        held = self.circuit.kept
+        fields: dict[str, str | float | int | bool] = {
+            "kept": msgspec.json.encode(held).decode(), "acid": held.slope(held.low), "base": held.slope(held.high),
+            "zero_mv": 0.0,
+        }  # fmt: skip
+        return Outcome("done", fields=fields)
 
 
 @dataclass
@@ -233,6 +251,59 @@ def test_three_buffers_to_a_signed_certificate(walk: Walk) -> None:
     assert tile.raw == pytest.approx(6.282, abs=0.001)
     page.goto(f"{walk.site.address}/calibrations")
     expect(page.locator(".probe").first).to_contain_text("technician")
+
+
+def an_ezo(walk: Walk) -> None:
+    """Let the agent have described the pH probe as an EZO circuit."""
+    instrument = Instrument("ph-1", "atlas-ezo-ph", (PH,), PERIOD_S)
+    write_profile(walk.agent.folder, FarmProfile("farm-1", "", "", "Asia/Ho_Chi_Minh", (), (instrument,)))
+
+
+def check_after(walk: Walk) -> None:
+    """Let readings come until the instrument showed what it was told, and the page goes on by itself."""
+    step = walk.page.locator(".steps b").inner_text()
+    for _ in range(40):
+        with walk.page.expect_response(lambda answer: answer.url.endswith("/live")) as live:
+            walk.site.do(lambda: setattr(walk.agent, "passed_s", walk.agent.passed_s + PERIOD_S))
+        if live.value.status == 404:
+            break
+    expect(walk.page.locator(".steps b")).not_to_have_text(step)
+
+
+def test_an_ezo_circuit_is_told_point_by_point_and_read_again(walk: Walk) -> None:
+    an_ezo(walk)
+    walk.begin(PH, "ezo-ph-3")
+    walk.press("Tiếp")
+    for buffer in (7.0, 4.01, 10.01):
+        walk.beaker(PH, 7.0 + 0.96 * (buffer - 7.0) + 0.05)
+        walk.press("Tiếp")
+        walk.settle()
+        check_after(walk)
+    expect(walk.page.locator(".lines")).to_contain_text("96,0")
+    assert walk.page.get_by_role("button", name="Hiệu chuẩn").count() == 0, "the instrument has changed"
+    walk.press("Hiệu chỉnh")
+    expect(walk.page.locator(".verdict")).to_have_text("Đạt")
+    told = [order[1:] for order in walk.agent.orders if order[0] == "tell"]
+    assert told == [("mid", "7"), ("low", "4.01"), ("high", "10.01")]
+    made = walk.in_force(PH)
+    assert (made.method, len(made.points)) == ("ezo-ph-3", 3)
+    assert made.as_found_error == pytest.approx(0.17, abs=0.01)
+    assert walk.agent.circuit.kept.mid is not None
+
+
+def test_stopping_brings_back_what_the_circuit_held(walk: Walk) -> None:
+    an_ezo(walk)
+    held = walk.agent.circuit.kept = Kept(mid=(7.08, 7.0))
+    walk.begin(PH, "ezo-ph-3")
+    walk.press("Tiếp")
+    walk.beaker(PH, 7.05)
+    walk.press("Tiếp")
+    walk.settle()
+    check_after(walk)
+    walk.press("Dừng")
+    assert walk.agent.circuit.kept == held
+    assert PH not in walk.agent.locked
+    assert walk.agent.work.shelf.active(PH) is None
 
 
 def test_dry_and_one_standard_for_ec_recorded_without_adjusting(walk: Walk) -> None:
