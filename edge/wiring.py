@@ -196,8 +196,7 @@ def assemble(
     plans = series_plans(config, known)
     deficits, derived = deficits_of(config.control, plans)
     profile = PROFILES[config.log.profile]
-    nonce = None if world.seed is None else world.seed
-    log = Log.open(world.state / LOG_FILE, config.farm.edge, profile=profile, disk=world.disk, nonce=nonce)
+    log = Log.open(world.state / LOG_FILE, config.farm.edge, profile=profile, disk=world.disk, nonce=world.seed)
     boots = Boots(world.state)
     memory = boots.memory()
     boots.begin(log.epoch, text, memory, catalogue.own_texts({device.type for device in config.devices}))
@@ -216,11 +215,7 @@ def assemble(
         taken = engine.snapshot(boot.mono_ms(), wall_ms, clock_ok=clock_ok)
         return lambda: boots.save(taken)
 
-    book = ShelfBook(
-        Shelf(world.state / "calibrations"),
-        boot.wall,
-        {plan.series: plan.unit for plan in plans},
-    )
+    book = ShelfBook(Shelf(world.state / "calibrations"), boot.wall, {plan.series: plan.unit for plan in plans})
     link = None
     if config.uplink is not None and world.network is not None:
         link = HubLink(config.uplink, log, world, farm_profile(config, known, book), config.exchange.issuers)

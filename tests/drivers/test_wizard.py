@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from drivers.catalogue import BUILT_IN, parse_entry
+from drivers.catalogue import parse_entry
 from drivers.line_settings import LineSettings
 from drivers.modbus_pdu import words
 from drivers.wizard import Guess, guesses, inline_golden, propose_entry
@@ -56,12 +56,3 @@ def test_the_proposal_is_short_and_passes_the_catalogues_checks() -> None:
     assert [v.quantity for v in entry.value] == ["soil_moisture", "soil_temperature", "soil_ec"]
     assert entry.serial.baud == 4800
     assert not entry.verified
-
-
-def test_the_page_for_technicians_shows_an_entry_that_is_valid_and_short() -> None:
-    page = (BUILT_IN.parent.parent / "docs" / "adding-a-sensor.md").read_text(encoding="utf-8")
-    block = page[page.index('    type = "my-probe"') : page.index("    golden = [{")]
-    lines = [line.removeprefix("    ") for line in block.splitlines()]
-    assert len(lines) + 1 <= 15
-    entry = parse_entry("\n".join(lines) + "\n", "my-probe.toml")
-    assert [v.quantity for v in entry.value] == ["soil_moisture", "soil_temperature", "soil_ec"]
