@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from controllers.settings import DayPart, HouseSettings
 from drivers.calibration.artifact import summary
 from drivers.catalogue_schema import Entry
+from edge.boards import measured_series
 from edge.calibration_book import ShelfBook
 from edge.config import Device, FarmConfig
+from edge.config_boards import unleased_outputs
 from edge.live_board import day_part
 from telemetry.records import FarmProfile, Instrument, Plot
 
@@ -41,6 +43,14 @@ def farm_profile(config: FarmConfig, known: Sequence[Known], book: ShelfBook) ->
         # An instrument is in date only while each of its values is: one calibrated value does not vouch for another.
         whole = min(due).isoformat() if len(due) == len(measured) else ""
         instruments.append(Instrument(one.device.name, one.entry.type, measured, one.device.period_s, whole))
+    for board in config.boards:
+        measured = tuple(measured_series(board))
+        due = [active[s].due_at for s in measured if s in active and active[s].passed]
+        whole = min(due).isoformat() if measured and len(due) == len(measured) else ""
+        if measured:
+            instruments.append(Instrument(board.name, f"vuon-{board.type}", measured, board.period_s, whole))
+    entries = {one.device.name: one.entry for one in known}
+    unleased = unleased_outputs(config, lambda device: entries.get(device.name))
     return FarmProfile(
         edge=config.farm.edge,
         title=config.farm.title,
@@ -49,6 +59,7 @@ def farm_profile(config: FarmConfig, known: Sequence[Known], book: ShelfBook) ->
         plots=_plots(config),
         instruments=tuple(instruments),
         calibrations=tuple(summary(record) for record in active.values()),
+        unleased=tuple((output, device.unleased_reason) for output, device in sorted(unleased.items())),
     )
 
 

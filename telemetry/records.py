@@ -220,7 +220,10 @@ class Plot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FarmProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a farm tells the hub about itself: the denominators of the report."""
+    """What a farm tells the hub about itself: the denominators of the report.
+
+    ``unleased`` names water that nothing closes when the farm's controller dies, each with the reason given.
+    """
 
     edge: str
     title: str
@@ -229,3 +232,4 @@ class FarmProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plots: tuple[Plot, ...]
     instruments: tuple[Instrument, ...]
     calibrations: tuple[CalibrationSummary, ...] = ()
+    unleased: tuple[tuple[str, str], ...] = ()

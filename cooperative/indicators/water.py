@@ -90,13 +90,24 @@ def water_applied(farms: Sequence[Sources]) -> Indicator:
         ),
         input_hash=_join(used),
         parts=tuple(parts),
-        notes=(
-            Note(N_("Water per hectare of the metered plots: {rate:.1f} m³/ha"), {"rate": volume_m3 / area_ha}),
-            Note(N_("Metered: {metered:.2f} of {all:.2f} ha"), {"metered": metered_ha, "all": everything_ha}),
-        )
-        if enough and area_ha > 0.0
-        else (),
+        notes=(*_rate(volume_m3, area_ha, metered_ha, everything_ha, enough=enough), *_unleased(farms)),
     )
+
+
+def _rate(volume_m3: float, area_ha: float, metered_ha: float, everything_ha: float, *, enough: bool) -> list[Note]:
+    if not enough or area_ha <= 0.0:
+        return []
+    return [
+        Note(N_("Water per hectare of the metered plots: {rate:.1f} m³/ha"), {"rate": volume_m3 / area_ha}),
+        Note(N_("Metered: {metered:.2f} of {all:.2f} ha"), {"metered": metered_ha, "all": everything_ha}),
+    ]
+
+
+def _unleased(farms: Sequence[Sources]) -> list[Note]:
+    """Name the water that would run on when a farm's controller dies: its volume may one day not be a choice."""
+    told = [(sources.farm.title, *one) for sources in farms for one in sources.farm.unleased]
+    text = N_("{farm}: {output} does not close by itself when the controller dies; reason given: {reason}")
+    return [Note(text, {"farm": farm, "output": output, "reason": reason}) for farm, output, reason in told]
 
 
 def by_meter(plots: Sequence[Plot]) -> list[list[Plot]]:

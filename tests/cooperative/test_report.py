@@ -284,3 +284,10 @@ def test_a_running_period_ends_now() -> None:
     assert made.end == now
     assert not made.complete
     assert made.span == Span(int(made.begin.timestamp() * 1000), int(now.timestamp() * 1000))
+
+
+def test_water_that_nothing_closes_is_named_with_the_reason_that_the_farm_gave() -> None:
+    profile = farm(unleased=(("valve-1", "a spring closes it"),))
+    made = {item.id: item for item in report(day_of_telemetry(), profile).indicators}
+    fields = [note.fields for note in made["I04"].notes if "reason" in note.fields]
+    assert fields == [{"farm": "Nhà Lan", "output": "valve-1", "reason": "a spring closes it"}]

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from drivers.calibration.shelf import Shelf
+from drivers.catalogue import Catalogue
 from edge.boards import board_config
+from edge.calibration_book import ShelfBook
 from edge.config import parse
+from edge.farm_profile import farm_profile
 from edge.toml_reader import SettingsRefused
+from edge.wiring import known_devices
 from firmware_bridge.board_types import BOARD_TYPES
 from tests.support.board_farm import BOARD, EXAMPLE, board_farm
 
@@ -89,6 +94,13 @@ def test_a_line_may_be_the_sdi12_pin_of_a_board_that_is_there() -> None:
     assert ("bus[1].kind", "the line of a board speaks SDI-12") in {(path, said[:33]) for path, _, said in wrong}
 
 
+def unleased(text: str) -> dict[str, str]:
+    """Give what the farm tells its cooperative of water that nothing closes."""
+    config = parse(text)
+    book = ShelfBook(Shelf(Path("/nonexistent")), lambda: (0, True), {})
+    return dict(farm_profile(config, known_devices(config, Catalogue()), book).unleased)
+
+
 UNTIMED = 'type = "io-box-16"'
 TIMED = 'type = "waveshare-relay-8ch"'
 
@@ -102,6 +114,8 @@ def test_water_on_a_relay_without_a_timer_of_its_own_is_refused_unless_a_reason_
     assert named == {"pepper-1-valve-1", "pepper-1-valve-2", "pepper-1-pump", "pepper-1-fogger"}
     reasoned = text.replace(TIMED, f'{UNTIMED}\nunleased_reason = "ball valve with a spring timer"')
     assert parse(reasoned).devices[9].unleased_reason
+    assert unleased(reasoned)["pepper-1-valve-1"] == "ball valve with a spring timer"
+    assert unleased(text) == {}
     blank = text.replace(TIMED, f'{UNTIMED}\nunleased_reason = " "')
     assert len(told(blank)) == len(problems)
 
