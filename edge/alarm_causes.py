@@ -86,6 +86,7 @@ def topology(config: "FarmConfig", device_of: Mapping[str, str]) -> Topology:
     """Say how a farm is wired; ``device_of`` names the device of each series."""
     outputs = {output: device.name for device in config.devices for output in device.outputs.values()}
     outputs |= {output: board.name for board in config.boards for output in board.outputs.values()}
+    outputs |= {output: board.name for board in config.boards for output in board.outputs.values()}
     bus_of = {device.name: device.bus for device in config.devices}
     asked = {device for device in device_of.values() if device in bus_of}
     polled = {bus.name: frozenset(device for device in asked if bus_of[device] == bus.name) for bus in config.buses}

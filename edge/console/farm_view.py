@@ -209,11 +209,11 @@ class FarmPages:
             return said
         return Said(said.text, self._words.text(PROBE_LOCKED))  # there is nothing to check: somebody works on it
 
-    def _held_back(self, output: OutputState, fields: dict[str, Field]) -> str:
-        """Say what keeps the output from doing what is wanted: safety, or the hardware itself."""
+    def _held_back(self, output: OutputState, fields: dict[str, Field]) -> Said:
+        """Say what keeps the output from doing what is wanted, and what to check: safety, or the hardware itself."""
         if not output.limit and output.outcome not in {"refused", "failed"}:
-            return ""
-        return say(output.limit or output.detail, fields, self._reasons, self._words).text
+            return Said("")
+        return say(output.limit or output.detail, fields, self._reasons, self._words)
 
     # -- places, waterings, problems
 

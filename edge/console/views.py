@@ -50,7 +50,7 @@ class OutputView:
     state: str
     active: bool
     why: Said
-    limit: str
+    limit: Said
     until_ms: int
     left: str
     person: str

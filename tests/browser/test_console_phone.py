@@ -131,7 +131,12 @@ def trouble(site: Site) -> None:
     agent.qualities["melon-1/soil_moisture"] = Quality.COMM
     agent.ages["pepper-2/soil_ec"] = 99.0
     agent.held["valve-pepper-2"] = (agent.now_ms + 60_000, "lan")
-    agent.alarms = (Alarm("sensor.silent", "melon-1/soil_moisture", "warning", 340.0),)
+    follows = (Alarm("sensor.silent", "melon-1/soil_temperature", "alarm", 300.0, number=2),)
+    agent.alarms = (
+        Alarm("sensor.silent", "melon-1/soil_moisture", "warning", 340.0, number=1, inside=follows),
+        Alarm("disk.refuses", "log", "critical", 20.0, {"detail": "I/O error"}, number=3, person="lan"),
+        Alarm("bus.babble", "bus", "alarm", 90.0, number=4, shelved_s=600.0, shelved_by="lan"),
+    )
 
 
 AXE_RUN = "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 120))]))"
@@ -149,7 +154,7 @@ def test_everybody_can_read_it(browser: Browser, site: Site, scheme: str) -> Non
     context.add_cookies([site.cookie("operator")])  # type: ignore[list-item]
     page = context.new_page()
     axe = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    for path in ("/", "/place/pepper-1", "/output/valve-pepper-1/open", "/login"):
+    for path in ("/", "/place/pepper-1", "/output/valve-pepper-1/open", "/alarms", "/login"):
         page.goto(site.address + path)
         page.evaluate(axe)
         found = page.evaluate(
@@ -160,7 +165,8 @@ def test_everybody_can_read_it(browser: Browser, site: Site, scheme: str) -> Non
 
 
 def test_nothing_is_wider_than_the_phone_and_every_button_fits_a_thumb(phone: Page, site: Site) -> None:
-    for path in ("/", "/place/pepper-1", "/output/valve-pepper-1/open"):
+    site.do(lambda: trouble(site))
+    for path in ("/", "/place/pepper-1", "/output/valve-pepper-1/open", "/alarms"):
         phone.goto(site.address + path)
         assert phone.evaluate("document.documentElement.scrollWidth") <= 390
         small = phone.evaluate(
