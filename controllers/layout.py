@@ -254,6 +254,7 @@ def lay_out(settings: ControlSettings, more_series: tuple[str, ...] = ()) -> Lay
     series = _Series()
     rows: list[list[float]] = []
     members: list[list[int]] = [[] for _ in settings.lines]
+    fed = {unit.line for unit in settings.fertigation}
     rank = 0
     for i, out in enumerate(settings.outputs):
         zone = zone_of_valve.get(out.id) if out.kind == "valve" else None
@@ -264,6 +265,7 @@ def lay_out(settings: ControlSettings, more_series: tuple[str, ...] = ()) -> Lay
             members[line].append(i)
         if out.kind == "backwash_valve" and line >= 0:
             rows[i][c.O_FLOW_L_MIN] = settings.lines[line].backwash_flow_l_min
+        rows[i][c.O_FED] = float(out.kind == "doser" and line >= 0 and settings.lines[line].id in fed)
     wind = [[h.frost_c, h.heat_c, h.storm_m_s, float(bool(h.wind))] for h in settings.houses]
     hazard = [_hazard_series(house, series) for house in settings.houses]
     humidity = [series.row(house_series(house)[1], 3) for house in settings.houses]
@@ -271,7 +273,6 @@ def lay_out(settings: ControlSettings, more_series: tuple[str, ...] = ()) -> Lay
     line_series = [_line_series(line, series) for line in settings.lines]
     moisture = [series.row(zone_moisture(zone), PROBES) for zone in settings.zones]
     mains = series.at(settings.limits.mains)
-    fed = {unit.line for unit in settings.fertigation}
     for name in (*more_series, *water_series(settings)):
         series.at(name)
     return Layout(

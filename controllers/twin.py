@@ -146,6 +146,14 @@ class Twin:
             raise KeyError(f"fault {fault!r} is of a {known.at}, and {place!r} is none; there are {', '.join(places)}")
         self._faults[place, fault] = amount
 
+    def flow_l_min(self, house: str) -> float:
+        """Give the water that flows to a house's zones now."""
+        return float(sum(self.state.zone[self._zones[zone], c.Z_FLOW_L_MIN] for zone in self.zones_of(house)))
+
+    def give_solution(self, house: str, ec_ms_cm: float) -> None:
+        """Water a house with a solution of this strength from now on."""
+        self._house_parameters[self._rows[house], c.P_TANK_EC_MS_CM] = ec_ms_cm
+
     def repair(self, place: str, fault: str) -> None:
         """End a fault; nothing happens if there is none."""
         self._faults.pop((place, fault), None)

@@ -98,12 +98,16 @@ class Catalogue:
 
 
 def _varied(value: Value, variant: Variant) -> Value:
+    scale = variant.scale.get(value.quantity, value.scale)
+    wider = scale / value.scale  # the register spans the same numbers, so its range grows with what one of them means
     return msgspec.structs.replace(
         value,
+        low=None if value.low is None else value.low * wider,
+        high=None if value.high is None else value.high * wider,
         at=value.at + variant.shift,
         function=variant.function if variant.function is not None else value.function,
         order=variant.order if variant.order is not None else value.order,
-        scale=variant.scale.get(value.quantity, value.scale),
+        scale=scale,
     )
 
 

@@ -10,6 +10,7 @@ from math import nan, sin
 from typing import Final
 
 from controllers.houses import HOUSES
+from controllers.mixing_unit import MixingUnit
 from controllers.settings import ControlSettings
 from controllers.twin import Twin
 
@@ -34,6 +35,7 @@ class Field:
         self._lines = frozenset(line.id for line in control.lines)
         self._houses = tuple(sorted(houses, key=len, reverse=True))
         self._acts = {o.id: (self.place(o.place), o.kind) for o in control.outputs if o.kind in ACTS}
+        self._units = {unit.line: MixingUnit(control, unit.line) for unit in control.fertigation}
         self._seen = self.twin.signals()
         self._at_s = 0.0
 
@@ -48,6 +50,9 @@ class Field:
         """Give the truth behind a series now, nan where the twin has none."""
         place, _, name = series.partition("/")
         at = self.place(place)
+        unit = self._units.get(place)
+        if unit is not None and name.partition(".")[0] in ("water_ec", "water_ph"):
+            return unit.ec_ms_cm if name.startswith("water_ec") else unit.ph
         if name == "frequency":
             return MAINS_HZ if self._seen.get((at, "voltage"), 0.0) > 0.0 else 0.0
         if name == "power_factor":
@@ -61,10 +66,21 @@ class Field:
     def advance_to(self, at_s: float, levels: Callable[[float], Mapping[str, float]]) -> None:
         """Live until ``at_s`` seconds after the start; ``levels(now_s)`` tells how the outputs stand."""
         while self._at_s + STEP_S <= at_s + 1e-9:
-            for output, level in levels(self._at_s).items():
+            held = levels(self._at_s)
+            for output, level in held.items():
                 act = self._acts.get(output)
                 if act is not None:
                     self.twin.command(*act, level)
             self.twin.advance(STEP_S)
+            self._feed(held)
             self._at_s += STEP_S
         self._seen = self.twin.signals()
+
+    def _feed(self, held: Mapping[str, float]) -> None:
+        """Let every dosing unit mix what its injectors gave into what flowed, and give the zones that solution."""
+        for line, unit in self._units.items():
+            house = self.place(line)
+            flow_l_min = self.twin.flow_l_min(house)
+            unit.advance(STEP_S, flow_l_min, held)
+            if flow_l_min > 0.0:
+                self.twin.give_solution(house, unit.ec_ms_cm)

@@ -35,7 +35,12 @@ ARGUMENTS: Final = {"wrong": 1}
 JS_TEXT: Final = re.compile(r"\b(?:_|gettext|say)\(\s*[\"'`]")
 
 # Modules that speak to people in message ids without a mark.
-SPEAKERS: Final = ("drivers/calibration/*.py", "controllers/settings_check.py", "controllers/plan_check.py")
+SPEAKERS: Final = (
+    "drivers/calibration/*.py",
+    "controllers/settings_check.py",
+    "controllers/plan_check.py",
+    "controllers/settings_water_check.py",
+)
 BUILT_IN_ERRORS: Final = frozenset({"ValueError", "TypeError", "KeyError", "RuntimeError", "AssertionError", "OSError"})
 WORDS: Final = re.compile(r"[A-Za-z]{2,},? (?:[a-z(]|\{)")
 

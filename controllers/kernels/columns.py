@@ -45,7 +45,8 @@ O_EVENT_ML: Final = 18
 O_HOUR_ML: Final = 19
 O_DAY_ML: Final = 20
 O_SALT: Final = 21  # a valve's limit for the salt of the intake [mS/cm], inf: none
-O_WIDTH: Final = 22
+O_FED: Final = 22  # 1: an injector of a dosing unit: its event is a watering, not a stroke
+O_WIDTH: Final = 23
 
 # output state
 S_LEVEL: Final = 0  # allowed in the last tick

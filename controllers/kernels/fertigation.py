@@ -206,18 +206,22 @@ def judge_effect(line: int, litres: float, dosing: bool, ec: float, ph: float, t
 
 
 @njit
-def drive(line: int, dt: float, code: float, feeding: bool, flow: float, wlp: Floats, op: Floats, os: Floats,
-          fp: Floats, fs: Floats, first: Ints, members: Ints, want: Floats, code_of: Floats) -> bool:  # fmt: skip
+def drive(line: int, dt: float, code: float, feeding: bool, flow: float, wlp: Floats, wls: Floats, op: Floats,
+          os: Floats, fp: Floats, fs: Floats, first: Ints, members: Ints, want: Floats, code_of: Floats) -> bool:  # fmt: skip
     """Turn the rates [mL/s] at this flow [L/min] into levels [0..1]; give whether a channel doses. ``dt`` [ms].
 
     Source: docs/water.md.
     """
     dosing = False
+    wls[line, w.S_VETOED] = 0.0
     for at in range(first[line], first[line + 1]):
         o = members[at]
         if op[o, c.O_KIND] != c.DOSER:
             continue
         on = os[o, c.S_LEVEL] > 0.0
+        if fs[o, w.C_WANT] > 0.0 and not on:
+            wls[line, w.S_VETOED] = 1.0
+        fs[o, w.C_WANT] = 0.0
         dosing = dosing or on
         want[o] = 0.0
         code_of[o] = code
@@ -235,6 +239,7 @@ def drive(line: int, dt: float, code: float, feeding: bool, flow: float, wlp: Fl
         elif fs[o, w.C_RATE] > 0.0:
             smooth = RIPPLE * wlp[line, w.L_MIX_L] * fs[o, w.C_RATE] * 60.0 / flow
             want[o] = 1.0 if pulse(fs[o, w.C_OWED_ML], on, most, dt, wlp[line, w.L_CYCLE_MS], smooth) else 0.0
+        fs[o, w.C_WANT] = want[o]
         if fs[o, w.C_RATE] <= 0.0:
             code_of[o] = codes.FEED_NOT_NEEDED
     return dosing
@@ -266,13 +271,13 @@ def feed_line(line: int, dt: float, tries: float, zp: Floats, zs: Floats, op: Fl
         if not math.isfinite(raw_ec):
             raw_ec = wlp[line, w.L_RAW_EC]
         wls[line, w.S_FLOWED_L] += litres
-        stopped = bool(lines[line, c.T_DOSE_STOP] != 0.0)
+        stopped = bool(lines[line, c.T_DOSE_STOP] != 0.0 or wls[line, w.S_VETOED] > 0.0)
         correct(line, litres, ec, ph, target_ec, target_ph, raw_ec, stopped, wlp, wls)
         needed = set_rates(line, row, flow, raw_ec, wlp, wls, op, fp, fs, rp, parts, first, members)
         code = float(codes.FEED_DOSING if needed else codes.FEED_NOT_NEEDED)
         if needed and wls[line, w.S_LIMITED] > 0.0:
             code = float(codes.FEED_LIMITED)
-    dosing = drive(line, dt, code, feeding, flow, wlp, op, os, fp, fs, first, members, want, code_of)
+    dosing = drive(line, dt, code, feeding, flow, wlp, wls, op, os, fp, fs, first, members, want, code_of)
     judge_effect(line, litres, dosing, ec, ph, target_ec, target_ph, tries, wlp, wls, lines)
 
 

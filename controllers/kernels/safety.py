@@ -301,8 +301,13 @@ def gate_output(
         forced, cause = house_force(house, o, op, hs)
         if math.isfinite(forced) and forced != level:
             level, code = forced, cause
-    if op[o, c.O_KIND] == c.DOSER and level == 0.0:
-        os[o, c.S_EVENT_ML] = 0.0
+    if op[o, c.O_KIND] == c.DOSER:
+        line = int(op[o, c.O_LINE])
+        if op[o, c.O_FED] > 0.0:  # its event is one set of open valves
+            if ls[line, c.T_EXPECTED] <= 0.0 or now - ls[line, c.T_CHANGED] <= dt:
+                os[o, c.S_EVENT_ML] = 0.0
+        elif level == 0.0:
+            os[o, c.S_EVENT_ML] = 0.0
     asked = level
     veto = time_veto(o, now, asked > 0.0, op, os)
     if asked > 0.0:

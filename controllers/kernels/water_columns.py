@@ -88,7 +88,8 @@ S_SALT_SEEN: Final = 23
 S_SUM_EC: Final = 24  # of this window: EC and pH times the litres at which they were seen
 S_SUM_PH: Final = 25
 S_OLDEST: Final = 26  # since when the zone waits that has waited longest for its turn (scratch), inf nobody
-S_WIDTH: Final = 27
+S_VETOED: Final = 27  # 1: safety kept an injector from what was wanted of it
+S_WIDTH: Final = 28
 
 # channel parameters (one row per output)
 F_KIND: Final = 0  # 0 no dosing channel, FERTILISER, ACID
@@ -103,7 +104,8 @@ ACID: Final = 2.0
 # channel state
 C_OWED_ML: Final = 0
 C_RATE: Final = 1  # mL/s wanted now
-C_WIDTH: Final = 2
+C_WANT: Final = 2  # level wanted in the last tick
+C_WIDTH: Final = 3
 
 # the nutrient account of a zone's day
 N_N: Final = 0  # g
