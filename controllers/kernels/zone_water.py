@@ -25,8 +25,9 @@ PARAMETERS = 18
 # State of a zone: the filter's five (mm over the wetted depth), then what was learned and counted.
 (
     SCALE, REF_THETA, REF_ET_MM, SINCE_GIFT_H, LAST_THETA, STILL_MM, SINCE_PROBE_H, ET_TODAY_MM, HOURS_TODAY, DAY,
-    ET_DAY_MM, USED_L, LAST_L, DRAIN_SHARE, GRADE, BEGUN, SEEN_THETA, PRE_THETA, PRE_MM, GIFT_MM, HOUR0,
-) = range(water_filter.STATE_COLUMNS, water_filter.STATE_COLUMNS + 21)  # fmt: skip
+    ET_DAY_MM, USED_L, LAST_L, DRAIN_SHARE, GRADE, BEGUN, SEEN_THETA, PRE_THETA, PRE_MM, GIFT_MM,
+    DRUNK_MM, HOUR0,
+) = range(water_filter.STATE_COLUMNS, water_filter.STATE_COLUMNS + 22)  # fmt: skip
 STATE_COLUMNS = HOUR0 + 24
 # What came in since the last step.
 (DT_H, RATE_MM_H, RAIN_MM, THETA, GIVEN_L, HOUR, TODAY, AGE_D, DRAIN_L) = range(9)
@@ -36,10 +37,12 @@ RATE_MAX_MM_H = 1.5
 """More than the sun can evaporate (1,000 W/m² is 1.47 mm/h): a reading beyond it is a fault."""
 PLAIN_DAY_MM = 4.0
 PROBE_SD = 0.02
+PROBE_SUBSTRATE_SD = 0.008
 PROBE_MOVES = 0.002
 STUCK_THETA = 0.03
 SETTLE_H = 3.0
 SETTLE_SUBSTRATE_H = 0.5
+VISIBLE_THETA = 0.012
 FALL_THETA = 0.02
 """So far a probe must be reckoned to fall before its fall is compared: some times its noise."""
 # Grades: 0 measured, 1 one input had a stand-in, 2 the zone's own past days, 3 a plain day.
@@ -49,7 +52,7 @@ FALL_THETA = 0.02
 def begin(s: Array, p: Array, theta: float) -> None:
     """Start a zone's memory from its first believed ``theta`` [m³/m³]; NaN: half of the readily available water gone.
 
-    ``s`` (50,), ``p`` (18,): see the column names. Source: own rule.
+    ``s`` (51,), ``p`` (18,): see the column names. Source: own rule.
     """
     s[:] = 0.0
     depth = 1000.0 * p[ROOT_M] * p[WETTED]
@@ -57,7 +60,8 @@ def begin(s: Array, p: Array, theta: float) -> None:
     known = 0.0 <= theta <= 1.0
     s[water_filter.MEAN_MM] = min(max((p[FC] - theta) * depth, 0.0), taw) if known else 0.5 * p[P_TABLE] * taw
     s[water_filter.VAR_MM2] = (0.03 * depth) ** 2 if known else (0.3 * taw) ** 2
-    s[water_filter.VAR_BIAS] = 9e-4
+    # A substrate's capacity is what its own probe reads after draining; a field's comes from a table or another probe.
+    s[water_filter.VAR_BIAS] = 2.5e-5 if p[SUBSTRATE] > 0.0 else 9e-4
     # the first reading is the whole knowledge: an error of the probe is an error of the depletion
     s[water_filter.COV] = s[water_filter.VAR_BIAS] * depth if known else 0.0
     s[SCALE] = 1.0
@@ -140,7 +144,8 @@ def take_probe(s: Array, p: Array, x: Array, change_mm: float) -> bool:
     if s[SINCE_PROBE_H] < 1.0:
         return True  # errors of one hour are the same error: it is weighed once
     s[SINCE_PROBE_H] = 0.0
-    return water_filter.correct(s, theta, p[FC], p[ROOT_M] * p[WETTED], available_mm(p), PROBE_SD)
+    sd = PROBE_SUBSTRATE_SD if p[SUBSTRATE] > 0.0 else PROBE_SD
+    return water_filter.correct(s, theta, p[FC], p[ROOT_M] * p[WETTED], available_mm(p), sd)
 
 
 @njit
@@ -156,7 +161,7 @@ def learn_scale(s: Array, p: Array, x: Array, et_mm: float, believed: bool) -> N
     s[SINCE_GIFT_H] += x[DT_H]
     if s[SINCE_GIFT_H] < (SETTLE_SUBSTRATE_H if p[SUBSTRATE] > 0.0 else SETTLE_H):
         return
-    if p[SUBSTRATE] > 0.0:
+    if p[SUBSTRATE] > 0.0 and x[THETA] > p[FC] - 0.003:
         return  # what falls there after a gift is drain as much as drink
     if math.isnan(s[REF_THETA]):
         s[REF_THETA], s[REF_ET_MM] = x[THETA], 0.0
@@ -171,19 +176,21 @@ def learn_scale(s: Array, p: Array, x: Array, et_mm: float, believed: bool) -> N
 
 
 @njit
-def learn_refill(s: Array, p: Array, x: Array, before_mm: float, gift_mm: float, believed: bool) -> None:
+def learn_refill(s: Array, p: Array, x: Array, before_mm: float, gift_mm: float, et_mm: float, believed: bool) -> None:
     """Learn from what a gift put into the probe's reading: what did not stay has drained, what stayed was missing.
 
-    ``before_mm`` [mm] depletion before the step, ``gift_mm`` [mm] given in it. A gift that stayed whole says nothing;
-    one that drained shows how much the plants had really drunk. Source: own rule; differences are free of bias.
+    ``before_mm`` [mm] depletion before the step, ``gift_mm`` and ``et_mm`` [mm] of the step. A gift that stayed whole
+    or that no probe could see says nothing; one that drained shows how much the plants had really drunk.
+    Source: own rule; differences are free of bias.
     """
     if gift_mm > 0.0:
         if s[GIFT_MM] == 0.0:
-            s[PRE_THETA], s[PRE_MM] = s[SEEN_THETA], before_mm
+            s[PRE_THETA], s[PRE_MM], s[DRUNK_MM] = s[SEEN_THETA], before_mm, 0.0
         s[GIFT_MM] += gift_mm
-    elif s[GIFT_MM] > 0.0 and s[SINCE_GIFT_H] >= (SETTLE_SUBSTRATE_H if p[SUBSTRATE] > 0.0 else SETTLE_H):
-        stayed = (x[THETA] - s[PRE_THETA]) * 1000.0 * p[ROOT_M] * p[WETTED] if believed else math.nan
-        if stayed >= 0.0:
+    elif s[GIFT_MM] > 0.0 and s[SINCE_GIFT_H] >= SETTLE_H:
+        depth = 1000.0 * p[ROOT_M] * p[WETTED]
+        stayed = (x[THETA] - s[PRE_THETA]) * depth + s[DRUNK_MM] + et_mm if believed else math.nan
+        if stayed >= 0.0 and s[GIFT_MM] >= VISIBLE_THETA * depth and p[SUBSTRATE] == 0.0:
             lost = min(max(1.0 - stayed / s[GIFT_MM], 0.0), 1.0)
             if not x[DRAIN_L] >= 0.0:
                 s[DRAIN_SHARE] = lost if math.isnan(s[DRAIN_SHARE]) else 0.7 * s[DRAIN_SHARE] + 0.3 * lost
@@ -192,11 +199,12 @@ def learn_refill(s: Array, p: Array, x: Array, before_mm: float, gift_mm: float,
                 s[SCALE] = min(max(s[SCALE] * (1.0 + 0.3 * (seen - 1.0)), 0.5), 1.8)
             if lost > 0.6 and s[GIFT_MM] > 0.3 * s[PRE_MM]:
                 # The probe did not rise: the roots were full whatever it says, so what it says beside that is its bias.
-                s[water_filter.MEAN_MM] = min(s[water_filter.MEAN_MM], 0.1 * available_mm(p))
-                s[water_filter.BIAS] = x[THETA] - p[FC] + s[water_filter.MEAN_MM] / (1000.0 * p[ROOT_M] * p[WETTED])
+                s[water_filter.MEAN_MM] = min(s[water_filter.MEAN_MM], s[DRUNK_MM] + et_mm)
+                s[water_filter.BIAS] = x[THETA] - p[FC] + s[water_filter.MEAN_MM] / depth
                 s[water_filter.VAR_MM2] = (0.05 * available_mm(p)) ** 2
                 s[water_filter.VAR_BIAS], s[water_filter.COV] = 4e-4, 0.0
         s[GIFT_MM] = 0.0
+    s[DRUNK_MM] += et_mm
     if believed and s[GIFT_MM] == 0.0:
         s[SEEN_THETA] = x[THETA]
 
@@ -226,7 +234,7 @@ def advance(s: Array, p: Array, x: Array) -> float:
         s[water_filter.COV] = 0.0
     believed = take_probe(s, p, x, s[water_filter.MEAN_MM] - mean)
     learn_scale(s, p, x, et, believed)
-    learn_refill(s, p, x, mean, gift, believed)
+    learn_refill(s, p, x, mean, gift, et, believed)
     s[GRADE] = max(grade, 0.0 if believed else 1.0)
     s[USED_L] += given
     if given > 0.0 and x[DRAIN_L] >= 0.0:
