@@ -161,7 +161,7 @@ def beside_tasks(
 ) -> dict[str, Callable[[Agent], Coroutine[Any, Any, None]]]:
     """Choose the tasks that control does not need, by name."""
     beside: dict[str, Callable[[Agent], Coroutine[Any, Any, None]]] = {
-        "reminders": lambda agent: Reminders(book, agent.record).run(boot)
+        "reminders": lambda agent: Reminders(book, agent.record, agent.alarms).run(boot)
     }
     if config.forecast is not None and world.network is not None:
         beside["forecast"] = forecast_task(config.forecast, config.farm.timezone, boot)

@@ -26,6 +26,7 @@ TROUBLES: Final[dict[str, ReasonWords]] = {
     "sensor.outside_calibration": ReasonWords(
         N_("It reads {value}, outside what it was calibrated for."), N_("Calibrate it with points around this value.")
     ),
+    "sensor.calibration_due": ReasonWords(N_("Its calibration is due on {day}."), N_("Plan it in.")),
     "sensor.calibration_overdue": ReasonWords(N_("Its calibration is past its date."), N_("Calibrate it.")),
     "bus.line_down": ReasonWords(
         N_("The line to the probes is gone: {detail}"), N_("Check the USB adapter and its plug.")

@@ -13,16 +13,20 @@ from drivers.calibration.probes import nernst_mv
 from drivers.calibration.result import finish
 from drivers.calibration.shelf import Shelf
 from drivers.catalogue import Catalogue
+from edge.alarms import AlarmBoard
 from edge.beside import neighbours
 from edge.calibration_book import ShelfBook
 from edge.config import Calibration as CalibrationSettings
 from edge.config import parse
+from edge.console.reason_words import reason_words
+from edge.console.sentences import say
 from edge.control_loop import Senses, Trust
 from edge.pipeline import Pipeline, SeriesPlan
 from edge.reminders import Reminders
 from edge.wiring import known_devices, series_plans
+from pages.words import words
 from telemetry.quantities import quantity
-from telemetry.records import UNUSABLE, Event, Quality, Reading, Sample
+from telemetry.records import UNUSABLE, AnyRecord, Event, Quality, Reading, Sample
 from tests.drivers.calibration.walk import START, Bench, session_for
 
 SERIES, WARM = "tank/water_ph", "tank/water_temperature"
@@ -187,12 +191,26 @@ def test_neighbours_are_those_of_the_same_place_and_the_air_of_the_farm() -> Non
 def test_a_reminder_comes_two_weeks_before_and_when_it_is_due_each_once_a_day(tmp_path: Path) -> None:
     wall_ms = [NOW_MS]
     told: list[Event] = []
-    reminders = Reminders(book(tmp_path, wall_ms, {SERIES: "mV"}), told.extend)
+    told_alarms: list[AnyRecord] = []
+    one = book(tmp_path, wall_ms, {SERIES: "mV"})
+    alarms = AlarmBoard(told_alarms.extend)
+    reminders = Reminders(one, told.extend, alarms)
+    stood = []
     for day in (0, 15, 17, 17, 18, 31, 32):
         wall_ms[0] = NOW_MS + day * DAY_MS
         reminders.look(day * DAY_MS, wall_ms[0])
+        stood.append(alarms.stands("sensor.calibration_due", SERIES))
     kinds = [(event.kind, event.subject, event.severity) for event in told]
     soon, over = ("calibration.due_soon", SERIES, "info"), ("calibration.overdue", SERIES, "warning")
     assert kinds == [soon, soon, over, over]
     assert told[0].fields["days"] == pytest.approx(13.0, abs=0.1)
+    assert stood == [False, False, True, True, True, False, False], "overdue it stands by its samples"
+    wall_ms[0] = NOW_MS + 20 * DAY_MS
+    reminders.look(20 * DAY_MS, wall_ms[0])
+    one.activate(SERIES, "", "lan")
+    reminders.look(20 * DAY_MS + 1, wall_ms[0])
+    assert not alarms.stands("sensor.calibration_due", SERIES), "a new calibration ends it"
+    raised = [event for event in told_alarms if isinstance(event, Event) and event.kind == "alarm.raised"]
+    said = say("sensor.calibration_due", raised[0].fields, reason_words(), words("vi"))
+    assert said.text == "Sắp đến hạn hiệu chuẩn: 22/12/2026."
     assert START + timedelta(days=30) > START
