@@ -249,6 +249,13 @@ def test_three_buffers_to_a_signed_certificate(walk: Walk) -> None:
     tile = next(one for one in walk.agent.state().tiles if one.series == PH)
     assert tile.value == pytest.approx(6.2, abs=0.02)
     assert tile.raw == pytest.approx(6.282, abs=0.001)
+    page.goto(f"{walk.site.address}/place/pepper")
+    shown = page.locator("main")
+    expect(shown).to_contain_text("6,20")
+    walk.site.do(lambda: walk.agent.work.shelf.activate(PH, "", "technician", walk.agent.wall()))
+    page.goto(f"{walk.site.address}/place/pepper")
+    expect(shown).to_contain_text("6,28")
+    walk.site.do(lambda: walk.agent.work.shelf.roll_back(PH, "technician", walk.agent.wall()))
     page.goto(f"{walk.site.address}/calibrations")
     expect(page.locator(".probe").first).to_contain_text("technician")
 

@@ -14,10 +14,13 @@ from drivers.calibration.chip_session import NOT_TAKEN, READINGS_MAX, checked, p
 from drivers.calibration.ezo_chip import EzoChip, Slopes
 from drivers.calibration.forms import AnswerRefused
 from drivers.calibration.methods import METHODS
-from drivers.calibration.on_chip import ChipRefused
+from drivers.calibration.on_chip import ChipRefused, chip_request
 from drivers.calibration.session import Session, advance, feed, render
 from drivers.calibration.telling import FOUND, check_telling, found_before
+from drivers.catalogue import Catalogue
+from drivers.registry import read_registers
 from drivers.sim.ezo import EzoPh, Kept
+from drivers.sim.instruments import SimulatedInstrument
 from tests.drivers.calibration.cases import NAMED
 from tests.drivers.calibration.walk import START, Bench, session_for
 
@@ -142,6 +145,17 @@ def test_a_circuit_is_told_kept_and_brought_back() -> None:
         assert Kept().shown(5.5) == 5.5
 
     asyncio.run(talk())
+
+
+@pytest.mark.parametrize(("model", "value", "shows"), [("scd30", 425.0, 425.0), ("senseair-s8", 420.0, 400.0)])
+def test_a_simulated_instrument_keeps_what_its_register_was_told(model: str, value: float, shows: float) -> None:
+    entry = Catalogue().entry(model)
+    one = SimulatedInstrument(entry, lambda name, _now: 487.0 if name == "co2" else 20.0)
+    request = chip_request(model, "co2", one.address, value)
+    assert one.answer(one.address, request.pdu, 1000.0) == request.pdu
+    registers = one.registers(1001.0)
+    measured = {m.quantity: m.raw for m in read_registers(entry, registers, None)}
+    assert measured["co2"] == pytest.approx(shows, abs=0.5)
 
 
 def test_a_circuit_that_answers_nothing_or_an_error_took_nothing() -> None:
