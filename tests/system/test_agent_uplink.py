@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's log through Mosquitto and the hub into a real store; a killed broker changes nothing in the loop."""
+"""The agent's log through Mosquitto and the hub into a real store, and a new calibration with its grade; a killed broker
+changes nothing in the loop.
+"""
 
 import asyncio
 import contextlib
@@ -122,7 +124,7 @@ async def there(store: EmbeddedStore, edge: str, series: str) -> dict[int, float
 
 
 @pytest.mark.server("mosquitto")
-def test_a_new_calibration_reaches_the_hub_and_a_killed_broker_costs_neither_ticks_nor_values(tmp_path: Path) -> None:
+def test_a_killed_broker_changes_nothing_in_the_loop_and_no_value_is_lost(tmp_path: Path) -> None:
     with mosquitto(tmp_path) as broker, hub(tmp_path, broker) as database:
         with asyncio.Runner(loop_factory=fine_timer_loop) as runner:
             agent, ticks_per_s = runner.run(live(tmp_path, broker))
