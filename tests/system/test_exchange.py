@@ -24,7 +24,7 @@ from edge.wiring import SimulatedField, assemble, known_devices
 from edge.world import SystemClock, World
 from telemetry.mqtt import MqttBroker
 from telemetry.ports import Message, Session
-from tests.support.servers import mosquitto, program
+from tests.support.servers import Server, mosquitto, program
 from tests.support.sparkplug_session import Decoded
 from tests.support.waiting import until
 
@@ -98,9 +98,9 @@ class Watcher:
                 found.append(("/".join(parts[4:]), payload))
         return found
 
-    def json(self, topic: str) -> dict[str, Any]:
+    def json(self, topic: str) -> Any:
         told = [message.payload for message in self.heard if message.topic == f"vuon-live/{EDGE}/{topic}"]
-        return json.loads(told[-1]) if told else {}
+        return (json.loads(told[-1]) if told[-1].startswith(b"{") else told[-1].decode()) if told else {}
 
 
 async def play(folder: Path, port: int) -> Watcher:
@@ -165,6 +165,48 @@ def test_a_sparkplug_host_and_a_reader_of_json_see_the_farm(tmp_path: Path) -> N
     assert watcher.json("alarms")["count"] >= 0
     status = [message.payload for message in watcher.heard if message.topic == f"vuon-live/{EDGE}/status"]
     assert (status[0], status[-1]) == (b"online", b"offline")
+
+
+async def restarted(folder: Path, server: Server) -> tuple[Watcher, Watcher, float]:
+    """Kill and start the broker under a running farm; give what was told before and after, and the ticks a second."""
+    url = f"mqtt://127.0.0.1:{server.port}"
+    broker, reader = MqttBroker(url, "scada", "scada"), MqttBroker(url, "reader", "reader")
+    before, after = Watcher(), Watcher()
+    async with farm(folder, server.port) as agent:
+        async with broker.connect("before") as session:
+            listening = asyncio.create_task(before.listen(session))
+            await session.publish(Message(STATE, b'{"online":true,"timestamp":1}', 1, retain=True))
+            await until(lambda: bool(before.sparkplug("DDATA")), "the first data")
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+        await asyncio.to_thread(server.kill)
+        killed_s, ticks = time.monotonic(), agent.deadlines.ticks
+        await until(lambda: agent.deadlines.ticks >= ticks + 3, "three further ticks")
+        lived = (agent.deadlines.ticks - ticks) / (time.monotonic() - killed_s)
+        await asyncio.to_thread(server.start)
+        async with broker.connect("after") as session, reader.connect("display") as display:
+            both = asyncio.gather(after.listen(session), after.listen(display))
+            await session.publish(Message(STATE, b'{"online":true,"timestamp":2}', 1, retain=True))
+            whole = len({device for device, _ in before.sparkplug("DBIRTH")})
+            await until(lambda: len(after.sparkplug("DBIRTH")) >= whole, "the births after the restart")
+            await until(lambda: after.json("status") == "online", "the word that the farm is there")
+            both.cancel()
+            await asyncio.gather(both, return_exceptions=True)
+    return before, after, lived
+
+
+@pytest.mark.server("mosquitto")
+def test_a_restarted_broker_costs_no_tick_and_is_told_everything_again(tmp_path: Path) -> None:
+    with mosquitto(tmp_path, secured(tmp_path)) as server, asyncio.Runner(loop_factory=fine_timer_loop) as runner:
+        before, after, ticks_per_s = runner.run(restarted(tmp_path, server))
+    assert ticks_per_s == pytest.approx(1.0, abs=0.3)
+    first, second = (
+        next(m.long_value for m in watcher.sparkplug("NBIRTH")[0][1].metrics if m.name == "bdSeq")
+        for watcher in (before, after)
+    )
+    assert second > first
+    devices = [{device for device, _ in watcher.sparkplug("DBIRTH")} for watcher in (before, after)]
+    assert devices[0] == devices[1]
 
 
 @pytest.mark.parametrize(
