@@ -1,49 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Safety by numbers: years under faults, DST transitions, the agent on bad lines, coverage, mutants, lateness.
+"""Safety by numbers: years and hours under faults, time, bad input, coverage, mutants, lateness, reasons.
 
-    .venv/bin/python -m bench.safety [--years 1] [--mutants 40] [--agent-hours 6]
+    .venv/bin/python -m bench.safety [--years 1] [--mutants 60] [--agent-hours 6] [--torture]
 
-Each breach is printed by its promise. The mutants are a sample with a fixed seed; ``python -m scripts.mutate`` tries
-them all and takes hours.
+Each breach is printed by its promise. The mutants are a sample with a fixed seed; ``--torture`` tries them all, ten
+years, thirty days of the agent and all of the bad input, and takes hours.
 """
 
 import argparse
-import asyncio
 import json
+import math
 import os
-import random
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
 from controllers.houses import HOUSES
 from controllers.schedule import local_time
-from drivers.sim.faults import Disturbance
-from drivers.sim.line import plain
-from edge.agent import Agent
-from edge.config import parse
+from edge.exits import LOG_FILE
 from edge.kernel_cache import fill
-from edge.rehearsal import rehearse
-from edge.simulate_faults import PLANT_HOUSE, PLANT_ZONE, Verdict, torture
-from edge.wiring import SimulatedField
+from edge.reason_runs import past
+from edge.simulate_faults import Verdict, torture
 from scripts import mutate
+from telemetry.history import LogReader
 from tests.controllers.test_schedule import live_through, transitions
+from tests.controllers.test_schedule import (
+    test_ten_thousand_clock_jumps_double_nothing_and_lose_nothing_lived_through as clock_jumps,
+)
+from tests.support.year_log import write_year
+from tests.torture.agent import Verdict as AgentVerdict
+from tests.torture.farm_mutants import Verdict as FilesVerdict
+from tests.torture.farm_mutants import try_files
+from tests.torture.hostile_orders import Verdict as OrdersVerdict
+from tests.torture.hostile_orders import try_sequences
 
 ROOT = Path(__file__).parents[1]
-FARM = ROOT / "deploy" / "examples" / "da-lat-pepper.toml"
 SEGMENT_DAYS = 365.0 / 8
 FAULTS_A_DAY = 28.0
 LOOP_S = 20.0
 CORE = "controllers/kernels/safety*.py,controllers/kernels/interlock.py,controllers/safety.py"
+SCORE = re.compile(r"(\d+) of (\d+) noticed .*, (\d+) mutants in all")
 
 
 def years(count: float) -> list[Verdict]:
@@ -90,79 +96,49 @@ def dst() -> tuple[int, int, int]:
     return count, doubled, lost
 
 
-@dataclass
-class Watch:
-    """Counts what the hardware does against what it was allowed, second by second."""
-
-    faults: int = 0
-    kinds: set[str] = field(default_factory=set)
-    breaches: dict[str, int] = field(default_factory=dict)
-    _odd_s: dict[str, int] = field(default_factory=dict)
-
-    def see(self, agent: Agent, held: dict[str, float], pumps: dict[str, list[str]]) -> None:
-        """Judge one second."""
-        for output, level in held.items():
-            stays = level > 0.0 and agent.runner.allowed.get(output, 0.0) <= 0.0
-            self._note("on without leave for over 15 s", output, stays)
-        for pump, valves in pumps.items():
-            blocked = held.get(pump, 0.0) > 0.0 and not any(held.get(valve, 0.0) > 0.0 for valve in valves)
-            self._note("pump against closed valves for over 15 s", pump, blocked)
-            wrong = agent.runner.allowed.get(pump, 0.0) > 0.0 and not any(
-                agent.runner.allowed.get(valve, 0.0) > 0.0 for valve in valves
-            )
-            if wrong:
-                self.breaches["pump allowed without valve"] = self.breaches.get("pump allowed without valve", 0) + 1
-
-    def _note(self, promise: str, name: str, bad: bool) -> None:
-        key = f"{promise} {name}"
-        self._odd_s[key] = self._odd_s.get(key, 0) + 1 if bad else 0
-        if self._odd_s[key] == 16:
-            self.breaches[promise] = self.breaches.get(promise, 0) + 1
+def agent_hours(hours: float) -> tuple[list[AgentVerdict], float]:
+    """Let the whole agent live on bytes, firmware, disk and network in virtual time, in two processes."""
+    began = time.perf_counter()
+    share, faults = hours / 2.0, math.ceil(hours / 2.0 * 57.0)
+    command = [sys.executable, "-m", "tests.torture.agent", "--hours", str(share), "--faults", str(faults), "--seed"]
+    lives = [
+        subprocess.Popen([*command, *half], cwd=ROOT, stdout=subprocess.PIPE) for half in (("1", "--no-replay"), ("2",))
+    ]
+    told = [life.communicate()[0] for life in lives]
+    verdicts = [msgspec.json.decode(line, type=AgentVerdict) for text in told for line in text.splitlines()]
+    return verdicts, hours * 3600.0 / (time.perf_counter() - began)
 
 
-def agent_hours(hours: float, faults: int) -> tuple[Watch, float]:
-    """Let the whole agent live on simulated bytes in virtual time under plant and line faults."""
-    text = FARM.read_text(encoding="utf-8")
-    config = parse(text)
-    pumps = {
-        line.pump: [zone.valve for zone in config.control.zones if zone.line == line.id]
-        for line in config.control.lines
-        if line.pump
-    }
-    watch = Watch()
-    dice = random.Random(4)
+def doors(files: int, sequences: int) -> tuple[FilesVerdict, OrdersVerdict]:
+    """Try damaged files and hostile sequences."""
+    with ProcessPoolExecutor(2) as pool:
+        bad, hostile = pool.submit(try_files, files, 1), pool.submit(try_sequences, sequences, 1)
+        return bad.result(), hostile.result()
 
-    async def script(agent: Agent, nature: SimulatedField) -> None:
-        start = asyncio.get_running_loop().time()
-        twin = nature.field.twin
-        ends: list[tuple[float, Any]] = []
-        while True:
-            await asyncio.sleep(1.0)
-            now = asyncio.get_running_loop().time()
-            for at, end in [one for one in ends if one[0] <= now]:
-                end()
-                ends.remove((at, end))
-            if dice.random() < faults / (hours * 3600.0):
-                watch.faults += 1
-                ends.append((now + dice.uniform(5.0, 120.0), begin(nature, twin)))
-            watch.see(agent, nature.levels(now - start), pumps)
 
-    def begin(nature: SimulatedField, twin: Any) -> Any:
-        if dice.random() < 0.5:
-            name, line = dice.choice(list(nature.lines.items()))
-            line.behaviour = Disturbance(dice.uniform(0.05, 0.5))
-            watch.kinds.add(f"line {name}")
-            return lambda: setattr(line, "behaviour", plain)
-        fault = dice.choice((*PLANT_ZONE, *PLANT_HOUSE))
-        place = dice.choice(list(twin.zones) if fault in PLANT_ZONE else list(twin.models))
-        twin.break_down(place, fault, dice.random())
-        watch.kinds.add(fault)
-        return lambda: twin.repair(place, fault)
+def jumps() -> int:
+    """Jump the wall clock ten thousand times; the test's own judge raises where a job is doubled or lost."""
+    for seed in range(4):
+        clock_jumps(seed)
+    return 10_000
 
+
+def why_ms() -> float:
+    """Give the slowest answer to why an output did what it did, on a year of data, of the best of five each."""
+    end_ms = 1_788_220_800_000
+    slowest = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        rehearse(config, text, Path(folder), hours * 3600.0, script)
-        return watch, hours * 3600.0 / (time.perf_counter() - began)
+        write_year(Path(folder), end_ms)
+        for days_ago in (0, 1, 30, 100, 200, 300):
+            reader = LogReader(Path(folder) / LOG_FILE)
+            took = []
+            for _ in range(5):
+                began = time.perf_counter()
+                past(reader, "pepper-1-fan", end_ms - days_ago * 86_400_000 - 1, 5)
+                took.append(time.perf_counter() - began)
+            reader.close()
+            slowest = max(slowest, min(took))
+    return 1000.0 * slowest
 
 
 def branch_coverage() -> float:
@@ -195,19 +171,22 @@ def stress() -> Iterator[None]:
 
 
 LOOP = """
-import os, sys, time
-if sys.argv[1] == "recommended":
+import asyncio, os, sys
+from edge.control_loop import Deadlines, every
+if sys.argv[1] == "recommended":  # what deploy/systemd gives the agent; without the right to it, the next best
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
     except PermissionError:
         os.nice(-10)
-late, due = [], time.monotonic()
-for _ in range(int(float(sys.argv[2]) * 10)):
-    due += 0.1
-    time.sleep(max(0.0, due - time.monotonic()))
-    late.append(time.monotonic() - due)
+late = []
+async def main():
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(every(0.1, lambda _number, late_us: late.append(late_us), Deadlines(), loop.time))
+    await asyncio.sleep(float(sys.argv[2]))
+    task.cancel()
+asyncio.run(main())
 late.sort()
-print(1000.0 * late[int(0.99 * len(late))])
+print(late[int(0.99 * len(late))] / 1000.0)
 """
 
 
@@ -215,70 +194,104 @@ def loop_p99_ms(settings: str) -> float:
     """Give the 99th percentile of the lateness of a 10 Hz loop under stress."""
     with stress():
         done = subprocess.run(
-            [sys.executable, "-c", LOOP, settings, str(LOOP_S)], capture_output=True, check=True, text=True
+            [sys.executable, "-c", LOOP, settings, str(LOOP_S)], cwd=ROOT, capture_output=True, check=True, text=True
         )
     return float(done.stdout)
 
 
+def branches_and_mutants(sample: int) -> tuple[float, int, int, int]:
+    """Measure branch coverage and the mutation score beside each other; the mutants run in a process of their own."""
+    trying = subprocess.Popen(
+        [sys.executable, "-m", "scripts.mutate", "--sample", str(sample), "--jobs", str(os.cpu_count() or 1)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    coverage = branch_coverage()
+    told = trying.communicate()[0]
+    print(told, end="")
+    found = SCORE.search(told)
+    if found is None:
+        raise RuntimeError("the mutants gave no score")
+    return coverage, int(found[1]), int(found[2]), int(found[3])
+
+
 def main() -> None:
     """Run everything, print the tables and one JSON line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--years", type=float, default=1.0)
-    parser.add_argument("--mutants", type=int, default=40)
+    parser.add_argument("--mutants", type=int, default=60)
     parser.add_argument("--agent-hours", type=float, default=6.0)
+    parser.add_argument("--files", type=int, default=4_000)
+    parser.add_argument("--sequences", type=int, default=20_000)
     parser.add_argument("--segments", default="")
+    parser.add_argument("--torture", action="store_true", help="ten years, thirty days, every mutant, all bad input")
     given = parser.parse_args()
     if given.segments:
         segments([int(part) for part in given.segments.split(",")])
         return
+    if given.torture:
+        given.years, given.agent_hours, given.mutants = 10.0, 720.0, 0
+        given.files = given.sequences = 100_000
     fill()
     verdicts = years(given.years)
-    breaches: dict[str, int] = {}
+    breaches = Counter[str]()
     for verdict in verdicts:
-        for promise, count in verdict.breaches.items():
-            breaches[promise] = breaches.get(promise, 0) + count
-    for promise, count in breaches.items():
-        print(f"  {promise:14} {count} breaches")
-    for verdict in verdicts:
+        breaches.update(verdict.breaches)
         for promise, first in verdict.first.items():
             print(f"  BREACH {promise} {verdict.house} seed {verdict.seed}: {first}")
+    for promise, count in breaches.items():
+        print(f"  {promise:14} {count} breaches")
     transitions_seen, doubled, lost = dst()
-    print(f"  {transitions_seen} DST transitions: {doubled} doubled, {lost} lost within the grace")
-    watch, speed = agent_hours(given.agent_hours, max(1, round(given.agent_hours * 55.0)))
-    print(f"  agent: {given.agent_hours} h, {watch.faults} faults, {watch.breaches or 'no breach'}, {speed:.0f} x life")
-    coverage = branch_coverage()
-    total, tried, noticed, missed = mutate.score(given.mutants, 1, os.cpu_count() or 1)
-    for mutant in missed:
-        print(f"  survived: {mutant.module}:{mutant.line} {mutant.what}")
-    recommended, naive = loop_p99_ms("recommended"), loop_p99_ms("naive")
-    print(f"  branches {coverage:.1f} %, {noticed} of {tried} mutants noticed")
-    print(f"  10 Hz loop under stress: p99 {recommended:.1f} ms late, naive {naive:.1f} ms")
+    jumped = jumps()
     print(
-        json.dumps(
-            {
-                "greenhouse_years": round(sum(v.greenhouse_years for v in verdicts), 3),
-                "faults": sum(v.faults for v in verdicts),
-                "breaches": sum(breaches.values()),
-                "dst_transitions": transitions_seen,
-                "double_jobs": doubled,
-                "lost_jobs": lost,
-                "agent_sim_hours": given.agent_hours,
-                "agent_faults": watch.faults,
-                "agent_breaches": sum(watch.breaches.values()),
-                "agent_fault_kinds": len(watch.kinds),
-                "agent_speedup": round(speed, 1),
-                "branch_cov_pct": round(coverage, 2),
-                "mutation_pct": round(100.0 * noticed / tried, 1),
-                "mutants_tried": tried,
-                "mutants_total": total,
-                "loop_p99_ms_stress": round(recommended, 2),
-                "loop_p99_ms_naive": round(naive, 2),
-                "why_ms": None,
-                "breaches_by_promise": breaches,
-                "notes": "why_ms: not measured yet, no year of stored decisions is made here",
-            }
-        )
+        f"  {transitions_seen} DST transitions, {jumped} clock jumps: {doubled} doubled, {lost} lost within the grace"
     )
+    agents, speed = agent_hours(given.agent_hours)
+    broken = Counter[str]()
+    for agent in agents:
+        broken.update(agent.breaches)
+        for promise, first in agent.first.items():
+            print(f"  BREACH {promise} agent seed {agent.seed}: {first}")
+    agent_faults = sum(agent.faults for agent in agents)
+    print(f"  agent: {given.agent_hours} h, {agent_faults} faults, {broken.total()} breaches, {speed:.0f} x life")
+    files, orders = doors(given.files, given.sequences)
+    for surprise in (*files.unsafe[:5], *files.unnamed[:5], *orders.effects[:5]):
+        print(f"  BAD INPUT {surprise}")
+    print(f"  {files.files} damaged files: {files.refused} refused; {orders.sequences} hostile sequences")
+    coverage, noticed, tried, total = branches_and_mutants(given.mutants)
+    recommended, naive, why = loop_p99_ms("recommended"), loop_p99_ms("naive"), why_ms()
+    print(f"  branches {coverage:.1f} %, {noticed} of {tried} mutants noticed, why in {why:.1f} ms")
+    print(f"  10 Hz loop under stress: p99 {recommended:.1f} ms late, naive {naive:.1f} ms")
+    result = {
+        "greenhouse_years": round(sum(v.greenhouse_years for v in verdicts), 3),
+        "faults": sum(v.faults for v in verdicts),
+        "breaches": breaches.total(),
+        "dst_transitions": transitions_seen,
+        "clock_jumps": jumped,
+        "double_jobs": doubled,
+        "lost_jobs": lost,
+        "agent_sim_hours": sum(agent.hours for agent in agents),
+        "agent_faults": agent_faults,
+        "agent_breaches": broken.total(),
+        "agent_fault_kinds": len({kind for agent in agents for kind in agent.kinds}),
+        "agent_speedup": round(speed, 1),
+        "farm_files": files.files,
+        "farm_files_refused": files.refused,
+        "farm_files_unsafe": len(files.unsafe),
+        "farm_files_unnamed": len(files.unnamed),
+        "hostile_sequences": orders.sequences,
+        "hostile_effects": len(orders.effects),
+        "branch_cov_pct": round(coverage, 2),
+        "mutation_pct": round(100.0 * noticed / tried, 1),
+        "mutants_tried": tried,
+        "mutants_total": total,
+        "loop_p99_ms_stress": round(recommended, 2),
+        "loop_p99_ms_naive": round(naive, 2),
+        "why_ms": round(why, 2),
+        "breaches_by_promise": dict(breaches + broken),
+    }
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":
