@@ -30,6 +30,7 @@ from edge.live_board import LiveBoard
 from edge.local_switch import LocalSwitches
 from edge.orders import Orders
 from edge.pipeline import Pipeline, SeriesPlan
+from edge.votes import Votes
 from edge.world import BootClock, World
 from telemetry.log import Log, LogUnavailableError
 from telemetry.records import AnyRecord, Event, Reading, Sample, Tick
@@ -93,8 +94,7 @@ class Agent:
         self.on_written: Callable[[], None] = lambda: None
         control = config.control
         plans = {plan.series: plan for plan in (*parts.plans, *parts.derived)}
-        of_instruments = {plan.series: plan.device for plan in parts.plans}
-        self.alarms = AlarmBoard(self.record, topology(config, of_instruments))
+        self.alarms = AlarmBoard(self.record, topology(config, {name: plan.device for name, plan in plans.items()}))
         self.pipeline = Pipeline(parts.plans, book, boot.mono_ms())
         self.gate = Gate(boot.mono_ms, self.record, log.epoch)
         self._banks = [self.gate.add_bank(bank.name, bank.outputs, bank.wires) for bank in parts.banks]
@@ -105,6 +105,7 @@ class Agent:
         )
         trust = Trust.of(config.calibration)
         self.switches = LocalSwitches(config.local_switches, outputs, self.orders, self.alarms)
+        self.votes = Votes(control.houses, self.alarms)
         senses = Senses(parts.engine.series, parts.engine.outputs, parts.feedback, trust)
         self.runner = TickRunner(parts.engine, senses, control.timezone)
         self.deadlines = Deadlines()
@@ -184,6 +185,7 @@ class Agent:
         tick = Tick(number, now, *self.boot.wall(), late_us)
         self.record((tick,))
         self.switches.look(self.board.samples, now)
+        self.votes.look(self.board.samples, now)
         resets = self.orders.take_resets()
         for reset in resets:
             self._parts.release(reset.place)

@@ -44,6 +44,10 @@ TROUBLES: Final[dict[str, ReasonWords]] = {
         N_("The switch at the plant has stood in hand for {minutes} min; it no longer orders anything."),
         N_("Put it back to automatic; turn it again if you still need it."),
     ),
+    "sensor.outvoted": ReasonWords(
+        N_("It reads {value} °C, beyond the limit of {limit} °C, but the others read {others} °C: outvoted."),
+        N_("Compare it with a thermometer of your own; one of them is wrong, or the air is not the same everywhere."),
+    ),
     "notify.fails": ReasonWords(
         N_("No message reaches this person: {detail}"),
         N_("Check the internet, the SIM card and the contacts file; then test the alarms."),
