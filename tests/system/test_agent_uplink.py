@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The agent's log through Mosquitto and the hub into a real store, and a new calibration with its grade; a killed broker
-changes nothing in the loop.
+"""The agent's log through Mosquitto and the hub into a real store, and a new calibration with its grade.
+
+A killed broker changes nothing in the loop.
 """
 
 import asyncio
