@@ -41,9 +41,7 @@ NOT_ON_LINE: Final = "{seen} is not on the line {line}, where the zone {zone} us
 BELOW_RAW: Final = "must be above the raw water's {low} mS/cm, but is {seen}"
 ABOVE_LINE: Final = "the line {line} stops dosing at {limit}, but the recipe wants {seen}"
 CALIBRATION_BAD: Final = "the calibration cannot be used: {why}"
-CALIBRATION_OFF: Final = (
-    "the calibration gives {fit} mL/s, but ml_per_s of {doser} is {seen}: take the measured one"
-)
+CALIBRATION_OFF: Final = "the calibration gives {fit} mL/s, but ml_per_s of {doser} is {seen}: take the measured one"
 TOO_WEAK: Final = "at {flow} L/min the recipe {recipe} needs {need} mL/s of {stock}, but the injector gives {seen}"
 CAP_SHORT: Final = "lets {seen} mL a watering through, but the zone {zone} needs {need} mL of {stock}"
 NEEDS_SOAK: Final = "cycles of {seen} s need a pause (soak_s) above 0"
@@ -288,12 +286,19 @@ def _use(
                     "flow": zone.flow_l_min, "recipe": recipe.id, "need": round(need, 2), "stock": stock.id,
                     "seen": doser.ml_per_s,
                 }  # fmt: skip
-            whole = ml_l * zone.dose_l
+            whole = ml_l * _longest_l(zone)
             if not whole <= doser.event_max_ml:
                 at = next(i for i, out in enumerate(settings.outputs) if out.id == doser.id)
                 yield f"output[{at}].event_max_ml", CAP_SHORT, {
                     "seen": doser.event_max_ml, "zone": zone.id, "need": round(whole, 1), "stock": stock.id,
                 }  # fmt: skip
+
+
+def _longest_l(zone: ZoneSettings) -> float:
+    """Give the most litres of one watering: the dose, or what a plan or schedule may ask for."""
+    if zone.strategy in {"moisture", "tension", "radiation_sum", "vpd_sum"}:
+        return zone.dose_l
+    return min(zone.flow_l_min * zone.run_max_s / 60.0, zone.daily_cap_l)
 
 
 def _unit(path: str, unit: FertigationSettings, settings: ControlSettings) -> Iterator[Found]:

@@ -65,6 +65,7 @@ def lines(live: LiveState, words: Words) -> list[str]:
         why = say(held or output.code, fields_of(output.inputs), book, words)
         person = f" [{output.person} {output.override_s:.0f} s]" if output.override_s else ""
         told.append(f"  {output.output:36} {output.level:>16.0%}  {why.text}{person}")
+    told += water_lines(live, words)
     health = live.health
     fields: dict[str, str | float | int | bool] = {
         "ticks": health.ticks, "overruns": health.overruns, "rss": round(health.rss_mb), "points": health.points,
@@ -75,4 +76,25 @@ def lines(live: LiveState, words: Words) -> list[str]:
             N_("{ticks} ticks, {overruns} late; {points} values; {unsent} groups not yet at the hub; {rss} MB"), fields
         )
     )
+    return told
+
+
+def water_lines(live: LiveState, words: Words) -> list[str]:
+    """Write what each zone usually takes, and what it was fed today."""
+    told = []
+    for zone in live.water:
+        if zone.waterings:
+            fields: dict[str, str | float | int | bool] = {
+                "zone": zone.zone, "flow": f"{zone.usual_l_min:.1f}", "spread": f"{2.0 * zone.uncertainty_l_min:.1f}",
+                "n": zone.waterings,
+            }  # fmt: skip
+            told.append(words.say(N_("  {zone}: usually {flow} ± {spread} L/min, from {n} waterings"), fields))
+        if zone.fed_l > 0.0:
+            fields = {
+                "zone": zone.zone, "n": f"{zone.n_g / 1000.0:.3f}", "p": f"{zone.p_g / 1000.0:.3f}",
+                "k": f"{zone.k_g / 1000.0:.3f}", "litres": f"{zone.fed_l:.0f}", "ec": f"{zone.ec_ms_cm:.2f}",
+            }  # fmt: skip
+            told.append(
+                words.say(N_("  {zone}: fed today N {n} kg, P {p} kg, K {k} kg in {litres} L at {ec} mS/cm"), fields)
+            )
     return told

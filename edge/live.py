@@ -104,6 +104,24 @@ class Health(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: str
 
 
+class ZoneWater(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of a zone's water: its usual flow with its standard uncertainty, and what it was fed today.
+
+    ``waterings`` is from how many the flow is known, 0 not at all. Grams of the elements, litres fed and their mean EC
+    (nan: nothing was fed).
+    """
+
+    zone: str
+    usual_l_min: float = nan
+    uncertainty_l_min: float = nan
+    waterings: int = 0
+    n_g: float = 0.0
+    p_g: float = 0.0
+    k_g: float = 0.0
+    fed_l: float = 0.0
+    ec_ms_cm: float = nan
+
+
 class LiveState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of it at one moment. ``epoch`` is the boot epoch, ``mono_ms`` counts from its start."""
 
@@ -117,6 +135,7 @@ class LiveState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outputs: tuple[OutputState, ...]
     alarms: tuple[Alarm, ...]
     health: Health
+    water: tuple[ZoneWater, ...] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

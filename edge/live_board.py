@@ -18,6 +18,7 @@ from edge.control_loop import Deadlines, TickRunner
 from edge.live import Health, LiveState, OutputState, Tile
 from edge.orders import Orders
 from edge.pipeline import SeriesPlan
+from edge.zone_water import zone_water
 from telemetry.records import Sample
 
 PAGE_KB: Final = os.sysconf("SC_PAGE_SIZE") // 1024
@@ -67,6 +68,7 @@ class LiveBoard:
             outputs=tuple(self._output(name, mono_ms) for name in self.gate.lines),
             alarms=self.alarms.live(mono_ms),
             health=self._health(mono_ms),
+            water=zone_water(self.runner.engine),
         )
 
     def _tile(self, plan: SeriesPlan, mono_ms: int, local: LocalTime) -> Tile:

@@ -207,7 +207,8 @@ def judge_effect(line: int, litres: float, dosing: bool, ec: float, ph: float, t
 
 @njit
 def drive(line: int, dt: float, code: float, feeding: bool, flow: float, wlp: Floats, wls: Floats, op: Floats,
-          os: Floats, fp: Floats, fs: Floats, first: Ints, members: Ints, want: Floats, code_of: Floats) -> bool:  # fmt: skip
+          os: Floats, fp: Floats, fs: Floats, first: Ints, members: Ints, want: Floats,
+          code_of: Floats) -> bool:  # fmt: skip
     """Turn the rates [mL/s] at this flow [L/min] into levels [0..1]; give whether a channel doses. ``dt`` [ms].
 
     Source: docs/water.md.

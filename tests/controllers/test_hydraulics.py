@@ -79,7 +79,7 @@ def test_a_zone_that_waits_says_for_what(rig: RigMaker) -> None:
 def test_pressure_is_part_of_the_budget(rig: RigMaker) -> None:
     assert room_l_min(400.0, 300.0, 60.0, 300.0) == pytest.approx(60.0)
     assert room_l_min(400.0, 300.0, 60.0, 400.0) == 0.0
-    curve = {"pump_shutoff_kpa": 400.0, "pump_kpa": 300.0, "pump_l_min": 60.0}
+    curve: dict[str, object] = {"pump_shutoff_kpa": 400.0, "pump_kpa": 300.0, "pump_l_min": 60.0}
     for need, together in ((300.0, True), (340.0, False)):  # 60 and 46 L/min
         farm = thirsty(rig(settings=farm_of([25.0, 25.0], 2, curve, pressure_min_kpa=need)))
         farm.run(60)
