@@ -4,6 +4,7 @@ whatever the board does by itself is told with its reason."""
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from edge.config import parse
 from edge.console.reason_words import reason_words
 from edge.console.sentences import say
 from edge.exits import LOG_FILE
-from edge.rehearsal import Script, rehearse
+from edge.rehearsal import START_WALL_MS, Script, rehearse
 from edge.replay import replay
 from edge.wiring import SimulatedField
 from firmware_bridge.board_process import BoardEvent
@@ -156,8 +157,13 @@ def test_a_pump_that_runs_dry_is_stopped_by_the_board_before_the_agent_knows(
         assert agent.gate.lines[PUMP].detail == "block.dry_run"
 
     _, records = live(tmp_path, 130, script)
-    refused = [r for r in records if isinstance(r, Ack) and r.detail == "block.dry_run"]
-    assert refused
+    refused = next(r for r in records if isinstance(r, Ack) and r.detail == "block.dry_run")
+    moment = datetime.fromtimestamp((START_WALL_MS + refused.mono_ms) / 1000.0, tz=UTC).isoformat()
+    monkeypatch.setenv("LC_ALL", "vi_VN.UTF-8")
+    asked = ["why", PUMP, "--state", str(tmp_path), "--at", moment]
+    assert "Bơm chạy khô" in CliRunner().invoke(main, asked).stdout
+    rows = [json.loads(line) for line in CliRunner().invoke(main, [*asked, "--json"]).stdout.splitlines()]
+    assert [row["code"] for row in rows if row.get("hardware") == "refused"] == ["block.dry_run"]
 
 
 def test_unleased_water_stands_as_an_alarm_with_the_reason_that_was_given(tmp_path: Path) -> None:
