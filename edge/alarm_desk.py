@@ -27,7 +27,7 @@ from edge.notify_queue import Notice, Queue
 from edge.orders import Giver, Orders
 from edge.world import BootClock
 from pages.numbers import LANGUAGES
-from pages.words import words
+from pages.words import N_, words
 from telemetry.records import AnyRecord, Event
 
 MEMORY_FILE: Final = "alarms.state"
@@ -38,6 +38,7 @@ TEST_SIREN_S: Final = 3.0
 TEST_EVERY_MS: Final = 10_000
 WAITING_MAX: Final = 200
 RETRY_S: Final = 10.0
+TESTED_JUST_NOW: Final = N_("the alarms were tested just now; wait a moment")
 
 
 class AlarmArgs(msgspec.Struct, forbid_unknown_fields=True):
@@ -200,7 +201,7 @@ class AlarmDesk:
         if refused:
             return refused
         if now - self._test_ms < TEST_EVERY_MS:
-            return "the alarms were tested just now; wait a moment"
+            return TESTED_JUST_NOW
         self._test_ms = now
         self._record((Event("alarm.test", "farm", now, person=given.person),))
         if self._contacts_file:

@@ -12,12 +12,13 @@ from typing import Final
 import msgspec
 
 from edge.users import ROLES, Role
+from pages.words import N_
 
 SHELVE_MAX_S: Final = 24 * 3600.0
 SHELVE_CRITICAL_MAX_S: Final = 3600.0
 RANK: Final = {"critical": 3, "alarm": 2, "warning": 1, "info": 0}
-NO_SUCH_ALARM: Final = "there is no such alarm"
-NO_END: Final = "say for how long: above 0 s and at most {most} s"
+NO_SUCH_ALARM: Final = N_("there is no such alarm")
+NO_END: Final = N_("say for how long: above 0 s and at most {most} s")
 ROLE_TOO_LOW: Final = "this role may not do that"
 
 Fields = dict[str, str | float | int | bool]
