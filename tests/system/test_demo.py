@@ -142,9 +142,11 @@ def test_a_signal_ends_the_demo_and_leaves_no_process(tmp_path: Path) -> None:
 
 def test_when_the_demo_is_killed_the_agent_and_the_console_end_too(tmp_path: Path) -> None:
     with shown(tmp_path) as (child, children, _):
+        assert len(_alive(children)) >= 2
         os.kill(child.pid, signal.SIGKILL)
         child.wait(timeout=10)
         asyncio.run(until(lambda: not _alive(children), "the end of agent and console", 20.0))
+        assert _alive(children) == []
 
 
 def _children(pid: int) -> list[int]:
