@@ -16,12 +16,12 @@ import msgspec
 from controllers.settings import minute_of_day
 from drivers.whole_file import write_whole
 from edge.alarm_calls import Call, Caller
-from edge.alarm_life import RANK, AlarmMemory, Fields, may_acknowledge
+from edge.alarm_life import RANK, AlarmMemory, Fields, Key, may_acknowledge
 from edge.alarms import AlarmBoard
 from edge.config import FarmConfig
 from edge.console.alarm_words import Message, message
 from edge.console.reason_words import reason_words
-from edge.live import Outcome
+from edge.live import Alarm, Outcome
 from edge.notify_keeper import NotifyKeeper
 from edge.notify_queue import Notice, Queue
 from edge.orders import Giver, Orders
@@ -84,6 +84,7 @@ class AlarmDesk:
         self._unsaved = False
         self._notices: deque[Notice] = deque(maxlen=WAITING_MAX)
         self._sent = 0
+        self._spoken: dict[Key, Alarm] = {}  # for the words of their end
         self._lamp_ms = -LAMP_RENEW_MS
         self._test_ms = -TEST_EVERY_MS
         board.changed = self._changed
@@ -132,6 +133,12 @@ class AlarmDesk:
         alarm = next(
             (one for one in self._board.live(self._boot.mono_ms()) if (one.kind, one.subject) == call.key), None
         )
+        if alarm is not None:
+            self._spoken[call.key] = alarm
+            while len(self._spoken) > WAITING_MAX:
+                del self._spoken[next(iter(self._spoken))]
+        elif call.why == "cleared":
+            alarm = self._spoken.pop(call.key, None)
         texts: dict[str, Message] = {
             name: message(call, alarm, self._farm, self._reasons, speech, wall_ms)
             for name, speech in self._words.items()

@@ -43,6 +43,7 @@ def status(state: Path | None, as_json: bool) -> None:
 
 def lines(live: LiveState, words: Words) -> list[str]:
     """Write a live state for a terminal."""
+    from edge.console.alarm_words import inside_words
     from edge.console.reason_words import reason_words
     from edge.console.sentences import ago, fields_of, quality_words, say
     from pages.numbers import moment, with_unit
@@ -53,7 +54,8 @@ def lines(live: LiveState, words: Words) -> list[str]:
     told = [words.say(N_("{title}, {at} (boot {epoch})"), head)]
     for alarm in live.alarms:
         said = say(alarm.kind, alarm.fields, book, words)
-        told.append(f"! {alarm.subject}: {said.text} {said.check} ({ago(alarm.for_s, words)})")
+        more = f" {inside_words(len(alarm.inside), words)}" if alarm.inside else ""
+        told.append(f"! {alarm.subject}: {said.text} {said.check} ({ago(alarm.for_s, words)}){more}")
     for tile in live.tiles:
         kind = quantity(tile.quantity)
         value = with_unit(tile.value, tile.unit, kind.decimals, words.language)

@@ -103,14 +103,14 @@ def inside_words(count: int, words: Words) -> str:
 def message(
     call: Call, alarm: Alarm | None, farm: FarmConfig, book: Mapping[str, ReasonWords], words: Words, wall_ms: int
 ) -> Message:
-    """Write one message; ``alarm`` is None when it is over or a test."""
+    """Write one message; ``alarm`` is None for a test, and when nobody remembers its words."""
     severity = words.text(SEVERITY_WORDS.get(call.severity, call.severity))
     title = f"{severity}: {farm.farm.title}" if call.why not in {"cleared", "test"} else farm.farm.title
     at = clock(wall_ms, farm.farm.timezone)
     if call.why == "test":
         return Message(title, f"{words.text(WHY_WORDS['test'])} ({at})")
-    said = said_of(alarm or Alarm(*call.key, call.severity, 0.0), book, words)
-    what = f"{Places(farm, words).where(call.key[1])}: {said.text}"
+    said = Said("") if alarm is None else said_of(alarm, book, words)
+    what = ": ".join(text for text in (Places(farm, words).where(call.key[1]), said.text) if text)
     lines = [words.say(WHY_WORDS[call.why], {"what": what})]
     if call.why != "cleared":
         lines += [line for line in (said.check, inside_words(call.inside, words)) if line]

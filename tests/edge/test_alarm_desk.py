@@ -175,6 +175,19 @@ def test_the_memory_survives_a_restart(tmp_path: Path) -> None:
     assert again.orders.overrides == {}
 
 
+def test_the_end_of_an_alarm_is_told_in_whole_words(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, Alarms(contacts_file="x"), send=True)
+    rig.board.put("disk.refuses", "log", "critical", 0, {"detail": "I/O error"})
+    rig.tick()
+    rig.board.clear("disk.refuses", "log", 2000)
+    rig.tick()
+    began, ended = rig.desk._notices
+    assert "I/O error" in began.body["en"]
+    assert ended.body["en"].startswith("Over: log: The record cannot be written: I/O error")
+    assert ended.body["vi"].startswith("Đã hết: log: Không ghi được sổ dữ liệu: I/O error")
+    assert not any("{" in text for one in (began, ended) for text in (*one.body.values(), *one.title.values()))
+
+
 @pytest.mark.parametrize("memory", [b"", b"{", b'{"wall_ms": "x"}', os.urandom(64)])
 def test_a_spoiled_memory_is_as_none(tmp_path: Path, memory: bytes) -> None:
     (tmp_path / "alarms.state").write_bytes(memory)
