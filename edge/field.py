@@ -39,6 +39,10 @@ class Field:
         self._seen = self.twin.signals()
         self._at_s = 0.0
 
+    def unit(self, line: str) -> MixingUnit:
+        """Give the dosing unit of a line; KeyError where there is none."""
+        return self._units[line]
+
     def place(self, place: str) -> str:
         """Give the twin's place: its own name; for a water line the house whose id it begins with, else its outside."""
         if place in self._known:

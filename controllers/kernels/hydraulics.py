@@ -80,6 +80,8 @@ def take(z: int, line: int, wp: Floats, ls: Floats) -> None:
 def ask(z: int, now: float, litres: float, ws: Floats) -> None:
     """Remember what a zone asks for [L] and since when [ms]; 0 litres take the question back. Source: docs/water.md."""
     if not litres > 0.0:
+        if ws[z, w.Z_ASKED_SINCE] == math.inf:
+            return
         ws[z, w.Z_ASKED_SINCE] = math.inf
         ws[z, w.Z_ASKED_L] = 0.0
         ws[z, w.Z_HOLD] = math.nan
