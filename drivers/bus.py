@@ -7,13 +7,13 @@ an answer while the task sleeps to its expected end, so that a poll costs three 
 
 import asyncio
 import math
-import selectors
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, runtime_checkable
 
 from drivers.bus_master import BusMaster
 from drivers.line_settings import LineSettings
 from drivers.modbus_rtu import RtuMaster
+from drivers.patient_selector import PatientSelector
 from drivers.ports import ByteStream, Fault, StreamOpener
 from drivers.reopening import keep_open
 from drivers.scheduler import Deliver, Health, Job, Outcome, Transaction
@@ -23,7 +23,7 @@ IDLE_WAIT_S: Final = 60.0
 
 def fine_timer_loop() -> asyncio.AbstractEventLoop:
     """Give an event loop whose timers are exact to microseconds; epoll and poll round up to milliseconds."""
-    return asyncio.SelectorEventLoop(selectors.SelectSelector())
+    return asyncio.SelectorEventLoop(PatientSelector())
 
 
 @runtime_checkable
