@@ -26,6 +26,7 @@ from edge.console.calibration import CalibrationPages
 from edge.console.desk import FOLDER, Desk
 from edge.console.gates import Gates
 from edge.console.live_feed import LiveFeed
+from edge.console.place_orders import PlaceOrders
 from edge.console.sign_in import SignIn
 from edge.console.valve_orders import ValveOrders
 from edge.users import Role
@@ -128,6 +129,7 @@ def doors(desk: Desk) -> list[Door]:
         Door("/welcome", "POST", ANYBODY, sign_in.welcome),
         Door("/look", "POST", ANYBODY, sign_in.look),
         *alarm_doors(AlarmPages(desk)),
+        *place_doors(PlaceOrders(desk)),
         *(calibration_doors(CalibrationPages(desk, desk.calibration)) if desk.calibration else ()),
     ]
 
@@ -140,6 +142,15 @@ def alarm_doors(pages: AlarmPages) -> list[Door]:
         Door("/alarms/{number:int}/acknowledge", "POST", Role.OPERATOR, pages.acknowledge),
         Door("/alarms/{number:int}/shelve", "POST", Role.OPERATOR, pages.shelve),
         Door("/alarms/{number:int}/unshelve", "POST", Role.OPERATOR, pages.unshelve),
+    ]
+
+
+def place_doors(orders: PlaceOrders) -> list[Door]:
+    """Give the ways of working at a place."""
+    return [
+        Door("/place/{place}/work", "POST", Role.TECHNICIAN, orders.work),
+        Door("/place/{place}/done", "POST", Role.TECHNICIAN, orders.done),
+        Door("/place/{place}/reset", "POST", Role.TECHNICIAN, orders.reset),
     ]
 
 

@@ -43,6 +43,12 @@ class Agent(Protocol):
     async def unshelve(self, number: int, person: str, role: str) -> Outcome:
         """End a shelf."""
 
+    async def maintain(self, place: str, seconds: float, person: str, role: str) -> Outcome:
+        """Keep the outputs of a place safe while somebody works there; 0 s ends it."""
+
+    async def reset(self, place: str, person: str, role: str) -> Outcome:
+        """Release what safety has latched at a place."""
+
     async def test_alarms(self, person: str, role: str) -> Outcome:
         """Try every way to people."""
 

@@ -164,6 +164,7 @@ class Desk:
             person=person,
             role_title=words(language).text(ROLE_TITLES[person.rank]) if person else "",
             may_operate=bool(person and person.rank >= Role.OPERATOR),
+            may_service=bool(person and person.rank >= Role.TECHNICIAN),
             path=request.url.path,
             farm_title=self.config.farm.title,
             has_calibrations=self.calibration is not None,

@@ -187,6 +187,14 @@ class FakeAgent:
         """See Agent."""
         return self._answer("unshelve", str(number), person, role)
 
+    async def maintain(self, place: str, seconds: float, person: str, role: str) -> Outcome:
+        """See Agent."""
+        return self._answer("maintain", place, f"{seconds:.0f}", person, role)
+
+    async def reset(self, place: str, person: str, role: str) -> Outcome:
+        """See Agent."""
+        return self._answer("reset", place, person, role)
+
     async def test_alarms(self, person: str, role: str) -> Outcome:
         """See Agent."""
         return self._answer("test_alarms", person, role)

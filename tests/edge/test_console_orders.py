@@ -108,3 +108,25 @@ def test_a_viewer_sees_no_buttons(client: TestClient, farm: FarmUnderTest) -> No
     page = client.get("/").text
     assert "Van tưới" in page
     assert "Mở van" not in page
+
+
+@pytest.mark.parametrize(
+    ("way", "order"),
+    [
+        ("work", ("maintain", "pepper-1", "1800", "technician", "technician")),
+        ("done", ("maintain", "pepper-1", "0", "technician", "technician")),
+        ("reset", ("reset", "pepper-1", "technician", "technician")),
+    ],
+)
+def test_a_technician_works_at_a_place_for_a_time_and_releases_what_was_latched(
+    client: TestClient, farm: FarmUnderTest, way: str, order: tuple[str, ...]
+) -> None:
+    assert "Tôi làm việc ở đây" not in client.get("/place/pepper-1").text
+    assert client.post(f"/place/pepper-1/{way}", headers=OURS, data={}).status_code == 403
+    client.cookies.set(SESSION_COOKIE, farm.session("technician"))
+    assert "Tôi làm việc ở đây" in client.get("/place/pepper-1").text
+    answer = client.post(f"/place/pepper-1/{way}", headers=OURS, data={})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/place/pepper-1")
+    assert farm.agent.orders == [order]
+    farm.agent.refuse = Outcome("refused", "there is no such place")
+    assert client.post(f"/place/pepper-1/{way}", headers=OURS, data={}).status_code == 409
