@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Safety by numbers: years and hours under faults, time, bad input, coverage, mutants, lateness, reasons.
 
-    .venv/bin/python -m bench.safety [--years 1] [--mutants 60] [--agent-hours 6] [--torture]
+    .venv/bin/python -m bench.safety [--years 1] [--mutants 40] [--agent-hours 6] [--torture]
 
 Each breach is printed by its promise. The mutants are a sample with a fixed seed; ``--torture`` tries them all, ten
 years, thirty days of the agent and all of the bad input, and takes hours.
@@ -99,7 +99,7 @@ def dst() -> tuple[int, int, int]:
 def agent_hours(hours: float) -> tuple[list[AgentVerdict], float]:
     """Let the whole agent live on bytes, firmware, disk and network in virtual time, in two processes."""
     began = time.perf_counter()
-    share, faults = hours / 2.0, math.ceil(hours / 2.0 * 57.0)
+    share, faults = hours / 2.0, math.ceil(hours / 2.0 * 63.0)
     command = [sys.executable, "-m", "tests.torture.agent", "--hours", str(share), "--faults", str(faults), "--seed"]
     lives = [
         subprocess.Popen([*command, *half], cwd=ROOT, stdout=subprocess.PIPE) for half in (("1", "--no-replay"), ("2",))
@@ -220,7 +220,7 @@ def main() -> None:
     """Run everything, print the tables and one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--years", type=float, default=1.0)
-    parser.add_argument("--mutants", type=int, default=60)
+    parser.add_argument("--mutants", type=int, default=40)
     parser.add_argument("--agent-hours", type=float, default=6.0)
     parser.add_argument("--files", type=int, default=4_000)
     parser.add_argument("--sequences", type=int, default=20_000)

@@ -87,6 +87,12 @@ ROWS: Final = (
         f"{BOARD}test_a_doser_keeps_its_caps_and_needs_flowing_water", "next hour, day"),
     Row("H5", "dosing without effect, probes that differ", "L2", "15 doses; > 0.3 apart for 10 s", "dosing latched",
         NAN, "", "", f"{DOSING}test_h5_fifteen_doses_without_effect_lock", "person"),
+    Row("H5", "a dosing unit without effect, an empty tank", "L2", "15 windows that neither hold nor better EC and pH",
+        "dosing latched", NAN, "", "", "tests/controllers/test_fertigation.py"
+        "::test_an_empty_tank_is_not_hidden_by_the_other_one_and_locks_the_dosing", "person"),
+    Row("H5", "salty water", "L2", "the intake's EC above the crop's class", "its valves shut, also for people",
+        NAN, "", "", "tests/controllers/test_hydraulics.py"
+        "::test_salt_shuts_the_intake_for_strategies_and_people_and_opens_after_minutes_of_good_water", "by itself"),
     Row("H6", "probe out of water, broken, stale", "L2", "EC < 0.2 with flow; any bad mark; no number", "no dosing",
         3.0, "s", m.probe_lost, f"{DOSING}test_h6_a_bad_probe_or_solution_stops_dosing_within_a_tick", "by itself"),
     Row("H7", "heat", "L2", "half or more of the trusted thermometers > `heat_c`", "vents, fans, shade on, heater off",
@@ -142,6 +148,9 @@ ROWS: Final = (
     Row("H21", "network or broker away", "L2", "", "control goes on, the record waits", NAN, "", "",
         "tests/system/test_agent_uplink.py::"
         "test_a_killed_broker_changes_nothing_in_the_loop_and_no_value_is_lost", "by itself"),
+    Row("H21", "broker killed in a run", "L1", "", "the run ends at its own time", 2000.0, "ms",
+        "broker killed (kill -9): the run ends at its own time",
+        f"{CHIP}test_a_broker_that_dies_neither_closes_nor_keeps_open", "by itself"),
     Row("H22", "power cut in a run", "L2", "snapshot", "all off after the start; the rest once", 0.0, "s on in 10 s",
         m.boot_hold, f"{LIMITS}test_h22_after_a_start_everything_is_off_while_leaks_are_looked_for", "by itself"),
     Row("H23", "disk full or broken", "L2", "the log refuses", "control goes on, alarm", NAN, "", "", AGENT,
@@ -171,8 +180,9 @@ Four layers, each of which works when those above it do not: **L0** hardware (no
 thermostat, fuse), **L1** microcontroller (leases, interlock, watchdog), **L2** agent, **L3** hub and alarms. The
 agent's part is one total function (`controllers/kernels/safety.py` and its siblings `safety_lines`,
 `safety_houses`, `interlock`): any float in any input, nothing raised, every output answered. It runs after everybody
-who asks (engine, console, remote) and before the one gate of commands. Later rules win over earlier ones: hazard of the house, storm,
-water line, limits of the output, maintenance, mains, start-up, emergency stop, interlock of pump and valves.
+who asks (engine, console, remote) and before the one gate of commands. Later rules win over earlier ones: hazard of
+the house, storm, water line, limits of the output, maintenance, mains, start-up, emergency stop, interlock of pump and
+valves.
 
 Seconds of L2 are those of the agent at one tick a second and sensors that answer each second; a sensor's own period is
 to be added. Milliseconds of L1 are from the real ATmega328P image in a simulator, with real processes as hosts. A dash

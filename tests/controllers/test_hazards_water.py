@@ -114,6 +114,19 @@ def test_h2_the_alarm_of_a_valve_stands_while_its_zone_is_left_out_and_names_wha
     assert [e.subject for e in farm.events if e.kind == "hazard.cleared"] == ["valve-a"]
 
 
+def test_h2_a_valve_that_has_been_repaired_waters_again_after_its_rest(rig: RigMaker) -> None:
+    farm = rig(limits={"zone_fault_rest_s": 60.0})
+    farm.flows = False
+    farm.values |= WET | {"line/water_flow": 0.1}
+    farm.until(lambda r: ("valve-a", "safety.no_flow") in r.raised(), 120)
+    farm.run(5)
+    farm.flows = True
+    farm.hold("valve-a", seconds=600.0)
+    assert farm.until(lambda r: r.level("valve-a") == 1.0, 120) >= 45
+    farm.run(120)
+    assert farm.level("valve-a") == farm.level("pump") == 1.0
+
+
 def test_h2_good_flow_between_forgives(rig: RigMaker) -> None:
     farm = watering(rig)
     farm.run(300)

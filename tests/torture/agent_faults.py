@@ -140,6 +140,7 @@ class Chaos:
     hostile: list[str] = field(default_factory=list)
     _ends: list[tuple[float, str, Callable[[], None]]] = field(default_factory=list)
     _number: int = 0
+    _deck: list[str] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def step(self, now_s: float, chance: float, agent: Agent) -> None:
@@ -150,7 +151,9 @@ class Chaos:
             self.active[one[1]] -= 1
             self.ended_s[one[1]] = now_s
         if self.dice.random() < chance:
-            kind = self.dice.choice(KINDS)
+            if not self._deck:  # every kind comes before any comes again
+                self._deck = self.dice.sample(KINDS, len(KINDS))
+            kind = self._deck.pop()
             self.faults += 1
             self.kinds.add(kind)
             end = self._begin(kind, agent)
