@@ -24,15 +24,16 @@ from aquacrop.utils import get_filepath, prepare_weather  # noqa: E402
 from controllers.kernels import adaptive, water_filter  # noqa: E402
 from controllers.kernels import crop_response as crops  # noqa: E402
 
+SURE_D = 3
 _WEATHER: dict[str, Any] = {}
 # One configuration for every crop and climate, chosen on tuning years only (bench/irrigation_tuning.py).
 TUNED = {
-    "allowed": (0.30, 0.43, 0.65, 0.89),  # depletion at which the plain rule refills; the look-ahead improves on it
+    "allowed": (0.40, 0.43, 0.65, 0.89),  # depletion at which the plain rule refills; the look-ahead improves on it
     "smallest_mm": 25.0,
     "yield_scale": 0.6,  # heat and cold, which the reduced crop does not know, take their share
     "probe_sd": 0.08,  # m³/m³: what three probes say of a whole root zone, spread over weeks of errors that stay
-    "water_share": 0.0005,  # of the possible yield, that a mm of water may cost where there are no prices
-    "forecast_d": 3,
+    "water_share": 0.0006,  # of the possible yield, that a mm of water may cost where there are no prices
+    "forecast_d": 7,  # the first three days for sure, the rest in every second year of those looked at
 }
 
 
@@ -142,10 +143,12 @@ class Farm:
     def gift(self, day: int) -> float:
         """Decide the gift of one day."""
         left = np.ascontiguousarray(self.ahead[:, day:, :])
-        seen = self.forecast(day)[: left.shape[1] - 1]
         if left.shape[1] < 2:
             return 0.0
-        left[:, : len(seen), :] = seen
+        seen = self.forecast(day)[: left.shape[1] - 1]
+        sure = min(SURE_D, len(seen))
+        left[:, :sure, :] = seen[:sure]
+        left[::2, sure : len(seen), :] = seen[sure:]
         return float(adaptive.choose_gift_mm(self.x, self.crop, left, self.allowed, self.terms, np.empty(5)))
 
     def learn(self, day: int, gift: float, c: Any) -> None:
