@@ -118,8 +118,9 @@ def _line(path: str, line: LineSettings, settings: ControlSettings) -> Iterator[
             yield f"{path}.pump_shutoff_kpa", MUST_EXCEED, fields
         if not line.pump_l_min > 0.0:
             yield f"{path}.pump_shutoff_kpa", NEEDS_PAIR, {"field": "pump_l_min"}
-    if line.backwash_kpa > 0.0 and not (line.filter_in and line.filter_out):
-        yield f"{path}.backwash_kpa", NEEDS_PAIR, {"field": "filter_in, filter_out"}
+    for field in ("filter_in", "filter_out"):
+        if line.backwash_kpa > 0.0 and not getattr(line, field):
+            yield f"{path}.backwash_kpa", NEEDS_PAIR, {"field": field}
     if line.backwash_valve:
         found = next((out for out in settings.outputs if out.id == line.backwash_valve), None)
         if found is None:
@@ -132,7 +133,7 @@ def _line(path: str, line: LineSettings, settings: ControlSettings) -> Iterator[
         if not line.backwash_flow_l_min > 0.0:
             yield f"{path}.backwash_valve", NEEDS_PAIR, {"field": "backwash_flow_l_min"}
         if not (line.backwash_kpa > 0.0 or line.backwash_every_l > 0.0):
-            yield f"{path}.backwash_valve", NEEDS_PAIR, {"field": "backwash_kpa, backwash_every_l"}
+            yield f"{path}.backwash_valve", NEEDS_PAIR, {"field": "backwash_every_l"}
 
 
 def _zone(path: str, zone: ZoneSettings, settings: ControlSettings) -> Iterator[Found]:

@@ -213,3 +213,8 @@ def wash(now: float, dt: float, meters: Floats, lines: Floats, lp: Floats, ls: F
             running = False
         want[o] = 1.0 if running else 0.0
         code_of[o] = ls[line, w.S_BW_DUE] if running else float(codes.BACKWASH_IDLE)
+
+
+def warm_up() -> None:
+    """Compile or load what the layout asks of a pump's curve."""
+    room_l_min(300.0, 200.0, 50.0, 250.0)

@@ -155,3 +155,8 @@ def share_out(zp: Floats, os: Floats, ws: Floats, ls: Floats) -> None:
                 if int(zp[z, c.Z_LINE]) == line and ws[z, w.Z_IN_SET] > 0.0:
                     ws[z, w.Z_IN_SET] = 0.0
                     judge(z, mean * usual(z, zp, ws) / total, ws)
+
+
+def warm_up() -> None:
+    """Compile or load what a person's reset of a zone calls."""
+    relearn(0, np.zeros((1, w.Z_WIDTH)))
