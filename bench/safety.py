@@ -216,6 +216,96 @@ def branches_and_mutants(sample: int) -> tuple[float, int, int, int]:
     return coverage, int(found[1]), int(found[2]), int(found[3])
 
 
+def lived(given: argparse.Namespace) -> dict[str, object]:
+    """Live through the years."""
+    verdicts = years(given.years)
+    breaches = Counter[str]()
+    for verdict in verdicts:
+        breaches.update(verdict.breaches)
+        for promise, first in verdict.first.items():
+            print(f"  BREACH {promise} {verdict.house} seed {verdict.seed}: {first}")
+    for promise, count in breaches.items():
+        print(f"  {promise:14} {count} breaches")
+    return {
+        "greenhouse_years": round(sum(v.greenhouse_years for v in verdicts), 3),
+        "faults": sum(v.faults for v in verdicts),
+        "breaches": breaches.total(),
+        "breaches_by_promise": dict(breaches),
+    }
+
+
+def timed_jobs(_given: argparse.Namespace) -> dict[str, object]:
+    """Live through the transitions and jumps of clocks."""
+    transitions_seen, doubled, lost = dst()
+    jumped = jumps()
+    print(f"  {transitions_seen} DST transitions, {jumped} clock jumps: {doubled} jobs doubled, {lost} lost")
+    return {
+        "dst_transitions": transitions_seen,
+        "clock_jumps": jumped,
+        "double_jobs": doubled,
+        "lost_jobs": lost,
+    }
+
+
+def agents_lived(given: argparse.Namespace) -> dict[str, object]:
+    """Live through the agent's hours."""
+    agents, speed = agent_hours(given.agent_hours)
+    broken = Counter[str]()
+    for agent in agents:
+        broken.update(agent.breaches)
+        for promise, first in agent.first.items():
+            print(f"  BREACH {promise} agent seed {agent.seed}: {first}")
+    faults = sum(agent.faults for agent in agents)
+    print(f"  agent: {given.agent_hours} h, {faults} faults, {broken.total()} breaches, {speed:.0f} x life")
+    return {
+        "agent_sim_hours": sum(agent.hours for agent in agents),
+        "agent_faults": faults,
+        "agent_breaches": broken.total(),
+        "agent_breaches_by_promise": dict(broken),
+        "agent_fault_kinds": len({kind for agent in agents for kind in agent.kinds}),
+        "agent_speedup": round(speed, 1),
+    }
+
+
+def bad_input(given: argparse.Namespace) -> dict[str, object]:
+    """Try both doors."""
+    files, orders = doors(given.files, given.sequences)
+    for surprise in (*files.unsafe[:5], *files.unnamed[:5], *orders.effects[:5]):
+        print(f"  BAD INPUT {surprise}")
+    print(f"  {files.files} damaged files: {files.refused} refused; {orders.sequences} hostile sequences")
+    return {
+        "farm_files": files.files,
+        "farm_files_refused": files.refused,
+        "farm_files_unsafe": len(files.unsafe),
+        "farm_files_unnamed": len(files.unnamed),
+        "hostile_sequences": orders.sequences,
+        "hostile_effects": len(orders.effects),
+    }
+
+
+def quality(given: argparse.Namespace) -> dict[str, object]:
+    """Judge the tests of the safety core."""
+    coverage, noticed, tried, total = branches_and_mutants(given.mutants)
+    print(f"  branches {coverage:.1f} %, {noticed} of {tried} mutants noticed")
+    return {
+        "branch_cov_pct": round(coverage, 2),
+        "mutation_pct": round(100.0 * noticed / tried, 1),
+        "mutants_tried": tried,
+        "mutants_total": total,
+    }
+
+
+def answers(_given: argparse.Namespace) -> dict[str, object]:
+    """Time the loop and the reasons."""
+    recommended, naive, why = loop_p99_ms("recommended"), loop_p99_ms("naive"), why_ms()
+    print(f"  10 Hz loop under stress: p99 {recommended:.1f} ms late, naive {naive:.1f} ms; why in {why:.1f} ms")
+    return {
+        "loop_p99_ms_stress": round(recommended, 2),
+        "loop_p99_ms_naive": round(naive, 2),
+        "why_ms": round(why, 2),
+    }
+
+
 def main() -> None:
     """Run everything, print the tables and one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -234,63 +324,9 @@ def main() -> None:
         given.years, given.agent_hours, given.mutants = 10.0, 720.0, 0
         given.files = given.sequences = 100_000
     fill()
-    verdicts = years(given.years)
-    breaches = Counter[str]()
-    for verdict in verdicts:
-        breaches.update(verdict.breaches)
-        for promise, first in verdict.first.items():
-            print(f"  BREACH {promise} {verdict.house} seed {verdict.seed}: {first}")
-    for promise, count in breaches.items():
-        print(f"  {promise:14} {count} breaches")
-    transitions_seen, doubled, lost = dst()
-    jumped = jumps()
-    print(
-        f"  {transitions_seen} DST transitions, {jumped} clock jumps: {doubled} doubled, {lost} lost within the grace"
-    )
-    agents, speed = agent_hours(given.agent_hours)
-    broken = Counter[str]()
-    for agent in agents:
-        broken.update(agent.breaches)
-        for promise, first in agent.first.items():
-            print(f"  BREACH {promise} agent seed {agent.seed}: {first}")
-    agent_faults = sum(agent.faults for agent in agents)
-    print(f"  agent: {given.agent_hours} h, {agent_faults} faults, {broken.total()} breaches, {speed:.0f} x life")
-    files, orders = doors(given.files, given.sequences)
-    for surprise in (*files.unsafe[:5], *files.unnamed[:5], *orders.effects[:5]):
-        print(f"  BAD INPUT {surprise}")
-    print(f"  {files.files} damaged files: {files.refused} refused; {orders.sequences} hostile sequences")
-    coverage, noticed, tried, total = branches_and_mutants(given.mutants)
-    recommended, naive, why = loop_p99_ms("recommended"), loop_p99_ms("naive"), why_ms()
-    print(f"  branches {coverage:.1f} %, {noticed} of {tried} mutants noticed, why in {why:.1f} ms")
-    print(f"  10 Hz loop under stress: p99 {recommended:.1f} ms late, naive {naive:.1f} ms")
-    result = {
-        "greenhouse_years": round(sum(v.greenhouse_years for v in verdicts), 3),
-        "faults": sum(v.faults for v in verdicts),
-        "breaches": breaches.total(),
-        "dst_transitions": transitions_seen,
-        "clock_jumps": jumped,
-        "double_jobs": doubled,
-        "lost_jobs": lost,
-        "agent_sim_hours": sum(agent.hours for agent in agents),
-        "agent_faults": agent_faults,
-        "agent_breaches": broken.total(),
-        "agent_fault_kinds": len({kind for agent in agents for kind in agent.kinds}),
-        "agent_speedup": round(speed, 1),
-        "farm_files": files.files,
-        "farm_files_refused": files.refused,
-        "farm_files_unsafe": len(files.unsafe),
-        "farm_files_unnamed": len(files.unnamed),
-        "hostile_sequences": orders.sequences,
-        "hostile_effects": len(orders.effects),
-        "branch_cov_pct": round(coverage, 2),
-        "mutation_pct": round(100.0 * noticed / tried, 1),
-        "mutants_tried": tried,
-        "mutants_total": total,
-        "loop_p99_ms_stress": round(recommended, 2),
-        "loop_p99_ms_naive": round(naive, 2),
-        "why_ms": round(why, 2),
-        "breaches_by_promise": dict(breaches + broken),
-    }
+    result: dict[str, object] = {}
+    for measure in (lived, timed_jobs, agents_lived, bad_input, quality, answers):
+        result |= measure(given)
     print(json.dumps(result))
 
 

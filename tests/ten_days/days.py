@@ -5,7 +5,6 @@ The rule it keeps: a day is lived by the whole agent on simulated bytes; what ha
 at the plant, at an instrument, at the clock, by a person's order. The answers stand in ``answers.md``.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -17,6 +16,7 @@ from edge.orders import Giver
 from edge.practice import Probe
 from edge.wiring import SimulatedField
 from edge.world import VirtualClock
+from tests.support.waiting import passes
 
 FARM: Final = Path(__file__).parents[2] / "deploy" / "examples" / "da-lat-pepper.toml"
 HOUSE: Final = "pepper-1"
@@ -44,7 +44,7 @@ class Day(NamedTuple):
 
 async def until(agent: Agent, hour: float) -> None:
     """Wait until that hour of the day, by the farm's own running time."""
-    await asyncio.sleep(max(0.0, (hour - BEGIN_HOUR) * 3600.0 - agent.boot.mono_ms() / 1000.0))
+    await passes(max(0.0, (hour - BEGIN_HOUR) * 3600.0 - agent.boot.mono_ms() / 1000.0))
 
 
 async def nothing(_agent: Agent, _field: SimulatedField) -> None:
