@@ -5,7 +5,7 @@ The rule it keeps: it is put together once, from the farm's plans and sources; n
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from drivers import atlas_ezo
 from drivers.actuators.orders import Ask as Order
@@ -14,11 +14,16 @@ from drivers.calibration.ezo_chip import EzoChip
 from drivers.calibration.on_chip import ChipRefused, chip_request
 from drivers.ports import Source
 from edge.agent_socket import ChipArgs
+from edge.calibration_book import ShelfBook
 from edge.farm_profile import Known
 from edge.pipeline import SeriesPlan
 from edge.profile import write_profile
 from edge.world import BootClock, World
 from telemetry.records import Event, FarmProfile
+
+if TYPE_CHECKING:
+    from edge.agent import Agent
+    from edge.hub_link import HubLink
 
 EZO_PH: Final = "atlas-ezo-ph"
 NO_MEMORY: Final = "{model} keeps no calibration of its own that can be set over the bus"
@@ -48,6 +53,18 @@ class Converses(Protocol):
 
     async def converse(self, ask: Ask, exchange: LineExchange) -> Got | Missed:
         """Send one request; give its answers, judged by ``exchange``, or what went wrong."""
+
+
+def serve_calibrations(
+    agent: "Agent", book: ShelfBook, plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Source],
+    profile: Callable[[], FarmProfile], link: "HubLink | None",
+) -> None:  # fmt: skip
+    """Give the agent what its calibrations ask of the instruments; tell farm and hub of each change, and now."""
+    agent.pipeline.on_lock = attend(plans, known, sources)
+    agent.desk.chip = chips(plans, known, sources)
+    renew = link.renew if link is not None else None
+    book.on_change = lambda: agent.record(describe(agent.world, agent.boot, profile(), renew))
+    book.on_change()
 
 
 def attend(plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Source]) -> Callable[[str, bool], None]:

@@ -30,7 +30,7 @@ from edge.boards import board_feedback
 from edge.boots import Boots
 from edge.bus_report import bus_report
 from edge.calibration_book import ShelfBook
-from edge.calibration_hooks import attend, chips, describe
+from edge.calibration_hooks import serve_calibrations
 from edge.config import SIMULATED, FarmConfig
 from edge.config import Bus as BusConfig
 from edge.config_check import series_of
@@ -239,12 +239,8 @@ def assemble(
         version=VERSION,
     )
     agent = Agent(config, world, boot, log, book, parts)
-    agent.pipeline.on_lock = attend(plans, known, sources)
-    agent.desk.chip = chips(plans, known, sources)
+    serve_calibrations(agent, book, plans, known, sources, lambda: farm_profile(config, known, book), link)
     agent.desk.line_health = lambda: bus_report(config.buses, known, sources, asyncio.get_running_loop().time())
-    renew = link.renew if link is not None else None
-    book.on_change = lambda: agent.record(describe(world, boot, farm_profile(config, known, book), renew))
-    book.on_change()
     tell_unleased(config, catalogue, agent, began_ms)
     return agent
 
