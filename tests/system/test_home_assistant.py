@@ -97,7 +97,7 @@ async def farm(folder: Path, port: int) -> AsyncIterator[tuple[Agent, list[Event
     agent = assemble(config, text, world, field.open_line, compiled=True)
     nature, life = asyncio.create_task(field.live()), asyncio.create_task(agent.run())
     try:
-        await until(lambda: "pepper-1/air_temperature" in agent.board.samples, "the first values")
+        await until(lambda: "pepper-1/air_temperature" in agent.board.samples, "the first values", 150.0)
         yield agent, told
     finally:
         agent.stop()

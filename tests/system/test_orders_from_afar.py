@@ -72,7 +72,9 @@ async def farm(folder: Path, port: int, issuer: str) -> AsyncIterator[Agent]:
     agent = assemble(config, text, world, field.open_line, compiled=True)
     nature, life = asyncio.create_task(field.live()), asyncio.create_task(agent.run())
     try:
-        await until(lambda: agent.board.counts.uplink == "connected" and agent.deadlines.ticks > 2, "the farm's start")
+        await until(
+            lambda: agent.board.counts.uplink == "connected" and agent.deadlines.ticks > 2, "the farm's start", 150.0
+        )
         yield agent
     finally:
         agent.stop()
