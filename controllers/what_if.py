@@ -5,14 +5,16 @@ The rule it keeps: the same depletion, pace and limits as the plan told; it is a
 """
 
 import math
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from controllers.kernels import soil_water
 
 DAYS: Final = 7
 
 
-class Outlook(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Outlook:
     """One way the days ahead may go. ``depletion_mm`` at the end of each day; water, drained and lacking [mm] in all.
 
     ``dry_in_d`` is the day (from 0) on which the roots begin to suffer, -1 for none of them; ``lacking_mm`` is what the

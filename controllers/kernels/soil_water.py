@@ -161,10 +161,7 @@ def balance_day(
         if not ways & FIXED_P:
             p = min(max(p + 0.04 * (5.0 - (ke + kcb) * et_mm), 0.1), 0.8)
         dr = state[i, DR_MM]
-        if ways & CURVED_KS:
-            ks = stress_coefficient(dr, taw, p, True) * ks_salt[i]
-        else:
-            ks = min(max((taw - dr) / (taw - p * taw), 0.0), 1.0) * ks_salt[i]
+        ks = stress_coefficient(dr, taw, p, (ways & CURVED_KS) != 0) * ks_salt[i]
         transpiration = ks * kcb * et_mm
         total = water_in + given
         percolation = max(total - evaporation - transpiration - dr, 0.0)
