@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo's melon house is fed by the whole agent through real bytes and the real firmware, to its recipe."""
 
-import asyncio
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from edge.rehearsal import rehearse
 from edge.wiring import SimulatedField
 from edge.zone_water import zone_water
 from firmware_bridge.board_process import BOARD_PROGRAM
+from tests.support.waiting import passes
 
 DEMO = Path(__file__).parents[2] / "deploy/examples/demo.toml"
 SECONDS = 620.0
@@ -40,7 +40,7 @@ def test_ec_and_ph_at_the_probes_are_those_of_the_recipe(tmp_path: Path) -> None
     async def watch(_agent: Agent, field: SimulatedField) -> None:
         unit = field.field.unit("melon-1-water")
         while True:
-            await asyncio.sleep(1.0)
+            await passes(1.0)
             seen.append((unit.ec_ms_cm, unit.ph))
             drawn.update(unit.given_ml)
 
