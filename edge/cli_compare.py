@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 @click.option("--zone", "zone_id", required=True, help="The zone, as farm.toml names it.")
 @click.option("--days", default=60, show_default=True, type=click.IntRange(1, 400), help="How many days back.")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="The agent's folder.")
-@click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), help="farm.toml; else the last boot's."
-)
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="farm.toml; else the last boot's.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def compare(zone_id: str, days: int, state: Path | None, config: Path | None, as_json: bool) -> None:
     """Compare schedule, moisture, sums, water balance and adaptive on one zone's own past days.
