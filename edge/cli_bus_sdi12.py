@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from edge.exits import FAILED, NO_DEVICE, REFUSED, speech
-from edge.line_errands import known_types, run
+from edge.line_errands import known_types, run, settings_of
 from pages.words import N_
 
 if TYPE_CHECKING:
@@ -151,12 +151,9 @@ def readdress_line(port: str, kind: str, baud: int | None, old: str, new: str) -
 
 async def listen(port: str, kind: str, baud: int, form: str, seconds: float | None) -> None:
     """Show what passes on a line of text, as text, with its times."""
-    from drivers.line_settings import LineSettings
     from drivers.serial_port import opener
 
-    settings = (
-        LineSettings(1200, "E", 1, 7) if kind == "sdi12" else LineSettings(baud, form[1], int(form[2]), int(form[0]))
-    )  # type: ignore[arg-type]
+    settings = settings_of(1200, "7E1") if kind == "sdi12" else settings_of(baud, form)
     loop = asyncio.get_running_loop()
     stream = await opener(port, settings).open()
     before_s = loop.time()

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -25,13 +24,14 @@ sys.path.insert(0, str(ROOT))
 from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
 from edge.agent import Agent  # noqa: E402
+from edge.agent_client import AgentClient  # noqa: E402
 from edge.config import FarmConfig, parse  # noqa: E402
 from edge.console.board import Board  # noqa: E402
 from edge.console.day_book import DayBook  # noqa: E402
 from edge.console.day_memory import DayMemory  # noqa: E402
 from edge.console.desk import Clocks, Desk  # noqa: E402
 from edge.console.reason_words import reason_words  # noqa: E402
-from edge.live import LiveState, Outcome  # noqa: E402
+from edge.live import LiveState  # noqa: E402
 from edge.rehearsal import rehearse  # noqa: E402
 from edge.users import Role, Users  # noqa: E402
 from edge.wiring import SimulatedField  # noqa: E402
@@ -62,11 +62,12 @@ def live_a_day(folder: Path) -> None:
     rehearse(config, text, folder, DAY_S, look_at_the_end)
 
 
-@dataclass
-class Remembered:
-    """An agent that says its last state and obeys nobody."""
+class Remembered(AgentClient):
+    """An agent that says its last state; whoever orders it finds nobody there."""
 
-    state: LiveState
+    def __init__(self, state: LiveState, folder: Path) -> None:
+        super().__init__(folder / "no-agent.sock")
+        self.state = state
 
     async def watch(self) -> AsyncIterator[LiveState]:
         """See ``edge.console.board.Agent``."""
@@ -74,19 +75,11 @@ class Remembered:
             yield self.state
             await asyncio.sleep(1.0)
 
-    async def hold(self, output: str, level: float, seconds: float, person: str, role: str) -> Outcome:
-        """See ``edge.console.board.Agent``."""
-        raise NotImplementedError(f"{person} ({role}): {output} to {level} for {seconds}")
-
-    async def stop(self, output: str, person: str, role: str) -> Outcome:
-        """See ``edge.console.board.Agent``."""
-        raise NotImplementedError(f"{person} ({role}): {output}")
-
 
 def desk_of_the_day(day: Path, users: Users) -> Desk:
     """Put a console together that stands at the end of the rehearsed day."""
     state = msgspec.msgpack.decode((day / LAST).read_bytes(), type=LiveState)
-    agent, memory, config = Remembered(state), DayMemory(), farm()[0]
+    agent, memory, config = Remembered(state, day), DayMemory(), farm()[0]
     return Desk(
         config,
         agent,
