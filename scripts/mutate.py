@@ -26,7 +26,11 @@ from typing import Any, Final, NamedTuple
 ROOT: Final = Path(__file__).parents[1]
 TESTS: Final = tuple(
     str(path.relative_to(ROOT))
-    for where in ("tests/controllers/test_hazards_*.py", "tests/controllers/test_hydraulics.py")
+    for where in (
+        "tests/controllers/test_hazards_*.py",
+        "tests/controllers/test_hydraulics.py",
+        "tests/controllers/test_fertigation.py",
+    )
     for path in sorted(ROOT.glob(where))
 )
 CORE: Final = (
