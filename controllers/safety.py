@@ -46,7 +46,7 @@ class Safety:
         for i in np.flatnonzero(self.hazards != self._told).tolist():
             subject, output = self._place(i)
             for kind, number in (("hazard.cleared", self._told[i]), ("hazard.raised", self.hazards[i])):
-                if number == codes.NONE or REASONS[int(number)].severity == "info":
+                if not _worth_telling(int(number), output):
                     continue
                 reason = REASONS[int(number)]
                 fields: dict[str, str | float | int | bool] = {"code": reason.name}
@@ -59,11 +59,12 @@ class Safety:
 
     def active(self) -> list[tuple[str, str]]:
         """List what is dangerous now as (place, reason's name)."""
-        return [
-            (self._place(i)[0], REASONS[int(self.hazards[i])].name)
-            for i in np.flatnonzero(self.hazards).tolist()
-            if REASONS[int(self.hazards[i])].severity != "info"
-        ]
+        found = []
+        for i in np.flatnonzero(self.hazards).tolist():
+            (place, output), number = self._place(i), int(self.hazards[i])
+            if _worth_telling(number, output):
+                found.append((place, REASONS[number].name))
+        return found
 
     def _place(self, i: int) -> tuple[str, int]:
         """Give the place that entry ``i`` of the hazards tells of, and an output there to read facts from (-1 none)."""
@@ -99,3 +100,10 @@ class Safety:
         else:
             return None
         return Event("safety.reset", one.place, mono_ms, "info", one.person)
+
+
+def _worth_telling(number: int, output: int) -> bool:
+    """Say whether people hear of a hazard: not of plain information, nor that a house that nothing moves is blind."""
+    if number == codes.NONE or REASONS[number].severity == "info":
+        return False
+    return output >= 0 or number not in (codes.BLIND, codes.BLIND_COLD)

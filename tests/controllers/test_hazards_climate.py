@@ -6,10 +6,12 @@ The bounds are those of docs/safety.md.
 
 import math
 
+import msgspec
 import pytest
 
+from controllers.settings import SafetyLimits
 from telemetry.records import Quality
-from tests.controllers.farm_rig import RigMaker, set_temperatures
+from tests.controllers.farm_rig import FARM, Rig, RigMaker, set_temperatures
 
 
 def test_h7_two_of_three_hot_thermometers_open_everything_within_30_s(rig: RigMaker) -> None:
@@ -61,6 +63,15 @@ def test_h7_two_thermometers_that_tell_of_heat_and_of_frost_make_the_house_blind
     farm = rig(limits={"blind_after_s": 20.0})
     set_temperatures(farm, 60.0, -4.0, math.nan)
     assert farm.until(lambda r: ("house", "safety.blind") in r.raised(), 60) <= 30
+
+
+def test_h7_a_house_that_nothing_moves_may_be_blind_without_an_alarm() -> None:
+    settings = msgspec.structs.replace(FARM, outputs=(), zones=(), lines=(), limits=SafetyLimits(blind_after_s=20.0))
+    farm = Rig(settings, flows=False)
+    set_temperatures(farm, math.nan, math.nan, math.nan)
+    farm.run(120)
+    assert farm.engine.hazards() == []
+    assert [e for e in farm.events if e.kind == "hazard.raised" and e.subject == "house"] == []
 
 
 def test_h8_frost_closes_and_heats_within_30_s(rig: RigMaker) -> None:
