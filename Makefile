@@ -68,7 +68,7 @@ bench-%: $(DEV_STAMP) firmware-linux FORCE
 	@$(BIN)/python -m bench.$*
 
 torture: $(DEV_STAMP) firmware-linux ## The long counts: hours
-	@for name in bus telemetry firmware; do echo "== torture-$$name"; $(BIN)/python -m bench.$$name --torture || exit 1; done
+	@for name in bus telemetry firmware safety; do echo "== torture-$$name"; $(BIN)/python -m bench.$$name --torture || exit 1; done
 
 torture-%: $(DEV_STAMP) firmware-linux FORCE
 	@$(BIN)/python -m bench.$* --torture
