@@ -46,7 +46,7 @@ _LINES: Final[dict[str, dict[str, tuple[float, float]]]] = {
     "A": {"mA": (1e-3, 0.0)},
     "W": {"kW": (1e3, 0.0), "mW": (1e-3, 0.0)},
     "kWh": {"Wh": (1e-3, 0.0), "MWh": (1e3, 0.0)},
-    "1": {"%": (0.01, 0.0), **{unit: (1.0, 0.0) for unit in ("count", "mV", "V", "mA", "Ω", "Hz")}},
+    "1": {"%": (0.01, 0.0), **dict.fromkeys(("count", "mV", "V", "mA", "Ω", "Hz"), (1.0, 0.0))},
 }
 # Signals that have no scale of their own until a calibration gives them one (quantity raw_signal).
 BARE_UNITS: Final = frozenset({"count", "mV", "V", "mA", "Ω", "ohm", "Hz"})
