@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ten prepared days: each farm is well, each has an answer, and a day can be made and looked at."""
 
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ from edge.live import LiveState
 from scripts.ten_days import EVENING_FILE, make
 from telemetry.history import LogReader
 from telemetry.records import Decision
-from tests.ten_days.days import DAYS, Day, farm_text
+from tests.ten_days.days import DAYS, Day, farm_text, gusts_m_s
 
 ANSWERS = Path(__file__).parents[1] / "ten_days" / "answers.md"
 
@@ -22,6 +23,12 @@ def test_each_days_farm_is_well_and_has_an_answer(day: Day) -> None:
     assert parse(farm_text(day)).simulation is not None
     assert f"\n| {DAYS.index(day) + 1} | " in ANSWERS.read_text(encoding="utf-8")
     assert day.reasons
+
+
+def test_the_gusts_of_the_storm_are_a_storms_and_not_a_stuck_meters() -> None:
+    gusts = gusts_m_s(50)
+    assert all(15.0 < gust < 25.0 for gust in gusts)
+    assert max(sum(1 for _ in same) for _, same in groupby(gusts)) <= 3
 
 
 def test_the_first_minutes_of_a_day_without_water_can_be_made_and_looked_at(tmp_path: Path) -> None:

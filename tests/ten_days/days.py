@@ -8,6 +8,7 @@ at the plant, at an instrument, at the clock, by a person's order. The answers s
 import re
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from random import Random
 from typing import Any, Final, NamedTuple
 
 from controllers.kernels.greenhouse_columns import S_TANK_L
@@ -47,6 +48,12 @@ async def until(agent: Agent, hour: float) -> None:
     await passes(max(0.0, (hour - BEGIN_HOUR) * 3600.0 - agent.boot.mono_ms() / 1000.0))
 
 
+def gusts_m_s(minutes: int) -> list[float]:
+    """Give the strongest wind of each minute; a wind that stood still would be a broken meter's."""
+    chance = Random(1)
+    return [round(chance.uniform(17.5, 20.5), 1) for _ in range(minutes)]
+
+
 async def nothing(_agent: Agent, _field: SimulatedField) -> None:
     """Let the day pass."""
 
@@ -78,9 +85,10 @@ async def lan_waters_by_hand(agent: Agent, field: SimulatedField) -> None:
 
 
 async def storm_passes(agent: Agent, field: SimulatedField) -> None:
-    """Gusts of 19 m/s from 12:20 to 13:10."""
-    await until(agent, 12.0 + 20.0 / 60.0)
-    field.practice = {WIND: Probe(beaker=19.0)}
+    """Gusts of about 19 m/s from 12:20 to 13:10; as wind does, none like the one before."""
+    for minute, gust_m_s in enumerate(gusts_m_s(50)):
+        await until(agent, 12.0 + (20.0 + minute) / 60.0)
+        field.practice = {WIND: Probe(beaker=gust_m_s)}
     await until(agent, 13.0 + 10.0 / 60.0)
     field.practice = {}
 
