@@ -25,11 +25,12 @@ from edge.cli_user import welcome_address
 from edge.config import load, parse
 from edge.console.desk import Clocks
 from edge.console.server import serve
-from edge.exits import SOCKET_FILE, USERS_FILE
+from edge.exits import LOG_FILE, SOCKET_FILE, USERS_FILE
 from edge.live import LiveState
 from edge.rehearsal import rehearse
 from edge.users import Role, Users
 from edge.wiring import SimulatedField
+from telemetry.rows import RealDisk, open_for_writing
 from tests.ten_days.days import BEGIN_HOUR, DAYS, END_HOUR, Day, farm_text, until
 
 EVENING_FILE: Final = "evening.msgpack"
@@ -70,14 +71,15 @@ async def _answer(evening: LiveState, reader: asyncio.StreamReader, writer: asyn
                 await asyncio.sleep(1.0)
                 send(writer, Answer(ok=msgspec.Raw(msgspec.msgpack.encode(evening))))
                 await writer.drain()
-    except (OSError, EOFError):
-        pass  # the console looked and went
+    except (OSError, EOFError, asyncio.CancelledError):
+        pass  # the console looked and went, or the show is over: this task ends either way
     finally:
         writer.close()
 
 
 async def show(state: Path, port: int) -> None:
-    """Serve the console on one day until a signal ends it."""
+    """Serve the console on one day until a signal ends it; a day of an older release is brought up to date first."""
+    open_for_writing(RealDisk(), state / LOG_FILE).close()
     evening = msgspec.msgpack.decode((state / EVENING_FILE).read_bytes(), type=LiveState)
     evening_s = evening.wall_ms / 1000.0
     (state / USERS_FILE).unlink(missing_ok=True)

@@ -65,12 +65,14 @@ class AlarmPages:
         state = self._desk.state(self._desk.board.shot)
         ranked = sorted(state.alarms, key=lambda one: (bool(one.shelved_s), _urgency(one), one.for_s))
         now_ms = round(self._desk.clocks.wall_s() * 1000)
-        past = history(await self._desk.book.events(now_ms - DAY_MS, now_ms + 1))
+        events = await self._desk.book.events(now_ms - DAY_MS, now_ms + 1)
+        past = history(events or [])
         return self._desk.render(
             request,
             "alarms.html",
             alarms=[self._view(request, alarm) for alarm in ranked],
             past=[self._past_view(request, one) for one in past[:PAST_MAX]],
+            trouble=self._desk.book.trouble if events is None else "",
             shelves=SHELVES_S,
             away=self._desk.board.shot.away,
             done=request.query_params.get("done", ""),

@@ -2,7 +2,8 @@
 """What the log tells the page: yesterday's line at start, and today's waterings with their reasons.
 
 The rule it keeps: the log is read by one worker thread, never by the event loop, and never more of it than is new;
-a log that is missing or damaged leaves the page without history, not without life.
+a log that is missing or damaged leaves the page without history, not without life, and ``trouble`` says so: what is
+not known is never told as what did not happen.
 """
 
 import asyncio
@@ -106,19 +107,20 @@ class DayBook:
         self._read_to_ms = 0
         self.latest: dict[str, tuple[int, float, int]] = {}
         self.filled = False
+        self.trouble = ""  # why the log cannot be read, in the words of its reader; "" while it can
 
     def runs(self, output: str, since_ms: int) -> list[Run]:
         """Give the runs of ``output`` that ended after ``since_ms`` or still go on, oldest first."""
         return [run for run in runs_of(self._turns.get(output, [])) if run.end_ms == 0 or run.end_ms > since_ms]
 
-    async def events(self, from_ms: int, to_ms: int) -> list[tuple[int, Event]]:
-        """Give the events of a time with their wall time, oldest first; none while the log cannot be read."""
+    async def events(self, from_ms: int, to_ms: int) -> list[tuple[int, Event]] | None:
+        """Give the events of a time with their wall time, oldest first; None while the log cannot be read."""
         loop = asyncio.get_running_loop()
         try:
             stored = await loop.run_in_executor(self._worker, lambda: self._open().events(from_ms, to_ms))
         except Exception as error:  # noqa: BLE001 - as in run: the page lives without history
-            _log.warning("the record cannot be read: %s", error)
-            return []
+            self._fails(error)
+            return None
         return [(one.wall_ms, one.record) for one in stored]
 
     async def run(self, wall_ms: Callable[[], int]) -> None:
@@ -131,12 +133,17 @@ class DayBook:
                         await loop.run_in_executor(self._worker, self._fill, wall_ms())
                         self.filled = True
                     await loop.run_in_executor(self._worker, self._look, wall_ms())
+                    self.trouble = ""
                 except Exception as error:  # noqa: BLE001 - the page lives without history; the log's reader may fail in its own ways
-                    _log.warning("the record cannot be read: %s", error)
+                    self._fails(error)
                     self._reader = None
                 await asyncio.sleep(LOOK_AGAIN_S)
         finally:
             self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def _fails(self, error: Exception) -> None:
+        _log.warning("the record cannot be read: %s", error)
+        self.trouble = str(error) or type(error).__name__
 
     def _open(self) -> Reader:
         if self._reader is None:

@@ -30,7 +30,7 @@ from edge.console.views import FarmView, OutputView, PlaceView, ProblemView, Til
 from edge.live import Alarm, LiveState, OutputState
 from pages.charts import Band, day_chart
 from pages.numbers import clock, countdown, day_start_ms, with_unit
-from pages.words import Field, Words
+from pages.words import N_, Field, Words
 from telemetry.quantities import QUANTITIES
 from telemetry.records import Quality
 
@@ -93,6 +93,7 @@ class FarmPages:
                 tuple(technical.pop(zone.id, ())),
                 self._waterings(zone, now_ms),
                 is_zone=True,
+                record=self._record(),
             )
             for zone in self._config.control.zones
         }
@@ -128,9 +129,15 @@ class FarmPages:
             simulated=any(tile.quality & Quality.SIMULATED for tile in state.tiles),
             problems=tuple(self._problem(one) for one in sorted(state.alarms, key=_urgency) if not one.shelved_s),
             shelved=sum(1 for one in state.alarms if one.shelved_s),
+            trouble=self._book.trouble,
             houses=houses,
             others=others,
         )
+
+    def _record(self) -> str:
+        if self._book.trouble:
+            return "unreadable"
+        return "read" if self._book.filled else "reading"
 
     def _rank(self, name: str) -> tuple[int, str]:
         """Order other places as the settings name them; those they do not name come last."""
@@ -147,6 +154,8 @@ class FarmPages:
             if quantity.cumulative or tile.quantity in TECHNICAL:
                 continue
             caption = self._tiles.caption(tile)
+            if self._book.trouble:
+                caption = self._words.say(N_("{what} – its past cannot be read"), {"what": caption})
             title = self._words.say("{what}, last 24 hours", {"what": caption})
             svg = day_chart(
                 self._memory.series(tile.series, now_ms - DAY_MS, now_ms, round(tile.period_s * 1000)),

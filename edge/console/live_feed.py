@@ -56,7 +56,7 @@ class LiveFeed:
         # Numbers of another run of this process must not fit: a page would be compared with what it never showed.
         self._run = secrets.token_hex(4)
         self._sheets: OrderedDict[tuple[str, Language, bool, str], Sheet] = OrderedDict()
-        self._charts: OrderedDict[tuple[str, Language, int, bool], list[tuple[str, str, str]]] = OrderedDict()
+        self._charts: OrderedDict[tuple[str, Language, int, str], list[tuple[str, str, str]]] = OrderedDict()
 
     def sheet(self, page: str, language: Language, *, may_operate: bool) -> Sheet:
         """Give a page's parts now; ``page`` is "" for the whole farm or a place's id."""
@@ -106,6 +106,10 @@ class LiveFeed:
                 parts[html_id("c-", series)] = Part(svg, html)
         return parts
 
+    def _past(self) -> str:
+        """Say whether the record was read, to draw anew when that changes."""
+        return self._desk.book.trouble or str(self._desk.book.filled)
+
     def _drawn(
         self, place: PlaceView, view: FarmView, shot: Shot, page: str, language: Language
     ) -> list[tuple[str, str, str]]:
@@ -113,7 +117,7 @@ class LiveFeed:
         if not page and place in view.others:
             return []
         only = "" if page else MAIN_QUANTITY[place.is_zone]
-        key = (f"{place.id}/{only}", language, view.now_ms // CHART_EVERY_MS, self._desk.book.filled)
+        key = (f"{place.id}/{only}", language, view.now_ms // CHART_EVERY_MS, self._past())
         if key not in self._charts:
             self._charts[key] = self._desk.pages(language).charts(place, self._desk.state(shot), view.now_ms, only)
             while len(self._charts) > BASELINES:

@@ -81,6 +81,7 @@ class PlaceView:
     technical: tuple[TileView, ...] = ()
     waterings: tuple[WateringView, ...] = ()
     is_zone: bool = False
+    record: str = "read"  # reading, unreadable: then no watering is known, which is not none
     zones: tuple["PlaceView", ...] = ()
 
     @property
@@ -124,6 +125,7 @@ class FarmView:
     houses: tuple[PlaceView, ...]
     others: tuple[PlaceView, ...]
     shelved: int = 0
+    trouble: str = ""  # why the record cannot be read
 
     def places(self) -> list[PlaceView]:
         """Give every place once, each house before its zones."""

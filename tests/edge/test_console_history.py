@@ -9,6 +9,7 @@ from typing import Any
 from edge.console.day_book import DayBook, runs_of, turns_of
 from edge.console.day_memory import BUCKET_MS, BUCKETS, DayMemory
 from telemetry.records import Decision, Quality
+from telemetry.rows import DiskError
 from tests.edge.fake_farm import NOW_MS, FakeReader
 
 DAY_MS = 86_400_000
@@ -89,6 +90,27 @@ class Watched(FakeReader):
         if len(self.asked) == 3:
             self._enough()
         return super().decisions(place_or_output, from_wall_ms, to_wall_ms)
+
+
+async def test_a_record_that_cannot_be_read_is_told_until_it_can(monkeypatch: Any) -> None:
+    monkeypatch.setattr("edge.console.day_book.LOOK_AGAIN_S", 0.001)
+    enough, loop = asyncio.Event(), asyncio.get_running_loop()
+    reader = Watched(lambda: loop.call_soon_threadsafe(enough.set))
+
+    def too_old() -> FakeReader:
+        raise DiskError("farm.log: schema 2")
+
+    book = DayBook(too_old, DayMemory())
+    assert await book.events(0, NOW_MS) is None
+    assert book.trouble == "farm.log: schema 2"
+    reader.fail = False
+    monkeypatch.setattr(book, "_open_reader", lambda: reader)
+    task = asyncio.create_task(book.run(lambda: NOW_MS))
+    async with asyncio.timeout(10):
+        await enough.wait()
+    assert book.trouble == ""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_the_book_fills_the_memory_and_then_reads_only_what_is_new(monkeypatch: Any) -> None:

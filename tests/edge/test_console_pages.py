@@ -16,8 +16,10 @@ from edge.console.day_book import DayBook
 from edge.console.sentences import say
 from edge.console.views import FarmView, TileView
 from edge.live import Alarm, OutputState
+from pages.numbers import Language
 from pages.words import words
 from telemetry.records import Quality
+from telemetry.rows import DiskError
 from tests.edge.fake_farm import NOW_MS, FakeReader, FarmUnderTest, farm_under_test
 
 SERIES = "pepper/air_temperature"
@@ -139,6 +141,32 @@ def test_problems_come_the_gravest_first_and_name_their_place(farm: FarmUnderTes
     assert (first.severity_word, first.where) == ("Nghiêm trọng", "Khu 1 – Ớt, Nhà ớt Đà Lạt · Van tưới")
     assert (second.where, second.since) == ("Khu 3 – Dưa lưới, Nhà dưa Tây Ninh · Độ ẩm đất", "5 phút trước")
     assert second.said.check == "Kiểm tra dây, nguồn điện và địa chỉ."
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", ("what happened before is not known here.", "Not known: the record", "its past cannot be read")),
+        ("vi", ("Không đọc được nhật ký: không biết", "Không biết: không đọc", "không đọc được quá khứ")),
+    ],
+)
+def test_a_record_that_cannot_be_read_never_means_that_nothing_happened(
+    farm: FarmUnderTest, language: Language, said: tuple[str, ...]
+) -> None:
+    def too_old() -> FakeReader:
+        raise DiskError("farm.log: schema 2; start the agent once to bring it up to date")
+
+    farm.desk.book = DayBook(too_old, farm.desk.memory)
+    with TestClient(application(farm.desk), base_url="http://127.0.0.1") as client:
+        client.cookies.set("vuon_session", farm.session("viewer"))
+        client.cookies.set("vuon_language", language)
+        page = next(text for _ in range(200) if "schema 2" in (text := client.get("/place/pepper-1").text))
+        alarms = client.get("/alarms").text
+    assert all(text in page for text in said)
+    assert "schema 2" in alarms
+    assert all(text in alarms for text in ("(vuon run)", *said[:2]))
+    for nothing in ("Not yet.", "No alarms in this time.", "No problems."):
+        assert words(language).text(nothing) not in page + alarms
 
 
 def test_a_place_has_one_lamp(farm: FarmUnderTest) -> None:
