@@ -11,9 +11,10 @@ from typing import Final
 
 from controllers.settings import ZoneSettings
 from edge.config import FarmConfig
-from edge.console.alarm_words import Places, inside_words, said_of
+from edge.console.alarm_words import Places, inside_words
 from edge.console.day_book import DAY_MS, DayBook, Run
 from edge.console.day_memory import DayMemory
+from edge.console.line_stops import LineStops
 from edge.console.sentences import (
     PROBE_LOCKED,
     SEVERITY_WORDS,
@@ -69,6 +70,7 @@ class FarmPages:
         self._zones = {zone.id: zone for zone in config.control.zones}
         self._zone_of_valve = {zone.valve: zone for zone in config.control.zones}
         self._places = Places(config, words)
+        self._stops = LineStops(config.control, self._places, reasons, words)
         self._others = [station.id for station in config.stations] + [line.id for line in config.control.lines]
         self._zone = config.farm.timezone
 
@@ -82,7 +84,7 @@ class FarmPages:
             side.setdefault(tile.place, []).append(self._tiles.view(tile, age_s, now_ms))
         outputs: dict[str, list[OutputView]] = {}
         for output in state.outputs:
-            outputs.setdefault(output.place, []).append(self._output(output, age_s, now_ms, away=away))
+            outputs.setdefault(output.place, []).append(self._output(output, state.alarms, age_s, now_ms, away=away))
         zones = {
             zone.id: PlaceView(
                 zone.id,
@@ -117,6 +119,7 @@ class FarmPages:
                 tuple(places.get(name, ())),
                 tuple(outputs.get(name, ())),
                 tuple(technical.get(name, ())),
+                hazard=self._hazard(name, state.alarms),
             )
             for name in sorted({*places, *outputs, *technical}, key=self._rank)
         )
@@ -133,6 +136,10 @@ class FarmPages:
             houses=houses,
             others=others,
         )
+
+    def _hazard(self, place: str, alarms: tuple[Alarm, ...]) -> str:
+        stop = self._stops.at(place, alarms)
+        return self._stops.said(stop).text if stop else ""
 
     def _record(self) -> str:
         if self._book.trouble:
@@ -185,7 +192,9 @@ class FarmPages:
 
     # -- outputs
 
-    def _output(self, output: OutputState, age_s: float, now_ms: int, *, away: bool) -> OutputView:
+    def _output(
+        self, output: OutputState, alarms: tuple[Alarm, ...], age_s: float, now_ms: int, *, away: bool
+    ) -> OutputView:
         settings = self._outputs.get(output.output)
         left_s = max(0.0, output.override_s - age_s)
         active = output.level > 0.0
@@ -194,6 +203,7 @@ class FarmPages:
         # What a person asked for and got; an order that safety does not let through yet shows its limit instead.
         manual = left_s > 0.0 and active == (output.wanted > 0.0)
         waits = left_s > 0.0 and output.wanted > 0.0 and not active
+        why = self._stops.of(output.output, output.code, alarms) or self._why(output, fields)
         return OutputView(
             id=html_id("o-", output.output),
             output=output.output,
@@ -203,7 +213,7 @@ class FarmPages:
                 output.kind, output.level, proportional=bool(settings and settings.proportional), words=self._words
             ),
             active=active,
-            why=Said("") if manual else self._why(output, fields),
+            why=Said("") if manual else why,
             limit=self._held_back(output, fields),
             until_ms=now_ms + round(left_s * 1000) if manual else 0,
             left=countdown(left_s) if manual else "",
@@ -259,7 +269,7 @@ class FarmPages:
             severity=alarm.severity,
             severity_word=self._words.text(SEVERITY_WORDS.get(alarm.severity, alarm.severity)),
             where=self._places.where(alarm.subject),
-            said=said_of(alarm, self._reasons, self._words),
+            said=self._stops.said(alarm),
             since=ago(alarm.for_s, self._words),
             number=alarm.number,
             seen_by=alarm.person,

@@ -81,12 +81,15 @@ class PlaceView:
     technical: tuple[TileView, ...] = ()
     waterings: tuple[WateringView, ...] = ()
     is_zone: bool = False
+    hazard: str = ""  # what stops this water line now
     record: str = "read"  # reading, unreadable: then no watering is known, which is not none
     zones: tuple["PlaceView", ...] = ()
 
     @property
     def lamp(self) -> str:
-        """One word for the state of the whole place: water, bad, off (out of a band), old or good."""
+        """One word for the state of the whole place: stopped, water, bad, off (out of a band), old or good."""
+        if self.hazard:
+            return "stopped"
         if any(output.kind == "valve" and output.active for output in self.outputs):
             return "water"
         states = {tile.state for tile in self.tiles}

@@ -10,9 +10,12 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from controllers.reasons import BY_NAME
+from controllers.settings import LineSettings, OutputSettings
 from edge.console.app import application
 from edge.console.board import Shot
 from edge.console.day_book import DayBook
+from edge.console.line_stops import CONSEQUENCES, STOPS
 from edge.console.sentences import say
 from edge.console.views import FarmView, TileView
 from edge.live import Alarm, OutputState
@@ -214,6 +217,44 @@ def test_titles_of_the_farm_are_text_wherever_they_stand(farm: FarmUnderTest) ->
         for path in ("/", "/place/pepper-1", "/output/valve-pepper-1/open"):
             page = next(text for _ in range(200) if "&lt;script&gt;" in (text := client.get(path).text))
             assert evil not in page
+
+
+def test_a_stopped_line_tells_its_cause_and_where_to_release_it_at_every_part(farm: FarmUnderTest) -> None:
+    replace = msgspec.structs.replace
+    control = farm.desk.config.control
+    pump = OutputSettings("pump", "pump", "line")
+    lines = (LineSettings("line", pump="pump"),)
+    control = replace(control, outputs=(*control.outputs, pump), lines=lines)
+    farm.desk.config = replace(farm.desk.config, control=control)
+
+    def seen(*alarms: Alarm) -> FarmView:
+        valve = OutputState("valve-pepper-1", "pepper-1", "valve", 0, 0, "irrigation.idle.line_stopped", "irrigation")
+        state = replace(
+            farm.agent.state(),
+            outputs=(valve, OutputState("pump", "line", "pump", 0, 0, "line.idle", "irrigation")),
+            alarms=alarms,
+        )
+        return farm.desk.farm(Shot(state, farm.mono_s[0], away=False, number=1), "en")
+
+    burst = Alarm("safety.over_flow", "line", "critical", 60.0, {"flow_l_min": 100.0, "expected_l_min": 38.0})
+    cause = "Line shut: 100 L/min is far more than the 38 L/min of its valves."
+    view = seen(Alarm("safety.tank_low", "line", "alarm", 9.0, {"tank_m": 0.0}, inside=(burst,)))
+    for name in ("valve-pepper-1", "pump"):
+        output = view.output(name)
+        assert output is not None
+        assert output.why.text == cause
+        assert "broken pipe" in output.why.check
+        assert "vuon order reset line" in output.why.check
+        assert "page “Water line" in output.why.check
+    line = view.place("line")
+    assert line is not None
+    assert (line.lamp, line.hazard) == ("stopped", cause)
+    assert "goes on by itself" in view.problems[0].said.check
+    calm = seen(Alarm("safety.probe_lost", "line", "alarm", 9.0)).place("line")
+    assert calm is not None
+    assert (calm.lamp, calm.hazard) == ("good", "")
+    assert set(BY_NAME) >= STOPS
+    assert set(BY_NAME) >= CONSEQUENCES
 
 
 class Outline(HTMLParser):
