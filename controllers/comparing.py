@@ -156,6 +156,7 @@ class Trial:
         valve = next(out for out in settings.outputs if out.id == zone.valve)
         line = LineSettings(id=zone.line)  # water is always there: pumps and tanks are not what is compared
         self._farm = replace(settings, houses=(house,), zones=(zone,), lines=(line,), outputs=(valve,))
+        self._farm = replace(self._farm, recipes=(), stocks=())
         self._farm = replace(self._farm, limits=replace(settings.limits, mains="", boot_hold_s=0.0, stale_s=900.0))
         self._zone, self._scale, self._start_mm = zone, scale, depletion_mm
         self._house = house

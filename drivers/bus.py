@@ -13,6 +13,7 @@ from typing import Final, Protocol, runtime_checkable
 from drivers.bus_master import BusMaster
 from drivers.line_settings import LineSettings
 from drivers.modbus_rtu import RtuMaster
+from drivers.modbus_tcp import GatewayOpener
 from drivers.patient_selector import PatientSelector
 from drivers.ports import ByteStream, Fault, StreamOpener
 from drivers.reopening import keep_open
@@ -53,6 +54,8 @@ class Bus:
         self.name = name
         self._opener = opener
         self._report = report
+        # Every frame of Modbus TCP has its own number: what comes back is an answer.
+        check_echo = check_echo and not isinstance(opener, GatewayOpener)
         self._master = BusMaster(name, settings, self._report_outcome, core=core, check_echo=check_echo)
         self._listening: asyncio.Timeout | None = None
         self._loop: asyncio.AbstractEventLoop | None = None

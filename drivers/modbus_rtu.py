@@ -118,6 +118,10 @@ class RtuMaster:
         self._owed: dict[int, list[Owed]] = {}
         self._last_write: dict[int, bytes] = {}
 
+    def cannot_echo(self) -> None:
+        """Know from the caller that nothing on this line echoes, so that no early answer is taken for an echo."""
+        self.echo, self._unpaced = False, True
+
     # ---- sending -------------------------------------------------------------------------------
 
     def clear_at(self, request: Request, now: float) -> float:
