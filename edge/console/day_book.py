@@ -21,6 +21,10 @@ LOOK_AGAIN_S: Final = 20.0
 OVERLAP_MS: Final = 120_000  # a group may be written so long after what it holds
 TURNS_MAX: Final = 1_000  # of one output; a valve that turns oftener than every 100 s is a fault of its own
 
+HELD: Final = "order.hold"
+DROPPED: Final = "schedule.dropped"
+NOTES_MAX: Final = 200  # of one output or zone
+
 _log = logging.getLogger(__name__)
 
 
@@ -104,6 +108,7 @@ class DayBook:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="day-book")
         self._reader: Reader | None = None
         self._turns: dict[str, list[tuple[int, Decision]]] = {}
+        self._notes: dict[str, list[tuple[int, Event]]] = {}
         self._read_to_ms = 0
         self.latest: dict[str, tuple[int, float, int]] = {}
         self.filled = False
@@ -112,6 +117,15 @@ class DayBook:
     def runs(self, output: str, since_ms: int) -> list[Run]:
         """Give the runs of ``output`` that ended after ``since_ms`` or still go on, oldest first."""
         return [run for run in runs_of(self._turns.get(output, [])) if run.end_ms == 0 or run.end_ms > since_ms]
+
+    def who(self, output: str, at_ms: int) -> Event | None:
+        """Give the newest order of a person to ``output`` that was given before a moment."""
+        given = [one for at, one in self._notes.get(output, []) if one.kind == HELD and at <= at_ms]
+        return given[-1] if given else None
+
+    def dropped(self, zone: str, since_ms: int) -> list[tuple[int, Event]]:
+        """Give the scheduled waterings of ``zone`` that were dropped since, oldest first, and when that was."""
+        return [(at, one) for at, one in self._notes.get(zone, []) if one.kind == DROPPED and at >= since_ms]
 
     async def events(self, from_ms: int, to_ms: int) -> list[tuple[int, Event]] | None:
         """Give the events of a time with their wall time, oldest first; None while the log cannot be read."""
@@ -163,8 +177,10 @@ class DayBook:
     def _look(self, now_ms: int) -> None:
         oldest_ms = now_ms - DAY_MS - DAY_MS // 4
         found: dict[str, dict[int, Decision]] = {output: dict(turns) for output, turns in self._turns.items()}
-        for stored in self._open().decisions("", max(oldest_ms, self._read_to_ms - OVERLAP_MS), now_ms + 1):
+        from_ms = max(oldest_ms, self._read_to_ms - OVERLAP_MS)
+        for stored in self._open().decisions("", from_ms, now_ms + 1):
             found.setdefault(stored.record.output, {})[stored.wall_ms] = stored.record
+        self._notes = self._noted(oldest_ms, from_ms, now_ms + 1)
         # The event loop reads the old dict until this one stands in its place.
         self._turns = {
             output: turns_of(
@@ -173,3 +189,14 @@ class DayBook:
             for output, turns in found.items()
         }
         self._read_to_ms = now_ms
+
+    def _noted(self, oldest_ms: int, from_ms: int, to_ms: int) -> dict[str, list[tuple[int, Event]]]:
+        """Give the notes with those of a stretch: people's orders and what the schedule left out, by subject."""
+        found = {subject: {(at, one.kind): one for at, one in notes} for subject, notes in self._notes.items()}
+        for kind in (HELD, DROPPED):
+            for stored in self._open().events(from_ms, to_ms, kind):
+                found.setdefault(stored.record.subject, {})[stored.wall_ms, kind] = stored.record
+        return {
+            subject: [(at, notes[at, kind]) for at, kind in sorted(notes) if at >= oldest_ms][-NOTES_MAX:]
+            for subject, notes in found.items()
+        }

@@ -14,6 +14,7 @@ from edge.config import FarmConfig
 from edge.console.alarm_words import Places, inside_words
 from edge.console.day_book import DAY_MS, DayBook, Run
 from edge.console.day_memory import DayMemory
+from edge.console.hand_words import BY_HAND, countdown_words, giver, sentence, watered
 from edge.console.line_stops import LineStops
 from edge.console.sentences import (
     PROBE_LOCKED,
@@ -30,10 +31,10 @@ from edge.console.tiles import Tiles, html_id
 from edge.console.views import FarmView, OutputView, PlaceView, ProblemView, TileView, WateringView
 from edge.live import Alarm, LiveState, OutputState
 from pages.charts import Band, day_chart
-from pages.numbers import clock, countdown, day_start_ms, with_unit
+from pages.numbers import UNKNOWN, clock, countdown, day_start_ms, with_unit
 from pages.words import N_, Field, Words
 from telemetry.quantities import QUANTITIES
-from telemetry.records import Quality
+from telemetry.records import Event, Quality
 
 HOLD_S: Final = 300.0
 # What a grower looks at first stands first; the rest follows in the order of the catalogue.
@@ -195,9 +196,9 @@ class FarmPages:
     def _output(
         self, output: OutputState, alarms: tuple[Alarm, ...], age_s: float, now_ms: int, *, away: bool
     ) -> OutputView:
-        settings = self._outputs.get(output.output)
         left_s = max(0.0, output.override_s - age_s)
         active = output.level > 0.0
+        shown = self._state_of(output)
         zone = self._zone_of_valve.get(output.output)
         fields = fields_of(output.inputs)
         # What a person asked for and got; an order that safety does not let through yet shows its limit instead.
@@ -209,20 +210,33 @@ class FarmPages:
             output=output.output,
             title=self._places.of_output(output.output),
             kind=output.kind,
-            state=state_of(
-                output.kind, output.level, proportional=bool(settings and settings.proportional), words=self._words
-            ),
+            state=shown,
             active=active,
             why=Said("") if manual else why,
             limit=self._held_back(output, fields),
             until_ms=now_ms + round(left_s * 1000) if manual else 0,
             left=countdown(left_s) if manual else "",
             person=output.person if manual else "",
+            hand=countdown_words(output.kind, output.level, self._share(output), output.person, self._words),
             can_open=zone is not None and not active and not waits and output.hold_max_s > 0 and not away,
             can_stop=output.kind == "valve" and (active or waits),
         )
 
+    def _state_of(self, output: OutputState) -> str:
+        settings = self._outputs.get(output.output)
+        proportional = bool(settings and settings.proportional)
+        return state_of(output.kind, output.level, proportional=proportional, words=self._words)
+
+    def _share(self, output: OutputState) -> str:
+        """Give the share that a proportional output stands at; "" for one that is open, shut, on or off."""
+        settings = self._outputs.get(output.output)
+        between = settings is not None and settings.proportional and 0.0 < output.level < 1.0
+        return self._state_of(output) if between else ""
+
     def _why(self, output: OutputState, fields: dict[str, Field]) -> Said:
+        if output.code == BY_HAND:
+            left_min = output.override_s / 60.0 or fields.get("override_left_min", 0.0)
+            return Said(sentence(output.kind, output.wanted, self._share(output), left_min, output.person, self._words))
         said = say(output.code, fields, self._reasons, self._words)
         if not Quality.LOCKED & quality_of(output.inputs):
             return said
@@ -251,7 +265,17 @@ class FarmPages:
     def _waterings(self, zone: ZoneSettings, now_ms: int) -> tuple[WateringView, ...]:
         midnight = day_start_ms(now_ms, self._zone)
         runs = [run for run in self._book.runs(zone.valve, midnight) if run.begin_ms >= midnight]
-        return tuple(self._watering(run, zone, now_ms) for run in reversed(runs))
+        told = [(run.begin_ms, self._watering(run, zone, now_ms)) for run in runs]
+        told += [one for one in map(self._left_out, self._book.dropped(zone.id, midnight)) if one[0] >= midnight]
+        return tuple(view for _, view in sorted(told, key=lambda one: one[0], reverse=True))
+
+    def _left_out(self, dropped: tuple[int, Event]) -> tuple[int, WateringView]:
+        """Tell a scheduled watering that was dropped, at the time for which it was planned."""
+        at_ms, event = dropped
+        due_ms = at_ms - round(float(event.fields.get("late_min", 0.0)) * 60_000)
+        said = say(str(event.fields.get("code", event.kind)), event.fields, self._reasons, self._words)
+        why = " ".join(text for text in (said.text, said.check) if text)
+        return due_ms, WateringView(clock(due_ms, self._zone), "", "", why, going_on=False, dropped=True)
 
     def _watering(self, run: Run, zone: ZoneSettings, now_ms: int) -> WateringView:
         length_s = ((run.end_ms or now_ms) - run.begin_ms) / 1000
@@ -260,9 +284,16 @@ class FarmPages:
             begin=clock(run.begin_ms, self._zone),
             length=countdown(length_s),
             litres=f"≈ {with_unit(litres, 'L', 0, self._words.language)}" if zone.flow_l_min > 0 else "",
-            why=say(run.code, fields_of(run.inputs), self._reasons, self._words).text,
+            why=self._reason(run),
             going_on=run.end_ms == 0,
         )
+
+    def _reason(self, run: Run) -> str:
+        fields = fields_of(run.inputs)
+        if run.code == BY_HAND:
+            person = giver(self._book.who(run.output, run.begin_ms), self._words)
+            return watered(fields.get("override_left_min", UNKNOWN), person, self._words)
+        return say(run.code, fields, self._reasons, self._words).text
 
     def _problem(self, alarm: Alarm) -> ProblemView:
         return ProblemView(

@@ -54,6 +54,7 @@ class OutputView:
     until_ms: int
     left: str
     person: str
+    hand: str  # who holds it and how, before the countdown
     can_open: bool
     can_stop: bool
 
@@ -67,6 +68,7 @@ class WateringView:
     litres: str
     why: str
     going_on: bool
+    dropped: bool = False  # it was due and was left out
 
 
 @dataclass(frozen=True, slots=True)
