@@ -102,7 +102,7 @@ class Engine:
         lay = self._layout
         n = len(lay.outputs)
         self._tables = tables
-        self._safety = Safety(lay, tables)
+        self._safety = Safety(lay, tables, [one.title or one.id for one in self._settings.outputs])
         self._water = Water(self._settings, lay, tables)
         self._x: Floats = np.full(len(lay.series) + 1, math.nan)
         self._hc: Floats = np.full((len(lay.houses), c.C_WIDTH), math.nan)

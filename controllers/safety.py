@@ -7,6 +7,7 @@ is (line, house, output), so one broken pipe is one alarm.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,8 +26,10 @@ FARM = "farm"
 class Safety:
     """Owns the arrays in and out of the kernel; tells hazards by place."""
 
-    def __init__(self, layout: Layout, tables: Tables) -> None:
+    def __init__(self, layout: Layout, tables: Tables, titles: Sequence[str]) -> None:
+        """Take the tables; ``titles`` are the names that people gave the layout's outputs."""
         n = len(layout.outputs)
+        self._titles = titles
         self._layout = layout
         self._tables = tables
         self.lx: Floats = np.full((len(layout.lines), c.X_WIDTH), math.nan)
@@ -52,10 +55,19 @@ class Safety:
                 fields: dict[str, str | float | int | bool] = {"code": reason.name}
                 if output >= 0:
                     fields |= {name: facts.input(name, output).value for name in reason.fields}
+                if kind == "hazard.raised" and number == codes.NO_FLOW_STOP:
+                    fields["valves"] = self._just_shut(subject, mono_ms)
                 severity = reason.severity if kind == "hazard.raised" else "info"
                 found.append(Event(kind, subject, mono_ms, severity, fields=fields))
         self._told[:] = self.hazards
         return found
+
+    def _just_shut(self, line: str, mono_ms: int) -> str:
+        """Name the valves of a line that stood open until this tick, or still do until the pump has stopped."""
+        op, os = self._layout.op, self._tables.os
+        there = (op[:, c.O_KIND] == c.VALVE) & (op[:, c.O_LINE] == self._layout.lines.index(line))
+        stood_open = (os[:, c.S_LEVEL] > 0.0) | (os[:, c.S_SINCE] == float(mono_ms))
+        return ", ".join(self._titles[o] for o in np.flatnonzero(there & stood_open).tolist())
 
     def active(self) -> list[tuple[str, str]]:
         """List what is dangerous now as (place, reason's name)."""

@@ -139,7 +139,7 @@ class AlarmPages:
             clock(one.raised_ms, zone),
             clock(one.cleared_ms, zone) if one.cleared_ms else "",
             Places(self._desk.config, language).where(one.subject),
-            say(one.kind, one.fields, self._desk.reasons, language).text,
+            said_of(Alarm(one.kind, one.subject, one.severity, 0.0, one.fields), self._desk.reasons, language).text,
             one.person,
         )
 

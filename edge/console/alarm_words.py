@@ -22,6 +22,7 @@ WHY_WORDS: Final = {
     "cleared": N_("Over: {what}"),
     "test": N_("This is a test of the alarms. Nothing is wrong."),
 }
+LAST_THROUGH: Final = N_("The last of them through: {valves}.")
 # Places that are no house and no zone but have a usual name.
 PLACE_WORDS: Final = {
     "station": N_("Weather station"),
@@ -92,7 +93,10 @@ class Places:
 
 def said_of(alarm: Alarm, book: Mapping[str, ReasonWords], words: Words) -> Said:
     """Give an alarm's sentence and what to check."""
-    return say(alarm.kind, alarm.fields, book, words)
+    said = say(alarm.kind, alarm.fields, book, words)
+    if not alarm.fields.get("valves"):
+        return said
+    return Said(f"{said.text} {words.say(LAST_THROUGH, alarm.fields)}", said.check)
 
 
 def inside_words(count: int, words: Words) -> str:

@@ -172,6 +172,14 @@ def test_a_record_that_cannot_be_read_never_means_that_nothing_happened(
         assert words(language).text(nothing) not in page + alarms
 
 
+def test_a_line_that_gave_no_flow_names_the_valve_where_that_is_known(farm: FarmUnderTest) -> None:
+    stop = Alarm("safety.no_flow_stop", "line", "critical", 9.0, {"valves": "Van khu 1"})
+    farm.agent.alarms = (stop, msgspec.structs.replace(stop, fields={}))
+    named, older = view(farm).problems
+    assert named.said.text == f"{older.said.text} Lần cuối qua: Van khu 1."
+    assert "–" not in older.said.text
+
+
 def test_a_place_has_one_lamp(farm: FarmUnderTest) -> None:
     def lamp() -> str:
         place = view(farm).place("pepper-1")
