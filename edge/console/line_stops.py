@@ -23,9 +23,9 @@ STOPS: Final = LATCHED | PASSING | {"safety.dry_run", "safety.pressure"}
 CONSEQUENCES: Final = frozenset({"line.idle", "irrigation.idle.line_stopped"})
 
 AT_THE_PAGE: Final = N_(
-    "Reset the line: page “{line}”, “Working here”, as a technician; or with the command: vuon order reset {name}"
+    "How to reset it: page “{line}”, “Working here”, as a technician; or with the command: vuon order reset {name}"
 )
-BY_COMMAND: Final = N_("Reset the line: as a technician with the command: vuon order reset {name}")
+BY_COMMAND: Final = N_("How to reset it: as a technician with the command: vuon order reset {name}")
 BY_ITSELF: Final = N_("Nothing needs to be reset: it goes on by itself.")
 
 
