@@ -90,18 +90,12 @@ class BusMaster:
 
     def line_opened(self, now: float) -> None:
         """The line is there (again): whether it echoes is not known, unless the caller knows that it does not."""
-        self._forget_echo()
+        self.core.forget_echo(possible=self.check_echo)
         self.core.ready_s = now + self.core.silence_s
         self._tested = not self.check_echo
         self._test = None
         self._rubbish_s = math.nan
         self._lost = False
-
-    def _forget_echo(self) -> None:
-        if self.check_echo:
-            self.core.echo = None
-        else:
-            self.core.cannot_echo()
 
     def line_lost(self, now: float, detail: str) -> None:
         """The line is gone: every one-off job ends with a fault; polls are told once and go on when it is back."""
@@ -365,7 +359,7 @@ class BusMaster:
         device = turn.device
         if event.kind == "echo" and self.core.echo is None:
             self._tested = not self.check_echo
-            self._forget_echo()
+            self.core.forget_echo(possible=self.check_echo)
         newly_dead = self._scheduler.missed(device, event.kind)
         fault = Fault(device.name, f"bus.{event.kind}", now, event.detail)
         if turn.probe:

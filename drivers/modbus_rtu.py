@@ -118,9 +118,10 @@ class RtuMaster:
         self._owed: dict[int, list[Owed]] = {}
         self._last_write: dict[int, bytes] = {}
 
-    def cannot_echo(self) -> None:
-        """Know from the caller that nothing on this line echoes, so that no early answer is taken for an echo."""
-        self.echo, self._unpaced = False, True
+    def forget_echo(self, *, possible: bool) -> None:
+        """Begin anew with what is known of echoes; where none is possible, no early answer is taken for one."""
+        self.echo = None if possible else False
+        self._unpaced = self._unpaced or not possible
 
     # ---- sending -------------------------------------------------------------------------------
 
