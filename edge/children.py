@@ -4,12 +4,20 @@
 import ctypes
 import os
 import signal
+from collections.abc import Callable
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
 
 
-def die_with_parent() -> None:
-    """Have the kernel stop this child when its parent dies (prctl(2)); for ``preexec_fn``, before any thread."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    os.setpgrp()
+def die_with_parent() -> Callable[[], None]:
+    """Give the ``preexec_fn`` by which the kernel stops a child when this process dies: prctl(2), before any thread."""
+    parent = os.getpid()
+
+    def agree() -> None:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        os.setpgrp()
+        if os.getppid() != parent:  # it died before the agreement was made
+            os._exit(1)
+
+    return agree

@@ -118,7 +118,7 @@ class Demo:
     @contextlib.asynccontextmanager
     async def run_program(self, *command: str, **options: Any) -> AsyncIterator[asyncio.subprocess.Process]:
         """Run any program; at the end it is asked to stop, then made to; it also ends when this process dies."""
-        child = await asyncio.create_subprocess_exec(*command, preexec_fn=die_with_parent, **options)
+        child = await asyncio.create_subprocess_exec(*command, preexec_fn=die_with_parent(), **options)
         try:
             yield child
         finally:

@@ -43,7 +43,7 @@ def fill() -> tuple[bool, str]:
             env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             timeout=COMPILE_MAX_S,
             check=False,
-            preexec_fn=die_with_parent,
+            preexec_fn=die_with_parent(),
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return _without(str(error))
@@ -81,7 +81,7 @@ def begin() -> subprocess.Popen[bytes] | None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 no thread has been started yet
+        preexec_fn=die_with_parent(),  # noqa: PLW1509 no thread has been started yet
     )
     os.environ["VUON_NO_JIT"] = "1"
     return child
