@@ -30,11 +30,11 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     async def play() -> None:
         benches.append(PracticeBench([(CATALOGUE.entry("meter-teros-12"), "3"), (CATALOGUE.entry("eko-ms-80s"), "a")]))
-        ready.set()
 
     def serve() -> None:
         asyncio.set_event_loop(loop)
         loop.run_until_complete(play())
+        loop.call_soon(ready.set)  # not before the loop runs for ever: a stop would end only the first run
         loop.run_forever()
 
     thread = threading.Thread(target=serve)
