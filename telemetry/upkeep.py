@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The upkeep of a log file: sealing, retiring what is sealed and acknowledged, and room on the disk.
 
-The rule it keeps: a row goes only when it is sealed *and* acknowledged *and* older than the replay window; on a
-full disk the roll-ups of minutes go first (they can be computed again), raw data only if the configuration says
-so, and then the gap is recorded. A ballast file makes sure that there is always room to make room.
+The rule it keeps: a row goes only when it is sealed *and* acknowledged *and* older than the replay window, and none
+before the rows in front of it; on a full disk the roll-ups of minutes go first (they can be computed again), raw data
+only if the configuration says so, and then the gap is recorded. A ballast file makes sure that there is always room to
+make room.
 """
 
 import sqlite3
@@ -19,6 +20,8 @@ from telemetry.sealing import DAY_MS, MINUTES, ROWS_AT_ONCE, Transaction, merge_
 BALLAST_BYTES: Final = 8_000_000
 RESERVE_BYTES: Final = 16_000_000
 REPLAY_DAYS: Final = 7
+# A group a second for the whole replay window.
+ROWS_MAX: Final = 604_800
 # Rows that may wait to be sealed: an hour of 10 s groups.
 SEAL_AT_ROWS: Final = 360
 RETIRE_AT_ONCE: Final = 5_000
@@ -29,6 +32,7 @@ class Keeping:
     """How long things are kept. ``raw_expendable`` lets the oldest raw day go when nothing else makes room."""
 
     replay_days: int = REPLAY_DAYS
+    rows_max: int = ROWS_MAX
     raw_expendable: bool = False
     ballast_bytes: int = BALLAST_BYTES
     reserve_bytes: int = RESERVE_BYTES
@@ -105,9 +109,15 @@ class Upkeep:
             last = sealed_row(connection)
             newest = int(connection.execute("SELECT coalesce(max(row), 0) FROM batch").fetchone()[0])
             last = min(last, newest - 1, last if acked is None else acked)
+            # From the front only: rows that a clock gone wrong dated back must leave no hole in what is replayed. One
+            # that it dated ahead must not hold up all rows behind it for years: so many rows are kept at most.
+            oldest_ms = wall_ms - self.keeping.replay_days * DAY_MS
+            young = connection.execute("SELECT row FROM batch WHERE last_ms>=? ORDER BY row LIMIT 1", (oldest_ms,))
+            first_young = min((row for (row,) in young), default=newest)
+            last = min(last, max(first_young - 1, newest - self.keeping.rows_max))
             connection.execute(
-                "DELETE FROM batch WHERE row IN (SELECT row FROM batch WHERE row<=? AND last_ms<? LIMIT ?)",
-                (last, wall_ms - self.keeping.replay_days * DAY_MS, RETIRE_AT_ONCE),
+                "DELETE FROM batch WHERE row IN (SELECT row FROM batch WHERE row<=? ORDER BY row LIMIT ?)",
+                (last, RETIRE_AT_ONCE),
             )
             oldest = connection.execute("SELECT coalesce(min(row), 0) FROM batch").fetchone()[0]
             # A dictionary is needed until the one after it is older than every row that is left.

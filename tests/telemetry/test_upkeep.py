@@ -138,6 +138,52 @@ def test_a_row_goes_only_when_sealed_acknowledged_and_old(tmp_path: Path, acked:
     log.close()
 
 
+def dated(path: Path, rows: range, by_ms: int) -> None:
+    """Change the dates of rows, as a clock does that jumps and jumps back."""
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "UPDATE batch SET first_ms=first_ms+?, last_ms=last_ms+? WHERE row BETWEEN ? AND ?",
+            (by_ms, by_ms, rows.start, rows.stop - 1),
+        )
+    connection.close()
+
+
+def rows_of(path: Path) -> list[int]:
+    connection = sqlite3.connect(path)
+    rows = [int(row) for (row,) in connection.execute("SELECT row FROM batch ORDER BY row")]
+    connection.close()
+    return rows
+
+
+TEN_YEARS = 3650 * DAY
+
+
+def test_rows_that_a_wrong_clock_dated_back_leave_no_hole_in_the_journal(tmp_path: Path) -> None:
+    log = Log.open(tmp_path / "log.db", "farm-1")
+    fill(log, 2 * 1440)
+    dated(log.path, range(60, 70), -TEN_YEARS)
+    upkeep = Upkeep(log.transaction, log.path, "farm-1", keeping=Keeping(replay_days=1))
+    while seal(log.transaction).rows:
+        continue
+    upkeep.step(0, START + 2 * DAY)
+    assert rows_of(log.path) == list(range(49, 97))  # the second day's half hours, all of them
+    log.close()
+
+
+def test_a_row_that_a_wrong_clock_dated_ahead_does_not_hold_up_the_others_for_years(tmp_path: Path) -> None:
+    log = Log.open(tmp_path / "log.db", "farm-1")
+    fill(log, 2 * 1440)
+    dated(log.path, range(1, 3), TEN_YEARS)
+    while seal(log.transaction).rows:
+        continue
+    patient = Upkeep(log.transaction, log.path, "farm-1", keeping=Keeping(replay_days=1))
+    patient.step(0, START + 60 * DAY)
+    assert rows_of(log.path) == list(range(1, 97))
+    Upkeep(log.transaction, log.path, "farm-1", keeping=Keeping(replay_days=1, rows_max=20)).step(0, START + 60 * DAY)
+    assert rows_of(log.path) == list(range(77, 97))
+    log.close()
+
+
 def test_a_damaged_chunk_is_named_and_the_rest_is_served(tmp_path: Path) -> None:
     log = Log.open(tmp_path / "log.db", "farm-1")
     fill(log, 2 * 1440)
