@@ -182,10 +182,11 @@ class Agent:
         for series in self.orders.expire():
             self.pipeline.lock(series, locked=False)
         self._keep(self.pipeline.sweep(now))
-        tick = Tick(number, now, *self.boot.wall(), late_us)
-        self.record((tick,))
+        # What orders something stands in the record before the tick that heeds it: the record is what replays.
         self.switches.look(self.board.samples, now)
         self.votes.look(self.board.samples, now)
+        tick = Tick(number, now, *self.boot.wall(), late_us)
+        self.record((tick,))
         resets = self.orders.take_resets()
         for reset in resets:
             self._parts.release(reset.place)

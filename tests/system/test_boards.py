@@ -104,6 +104,27 @@ def test_a_firmware_that_hangs_closes_the_valve_by_itself_and_is_told(tmp_path: 
     assert agent.alarms.stands("bus.dead", "pepper-1-board") is False
 
 
+def test_a_hand_at_the_plants_switch_moves_its_output_and_replays(tmp_path: Path) -> None:
+    contact = '[[board.inputs]]\ninput = 2\nseries = "pepper-1-water/switch.11"\n'
+    switch = f'[[local_switch]]\nseries = "pepper-1-water/switch.11"\noutputs = ["{VALVE}"]\ndoes = "on"\nmax_min = 1\n'
+
+    async def script(agent: Agent, field: SimulatedField) -> None:
+        await passes(30)
+        board_of(field).inject("input 2 1")
+        await passes(20)
+        assert agent.orders.overrides[VALVE].origin == "local"
+        assert board_of(field).on & 1
+        board_of(field).inject("input 2 0")
+        await passes(20)
+
+    _, records = live(tmp_path, 90, script, f"{board_farm()}\n{contact}\n{switch}")
+    (order,) = (e for e in records if isinstance(e, Event) and e.kind == "order.hold")
+    (end,) = (e for e in records if isinstance(e, Event) and e.kind == "order.end")
+    assert (order.fields["origin"], order.subject, end.subject) == ("local", VALVE, VALVE)
+    (outcome,) = replay(tmp_path)
+    assert outcome.ok, outcome.differences
+
+
 def test_the_stop_chain_latches_until_a_technician_has_looked(tmp_path: Path) -> None:
     levels: list[int] = []
 
