@@ -5,29 +5,14 @@ The rule it keeps: a name that somebody gave stands as it is; only the kinds of 
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 from edge.config import FarmConfig
+from edge.output_words import KIND_WORDS, OPENS
 from edge.pipeline import SeriesPlan
 from edge.release import VERSION
 from pages.numbers import Language
 from pages.words import N_, words
 from telemetry.face import Face, OutputFace, SeriesFace
-
-OPENS: Final = frozenset({"valve", "master_valve", "fill_valve", "vent"})
-KINDS: Final = {
-    "valve": N_("Watering valve"),
-    "pump": N_("Pump"),
-    "master_valve": N_("Main valve"),
-    "fill_valve": N_("Tank filling valve"),
-    "doser": N_("Dosing channel"),
-    "fan": N_("Fan"),
-    "vent": N_("Roof vent"),
-    "heater": N_("Heater"),
-    "fogger": N_("Fogging"),
-    "shade": N_("Shade screen"),
-    "siren": N_("Siren"),
-}
 
 
 def face_of(config: FarmConfig, plans: Iterable[SeriesPlan], language: Language) -> Face:
@@ -49,7 +34,7 @@ def face_of(config: FarmConfig, plans: Iterable[SeriesPlan], language: Language)
             one.id,
             one.place,
             one.kind,
-            one.title or f"{say.text(KINDS.get(one.kind, one.kind))} {one.id}",
+            one.title or f"{say.text(KIND_WORDS.get(one.kind, one.kind))} {one.id}",
             one.kind in OPENS,
             one.proportional,
         )

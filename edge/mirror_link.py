@@ -26,6 +26,7 @@ from telemetry.json_mirror import (
 from telemetry.mqtt import MqttBroker
 from telemetry.ports import Broker, BrokerError, Message, Session
 from telemetry.records import Event, Sample
+from telemetry.together import until_first_ends
 
 if TYPE_CHECKING:
     from edge.agent import Agent
@@ -99,19 +100,11 @@ class MirrorLink:
                 await session.subscribe(output_topic(self._root, self._face.edge, "+") + "/set")
         await self._announce(session)
         await session.publish(status_message(self._root, self._face.edge, online=True))
-        tasks = [
-            asyncio.create_task(self._listen(session), name="mirror listens"),
-            asyncio.create_task(self._show(session, agent), name="mirror shows"),
-            asyncio.create_task(self._obey(agent), name="mirror obeys"),
-        ]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        for task in done:
-            task.result()
+        await until_first_ends(
+            mirror_listens=self._listen(session),
+            mirror_shows=self._show(session, agent),
+            mirror_obeys=self._obey(agent),
+        )
 
     # ---- what goes out
 

@@ -18,6 +18,7 @@ from telemetry.ports import Broker, BrokerError, Session
 from telemetry.records import Event, Quality, Sample
 from telemetry.sparkplug import NODE, EdgeNode, MetricFace, Reading, Write, quality_code
 from telemetry.sparkplug_payload import BOOLEAN, DOUBLE, INT64, STRING
+from telemetry.together import until_first_ends
 
 if TYPE_CHECKING:
     from edge.agent import Agent
@@ -94,19 +95,11 @@ class SparkplugLink:
         self._note(agent.desk.live(), agent.board.samples)
         for message in self._node.connected(agent.boot.wall()[0]):
             await session.publish(message)
-        tasks = [
-            asyncio.create_task(self._listen(session, agent), name="sparkplug listens"),
-            asyncio.create_task(self._tell(session, agent), name="sparkplug tells"),
-            asyncio.create_task(self._obey(agent), name="sparkplug obeys"),
-        ]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        for task in done:
-            task.result()
+        await until_first_ends(
+            sparkplug_listens=self._listen(session, agent),
+            sparkplug_tells=self._tell(session, agent),
+            sparkplug_obeys=self._obey(agent),
+        )
 
     async def _tell(self, session: Session, agent: "Agent") -> None:
         """Send what changed after each tick."""

@@ -19,6 +19,7 @@ from telemetry.outbox import Outbox
 from telemetry.outgoing import OutgoingRows
 from telemetry.ports import Broker, BrokerError, Message, Session
 from telemetry.records import FarmProfile
+from telemetry.together import until_first_ends
 from telemetry.topics import topic
 
 MESSAGE_BYTES: Final = 65_536
@@ -124,16 +125,10 @@ class Uplink:
         await session.publish(Message(self._topic("state"), b'{"online":true}', 1, retain=True))
         await self._tell_profile(session)
         self.state.connected, self.state.trouble = True, ""
-        listening = asyncio.create_task(self._listen(session), name="uplink listens")
-        sending = asyncio.create_task(self._send(session), name="uplink sends")
-        try:
-            done, _ = await asyncio.wait((listening, sending), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (listening, sending):
-                task.cancel()
-            await asyncio.gather(listening, sending, return_exceptions=True)
-        for task in done:
-            task.result()
+        await until_first_ends(
+            uplink_listens=self._listen(session),
+            uplink_sends=self._send(session),
+        )
 
     async def _send(self, session: Session) -> None:
         while True:

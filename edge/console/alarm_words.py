@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 
 from edge.alarm_calls import Call
 from edge.config import FarmConfig
-from edge.console.sentences import KIND_WORDS, SEVERITY_WORDS, ReasonWords, Said, say
+from edge.console.sentences import SEVERITY_WORDS, ReasonWords, Said, say
 from edge.live import Alarm
+from edge.output_words import KIND_WORDS
 from pages.numbers import clock
 from pages.words import N_, Words
 from telemetry.quantities import QUANTITIES

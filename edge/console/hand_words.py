@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Final
 
-from edge.console.sentences import OPENS
+from edge.output_words import OPENS
 from pages.words import N_, Field, Words
 from telemetry.records import Event
 

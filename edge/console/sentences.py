@@ -10,6 +10,7 @@ from functools import reduce
 from operator import or_
 from typing import Final
 
+from edge.output_words import OPENS
 from pages.words import N_, Field, Words
 from telemetry.records import Input, Quality
 
@@ -25,21 +26,7 @@ QUALITY_WORDS: Final = (
     (Quality.WARMUP, N_("warming up")),
     (Quality.EXTRAPOLATED, N_("outside its calibration")),
 )
-KIND_WORDS: Final = {
-    "valve": N_("Watering valve"),
-    "pump": N_("Pump"),
-    "master_valve": N_("Main valve"),
-    "fill_valve": N_("Tank filling valve"),
-    "doser": N_("Dosing channel"),
-    "fan": N_("Fan"),
-    "vent": N_("Roof vent"),
-    "heater": N_("Heater"),
-    "fogger": N_("Fogging"),
-    "shade": N_("Shade screen"),
-    "siren": N_("Siren"),
-}
 PROBE_LOCKED: Final = N_("Locked: a probe that this rests on is out for its calibration.")
-OPENS: Final = frozenset({"valve", "master_valve", "fill_valve", "vent"})
 SEVERITY_WORDS: Final = {"critical": N_("Critical"), "alarm": N_("Alarm"), "warning": N_("Warning"), "info": N_("Note")}
 
 
