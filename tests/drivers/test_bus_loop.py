@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -86,6 +87,51 @@ def test_the_same_bus_runs_in_virtual_time_without_a_silence_violation() -> None
 
     assert virtual.run(main) == pytest.approx(600 + 1200, abs=4)
     assert line.violations == 0
+
+
+class LateLoop(virtual.VirtualLoop):
+    """A host whose timers come late and whose every look at the clock takes a moment."""
+
+    def __init__(self, late_s: float, jitter_s: float) -> None:
+        super().__init__()
+        self._late_s, self._jitter_s = late_s, jitter_s
+        self._rng = random.Random(5)
+
+    def time(self) -> float:
+        """Give the time, a little later at each look."""
+        self._now_s += 3e-7
+        return self._now_s
+
+    def _pass_time(self, seconds: float) -> None:
+        super()._pass_time(seconds + self._late_s + self._rng.uniform(0.0, self._jitter_s))
+
+
+@pytest.mark.parametrize(
+    ("late_s", "jitter_s", "least_pct"),
+    [(0.0, 0.0, 99.6), (0.00015, 0.00005, 99.3), (0.0004, 0.0001, 98.5), (0.0004, 0.002, 94.5)],
+)
+def test_a_host_with_late_timers_keeps_the_silence_and_loses_little_of_the_line(
+    late_s: float, jitter_s: float, least_pct: float
+) -> None:
+    settings, seconds, units = LineSettings(), 30.0, range(1, 21)
+    line = SimLine(settings, {unit: PlainMemory(holding=dict.fromkeys(range(8), unit)) for unit in units})
+    loop = LateLoop(late_s, jitter_s)
+    got: list[Outcome] = []
+    bus = Bus(LineOpener(line), settings, lambda fault: pytest.fail(str(fault)))
+
+    async def main() -> None:
+        for unit in units:
+            bus.poll(Transaction(f"{unit}", read(unit, 3, 0, 8)), 0.1, got.append)
+        async with _running(bus):
+            await _pass(seconds)
+
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+    poll_s = 29 * settings.character_s + 0.01 + settings.silence_s
+    assert line.violations == 0
+    assert 100 * len(got) * poll_s / seconds > least_pct
 
 
 async def test_an_adapter_unplugged_and_plugged_again_is_soon_back_without_a_leak(
