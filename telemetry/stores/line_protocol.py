@@ -6,10 +6,12 @@ a batch can only ever write points under his own edge.
 
 A sample becomes ``quantity,edge=…,n=…,place=… v=24.3,q=0i,r=24.1 time``: ``v`` the value, ``q`` the quality bits
 (left out when good), ``r`` the raw signal where it differs. The time is in ns: the milliseconds of the sample, and
-in the six digits below them epoch and timeline, so that a clock set back overwrites nothing.
+in the six digits below them boot and timeline, so that neither a clock set back nor a second edge of the same name
+(a copied card) overwrites anything.
 """
 
 import functools
+import zlib
 from math import isfinite
 from typing import Final
 
@@ -70,8 +72,15 @@ def sample_head(edge: str, series: str, timeline: str = "", *, every_tag: bool =
 
 
 def below_ms(header: Header) -> int:
-    """Give the digits below the millisecond that keep two timelines of an edge apart, ns."""
-    return header.epoch % 1000 * 1000 + header.timeline % 1000
+    """Give the digits below the millisecond that keep the boots and timelines of an edge apart, ns.
+
+    Timelines of one boot never meet; two boots that write in the same millisecond do so once in a million.
+    """
+    return (_boot_number(header) + header.timeline) % 1_000_000
+
+
+def _boot_number(header: Header) -> int:
+    return zlib.crc32(b"%d %d" % (header.epoch, header.nonce))
 
 
 def sample_lines(batch: Batch, *, tag_timeline: bool = False, every_tag: bool = False) -> list[str]:
@@ -104,7 +113,7 @@ def _row_heads(edge: str, names: tuple[str, ...], layout: bytes, n: int, timelin
 def other_lines(batch: Batch) -> list[str]:
     """Write a batch's decisions, commands, acks and events as lines of the journal."""
     header = batch.header
-    base = header.epoch % 1000 * 1000
+    base = _boot_number(header) % 1000 * 1000
     edge = escape(header.edge)
     return [
         f"{JOURNAL},edge={edge},kind={type(other).__name__.lower()} record={quote(_json.encode(other).decode())} "

@@ -108,9 +108,16 @@ def edge() -> str:
 
 
 def batch(
-    edge: str, seq: int, records: list[AnyRecord], *, wall_ms: int = NOW, epoch: int = 1, timeline: int = 0
+    edge: str,
+    seq: int,
+    records: list[AnyRecord],
+    *,
+    wall_ms: int = NOW,
+    epoch: int = 1,
+    timeline: int = 0,
+    nonce: int = 77,
 ) -> Batch:
-    header = Header(edge, epoch, 77, seq, timeline, 0, wall_ms, True, 0)
+    header = Header(edge, epoch, nonce, seq, timeline, 0, wall_ms, True, 0)
     return Opener().open(Packer().pack(header, records))
 
 
@@ -192,6 +199,14 @@ async def test_a_clock_set_back_overwrites_nothing(store: Store, edge: str) -> N
     await store.write([batch(edge, 1, samples("a/co2", [1.0]), timeline=0)], Mark("w0", 1))
     await store.write([batch(edge, 2, samples("a/co2", [2.0]), timeline=1)], Mark("w0", 2))
     assert sorted((await points(store, edge, "a/co2", 2)).value.tolist()) == [1.0, 2.0]
+
+
+async def test_a_copied_card_overwrites_nothing_in_the_same_millisecond(store: Store, edge: str) -> None:
+    """VictoriaMetrics keeps whole milliseconds: docs/telemetry.md says that there one of them stays."""
+    for nonce in (1, 2, 3):
+        await store.write([batch(edge, 1, samples("a/co2", [float(nonce)]), nonce=nonce)], Mark("w0", nonce))
+    want = 1 if isinstance(store, VictoriaStore) else 3
+    assert len(set((await points(store, edge, "a/co2", want)).value.tolist())) == want
 
 
 async def test_the_latest_of_each_series(store: Store, edge: str) -> None:
