@@ -5,11 +5,12 @@ The rule it keeps: as ``controllers.settings_check``, which asks here; a soil wh
 capacity and a crop without coefficients are refused by name, never replaced silently.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
 from controllers.crops import CropTableError, crop_of
 from controllers.settings import ZoneSettings
+from controllers.settings_mistake import NEEDS_VALUE, Mistake, outside
 from controllers.soils import SUBSTRATES, SoilError, soil_of
 from controllers.strategies import RECKON
 from controllers.zone_plan import PlanError, planted_day
@@ -23,8 +24,6 @@ UNKNOWN_SOIL: Final = (
 WILTS_TOO_WET: Final = "the wilting point must be below field capacity ({high} %), but is {seen} %"
 NO_DAY: Final = "not a day: {seen}; write it as 2026-11-22"
 FOUR_STAGES: Final = "four lengths in days above 0 are needed, but it is {seen}"
-OUT_OF_RANGE: Final = "must be from {low} to {high}, but is {seen}"
-NO_DRAIN: Final = "the strategy {strategy} needs this to be set"
 TARGET_WETTER: Final = "must be wetter (nearer to 0) than start_kpa ({low}), but is {seen}"
 
 RANGES: Final = {
@@ -43,45 +42,41 @@ RANGES: Final = {
     "water_cost_m3": (0.0, 1e9),
     "run_cost": (0.0, 1e9),
 }
-Found = tuple[str, str, Mapping[str, str | float]]
+
+TENSIONS: Final = {"start_kpa": (-200.0, 0.0), "target_kpa": (-200.0, 0.0)}
 
 
-def plan_problems(path: str, zone: ZoneSettings) -> Iterator[Found]:
+def plan_problems(path: str, zone: ZoneSettings) -> Iterator[Mistake]:
     """Give (path, message id, fields) of each mistake in what a zone's reckoning rests on."""
     plan = zone.plan
-    for field, (low, high) in RANGES.items():
-        seen = getattr(plan, field)
-        if not low <= seen <= high:
-            yield f"{path}.plan.{field}", OUT_OF_RANGE, {"low": low, "high": high, "seen": seen}
-    for field in ("start_kpa", "target_kpa"):
-        if not -200.0 <= getattr(zone, field) <= 0.0:
-            yield f"{path}.{field}", OUT_OF_RANGE, {"low": -200.0, "high": 0.0, "seen": getattr(zone, field)}
+    yield from outside(f"{path}.plan", plan, RANGES)
+    yield from outside(path, zone, TENSIONS)
     if zone.strategy == "tension" and not zone.start_kpa < zone.target_kpa:
-        yield f"{path}.target_kpa", TARGET_WETTER, {"low": zone.start_kpa, "seen": zone.target_kpa}
+        yield Mistake(f"{path}.target_kpa", TARGET_WETTER, {"low": zone.start_kpa, "seen": zone.target_kpa})
     if zone.strategy not in RECKON:
         return
     try:
         crop_of(zone.crop)
     except CropTableError:
-        yield f"{path}.crop", UNKNOWN_CROP, {"strategy": zone.strategy, "seen": zone.crop}
+        yield Mistake(f"{path}.crop", UNKNOWN_CROP, {"strategy": zone.strategy, "seen": zone.crop})
     yield from _soil(path, zone)
     try:
         planted_day(plan.planted)
     except PlanError:
-        yield f"{path}.plan.planted", NO_DAY, {"seen": plan.planted}
+        yield Mistake(f"{path}.plan.planted", NO_DAY, {"seen": plan.planted})
     if plan.stages_d and not (len(plan.stages_d) == 4 and all(days > 0.0 for days in plan.stages_d)):
-        yield f"{path}.plan.stages_d", FOUR_STAGES, {"seen": str(list(plan.stages_d))}
+        yield Mistake(f"{path}.plan.stages_d", FOUR_STAGES, {"seen": str(list(plan.stages_d))})
     if zone.strategy == "drain" and not plan.drain:
-        yield f"{path}.plan.drain", NO_DRAIN, {"strategy": zone.strategy}
+        yield Mistake(f"{path}.plan.drain", NEEDS_VALUE, {"strategy": zone.strategy})
 
 
-def _soil(path: str, zone: ZoneSettings) -> Iterator[Found]:
+def _soil(path: str, zone: ZoneSettings) -> Iterator[Mistake]:
     plan = zone.plan
     try:
         soil_of(zone.soil, zone.substrate, plan.field_capacity_pct, plan.wilting_pct)
     except SoilError:
         if zone.substrate or zone.soil in SUBSTRATES or plan.wilting_pct > 0.0 or plan.field_capacity_pct > 0.0:
             fields: dict[str, str | float] = {"high": plan.field_capacity_pct, "seen": plan.wilting_pct}
-            yield f"{path}.plan.wilting_pct", WILTS_TOO_WET, fields
+            yield Mistake(f"{path}.plan.wilting_pct", WILTS_TOO_WET, fields)
         else:
-            yield f"{path}.soil", UNKNOWN_SOIL, {"seen": zone.soil}
+            yield Mistake(f"{path}.soil", UNKNOWN_SOIL, {"seen": zone.soil})

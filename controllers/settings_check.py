@@ -6,8 +6,8 @@ go; and settings in which it finds none can drive an engine safely. A NaN fails 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from controllers.plan_check import plan_problems
 from controllers.settings import (
@@ -20,36 +20,31 @@ from controllers.settings import (
     ZoneSettings,
     minute_of_day,
 )
+from controllers.settings_mistake import (
+    BAD_TIME,
+    MUST_EXCEED,
+    NEEDS_VALUE,
+    NOT_A_MEMBER,
+    OUT_OF_RANGE,
+    UNKNOWN,
+    WRONG_KIND,
+    Mistake,
+    outside,
+)
 from controllers.settings_water_check import water_problems
 from controllers.strategies import STRATEGIES
 from telemetry.records import PLACE_PATTERN, SERIES_PATTERN
 
-
-class Problem(NamedTuple):
-    """One mistake: where (path in farm.toml), what (English msgid) and the fields of its words."""
-
-    path: str
-    msgid: str
-    fields: Mapping[str, str | float]
-
-
-OUT_OF_RANGE: Final = "must be from {low} to {high}, but is {seen}"
-UNKNOWN: Final = "names {seen}, but there is no such {kind}"
 TWICE: Final = "the name {seen} is used twice"
 BAD_NAME: Final = "bad name {seen}: use a-z, 0-9 and '-', starting with a letter, at most 32 characters"
 BAD_SERIES: Final = "bad series {seen}: write place/quantity, for instance house-1/air_temperature"
-BAD_TIME: Final = "not a time of day: {seen}; write HH:MM, for instance 06:30"
-MUST_EXCEED: Final = "must be greater than {other} ({low}), but is {seen}"
-WRONG_KIND: Final = "names {seen}, which is a {kind}; a {wanted} is needed here"
 SHARED_VALVE: Final = "the valve {seen} already belongs to another zone"
 NO_CAP: Final = "a {kind} needs a longest time on (max_on_s) above 0"
-NEEDS_VALUE: Final = "the strategy {strategy} needs this to be set"
 UNSAFE_SAFE_LEVEL: Final = "the safe level of a {kind} must be 0"
 NO_DAY_PART: Final = "at least one day part is needed"
 NO_EYE: Final = "a tank that is filled needs a level sensor or a float"
 NO_PROBE: Final = "dosing needs an EC and a pH probe and a flow meter"
 NO_WIND: Final = "a house with vents needs a wind meter, or vents whose storm_level says what else holds"
-NOT_A_MEMBER: Final = "the pump, master valve or doser {seen} belongs to another place ({other})"
 NO_SENSOR: Final = "no instrument delivers {seen}"
 
 _WATER: Final = frozenset({"valve", "pump", "master_valve", "fill_valve", "backwash_valve", "doser", "fogger"})
@@ -148,14 +143,14 @@ _LIMITS: Final = {
 }
 
 
-def problems(settings: ControlSettings, known_series: frozenset[str] | None = None) -> list[Problem]:
+def problems(settings: ControlSettings, known_series: frozenset[str] | None = None) -> list[Mistake]:
     """List every mistake in the settings; ``known_series`` are those that instruments deliver (None: not judged)."""
     return list(_all(settings, known_series))
 
 
-def _all(settings: ControlSettings, known: frozenset[str] | None) -> Iterator[Problem]:
-    yield from _ranges("limits", settings.limits, _LIMITS)
-    yield from _ranges(
+def _all(settings: ControlSettings, known: frozenset[str] | None) -> Iterator[Mistake]:
+    yield from outside("limits", settings.limits, _LIMITS)
+    yield from outside(
         "", settings, {"tick_s": (0.1, 60.0), "latitude_deg": (-90.0, 90.0), "altitude_m": (-100.0, 5000.0)}
     )
     groups = {
@@ -170,9 +165,9 @@ def _all(settings: ControlSettings, known: frozenset[str] | None) -> Iterator[Pr
         seen = Counter(names)
         for i, name in enumerate(names):
             if not PLACE_PATTERN.match(name):
-                yield Problem(f"{group}[{i}].id", BAD_NAME, {"seen": name})
+                yield Mistake(f"{group}[{i}].id", BAD_NAME, {"seen": name})
             if seen[name] > 1:
-                yield Problem(f"{group}[{i}].id", TWICE, {"seen": name})
+                yield Mistake(f"{group}[{i}].id", TWICE, {"seen": name})
     for i, house in enumerate(settings.houses):
         yield from _house(f"house[{i}]", house, settings)
     for i, zone in enumerate(settings.zones):
@@ -181,103 +176,96 @@ def _all(settings: ControlSettings, known: frozenset[str] | None) -> Iterator[Pr
         yield from _line(f"line[{i}]", line, settings)
     for i, out in enumerate(settings.outputs):
         yield from _output(f"output[{i}]", out, settings)
-    yield from (Problem(*found) for found in water_problems(settings))
+    yield from water_problems(settings)
     yield from _series(settings, known)
 
 
-def _ranges(path: str, given: Settings, ranges: dict[str, tuple[float, float]]) -> Iterator[Problem]:
-    for field, (low, high) in ranges.items():
-        seen = getattr(given, field)
-        if not low <= seen <= high:
-            yield Problem(f"{path}.{field}".lstrip("."), OUT_OF_RANGE, {"low": low, "high": high, "seen": seen})
-
-
-def _exceeds(path: str, given: Settings, field: str, other: str) -> Iterator[Problem]:
+def _exceeds(path: str, given: Settings, field: str, other: str) -> Iterator[Mistake]:
     low, seen = getattr(given, other), getattr(given, field)
     if not seen > low:
-        yield Problem(f"{path}.{field}", MUST_EXCEED, {"other": other, "low": low, "seen": seen})
+        yield Mistake(f"{path}.{field}", MUST_EXCEED, {"other": other, "low": low, "seen": seen})
 
 
-def _time(path: str, text: str) -> Iterator[Problem]:
+def _time(path: str, text: str) -> Iterator[Mistake]:
     try:
         minute_of_day(text)
     except ValueError:
-        yield Problem(path, BAD_TIME, {"seen": text})
+        yield Mistake(path, BAD_TIME, {"seen": text})
 
 
-def _house(path: str, house: HouseSettings, settings: ControlSettings) -> Iterator[Problem]:
-    yield from _ranges(path, house, _HOUSE)
+def _house(path: str, house: HouseSettings, settings: ControlSettings) -> Iterator[Mistake]:
+    yield from outside(path, house, _HOUSE)
     yield from _exceeds(path, house, "heat_c", "frost_c")
     if not house.day_parts:
-        yield Problem(f"{path}.day_parts", NO_DAY_PART, {})
+        yield Mistake(f"{path}.day_parts", NO_DAY_PART, {})
     starts = Counter(part.starts for part in house.day_parts)
     for i, part in enumerate(house.day_parts):
         yield from _part(f"{path}.day_parts[{i}]", part, house)
         if starts[part.starts] > 1:
-            yield Problem(f"{path}.day_parts[{i}].starts", TWICE, {"seen": part.starts})
+            yield Mistake(f"{path}.day_parts[{i}].starts", TWICE, {"seen": part.starts})
     for i, out in enumerate(settings.outputs):
         if out.kind == "vent" and out.place == house.id and not house.wind and out.storm_level is None:
-            yield Problem(f"output[{i}].storm_level", NO_WIND, {})
+            yield Mistake(f"output[{i}].storm_level", NO_WIND, {})
 
 
-def _part(path: str, part: DayPart, house: HouseSettings) -> Iterator[Problem]:
+def _part(path: str, part: DayPart, house: HouseSettings) -> Iterator[Mistake]:
     yield from _time(f"{path}.starts", part.starts)
-    yield from _ranges(path, part, _PART)
+    yield from outside(path, part, _PART)
     yield from _exceeds(path, part, "temperature_high_c", "temperature_low_c")
     yield from _exceeds(path, part, "vpd_high_kpa", "vpd_low_kpa")
     if not part.temperature_high_c < house.heat_c:
         limits = {"low": part.temperature_low_c, "high": house.heat_c, "seen": part.temperature_high_c}
-        yield Problem(f"{path}.temperature_high_c", OUT_OF_RANGE, limits)
+        yield Mistake(f"{path}.temperature_high_c", OUT_OF_RANGE, limits)
     if not part.temperature_low_c > house.frost_c:
         limits = {"low": house.frost_c, "high": part.temperature_high_c, "seen": part.temperature_low_c}
-        yield Problem(f"{path}.temperature_low_c", OUT_OF_RANGE, limits)
+        yield Mistake(f"{path}.temperature_low_c", OUT_OF_RANGE, limits)
 
 
-def _zone(path: str, zone: ZoneSettings, settings: ControlSettings) -> Iterator[Problem]:
-    yield from _ranges(path, zone, _ZONE)
+def _zone(path: str, zone: ZoneSettings, settings: ControlSettings) -> Iterator[Mistake]:
+    yield from outside(path, zone, _ZONE)
     for field in ("allowed_from", "allowed_to"):
         yield from _time(f"{path}.{field}", getattr(zone, field))
     for field in STRATEGIES[zone.strategy].needs:
         if not getattr(zone, field):
-            yield Problem(f"{path}.{field}", NEEDS_VALUE, {"strategy": zone.strategy})
+            yield Mistake(f"{path}.{field}", NEEDS_VALUE, {"strategy": zone.strategy})
     if zone.strategy == "moisture":
         yield from _exceeds(path, zone, "target_pct", "start_pct")
-    yield from (Problem(*found) for found in plan_problems(path, zone))
+    yield from (Mistake(*found) for found in plan_problems(path, zone))
     for field in ("dose_l", "safe_dose_l"):
         if not getattr(zone, field) <= zone.daily_cap_l:
             seen = getattr(zone, field)
-            yield Problem(f"{path}.{field}", OUT_OF_RANGE, {"low": 0.0, "high": zone.daily_cap_l, "seen": seen})
+            yield Mistake(f"{path}.{field}", OUT_OF_RANGE, {"low": 0.0, "high": zone.daily_cap_l, "seen": seen})
     times = Counter(run.at for run in zone.schedule)
     for i, run in enumerate(zone.schedule):
         yield from _time(f"{path}.schedule[{i}].at", run.at)
         if times[run.at] > 1:
-            yield Problem(f"{path}.schedule[{i}].at", TWICE, {"seen": run.at})
-        yield from _ranges(f"{path}.schedule[{i}]", run, {"litres": (0.1, zone.daily_cap_l)})
+            yield Mistake(f"{path}.schedule[{i}].at", TWICE, {"seen": run.at})
+        yield from outside(f"{path}.schedule[{i}]", run, {"litres": (0.1, zone.daily_cap_l)})
         for day in run.weekdays:
             if not 1 <= day <= 7:
-                yield Problem(f"{path}.schedule[{i}].weekdays", OUT_OF_RANGE, {"low": 1, "high": 7, "seen": day})
+                yield Mistake(f"{path}.schedule[{i}].weekdays", OUT_OF_RANGE, {"low": 1, "high": 7, "seen": day})
     yield from _refers(f"{path}.house", zone.house, "house", (house.id for house in settings.houses))
     yield from _refers(f"{path}.line", zone.line, "line", (line.id for line in settings.lines))
     yield from _of_kind(f"{path}.valve", zone.valve, "valve", settings)
     if sum(other.valve == zone.valve for other in settings.zones) > 1:
-        yield Problem(f"{path}.valve", SHARED_VALVE, {"seen": zone.valve})
+        yield Mistake(f"{path}.valve", SHARED_VALVE, {"seen": zone.valve})
 
 
-def _refers(path: str, name: str, kind: str, known: Iterable[str]) -> Iterator[Problem]:
+def _refers(path: str, name: str, kind: str, known: Iterable[str]) -> Iterator[Mistake]:
     if name not in set(known):
-        yield Problem(path, UNKNOWN, {"seen": name, "kind": kind})
+        yield Mistake(path, UNKNOWN, {"seen": name, "kind": kind})
 
 
-def _of_kind(path: str, name: str, wanted: str, settings: ControlSettings) -> Iterator[Problem]:
+def _of_kind(path: str, name: str, wanted: str, settings: ControlSettings) -> Iterator[Mistake]:
     found = next((out for out in settings.outputs if out.id == name), None)
     if found is None:
-        yield Problem(path, UNKNOWN, {"seen": name, "kind": "output"})
+        yield Mistake(path, UNKNOWN, {"seen": name, "kind": "output"})
     elif found.kind != wanted:
-        yield Problem(path, WRONG_KIND, {"seen": name, "kind": found.kind, "wanted": wanted})
+        yield Mistake(path, WRONG_KIND, {"seen": name, "kind": found.kind, "wanted": wanted})
 
 
-def _line(path: str, line: LineSettings, settings: ControlSettings) -> Iterator[Problem]:
-    yield from _ranges(path, line, _LINE)
+def _line(path: str, line: LineSettings, settings: ControlSettings) -> Iterator[Mistake]:
+    yield from outside(path, line, _LINE)
     yield from _exceeds(path, line, "ph_max", "ph_min")
     for field in ("pump", "master_valve", "fill_valve"):
         name = getattr(line, field)
@@ -285,32 +273,32 @@ def _line(path: str, line: LineSettings, settings: ControlSettings) -> Iterator[
             yield from _of_kind(f"{path}.{field}", name, field, settings)
             place = next((out.place for out in settings.outputs if out.id == name), line.id)
             if place != line.id:
-                yield Problem(f"{path}.{field}", NOT_A_MEMBER, {"seen": name, "other": place})
+                yield Mistake(f"{path}.{field}", NOT_A_MEMBER, {"seen": name, "other": place})
     if line.fill_valve and not (line.tank_level or line.tank_float):
-        yield Problem(f"{path}.fill_valve", NO_EYE, {})
+        yield Mistake(f"{path}.fill_valve", NO_EYE, {})
     if line.tank_level:
         yield from _exceeds(path, line, "tank_high_m", "tank_low_m")
     for field in ("ec", "ph"):
         if len(getattr(line, field)) > 2:
             limits: dict[str, str | float] = {"low": 0, "high": 2, "seen": len(getattr(line, field))}
-            yield Problem(f"{path}.{field}", OUT_OF_RANGE, limits)
+            yield Mistake(f"{path}.{field}", OUT_OF_RANGE, limits)
     doses = any(out.kind == "doser" and out.place == line.id for out in settings.outputs)
     if doses and not (line.ec and line.ph and line.flow):
-        yield Problem(f"{path}.ec", NO_PROBE, {})
+        yield Mistake(f"{path}.ec", NO_PROBE, {})
 
 
-def _output(path: str, out: OutputSettings, settings: ControlSettings) -> Iterator[Problem]:
-    yield from _ranges(path, out, _OUTPUT)
+def _output(path: str, out: OutputSettings, settings: ControlSettings) -> Iterator[Mistake]:
+    yield from outside(path, out, _OUTPUT)
     for field in _LEVELS:
         level = getattr(out, field)
         if level is not None and not 0.0 <= level <= 1.0:
-            yield Problem(f"{path}.{field}", OUT_OF_RANGE, {"low": 0.0, "high": 1.0, "seen": level})
+            yield Mistake(f"{path}.{field}", OUT_OF_RANGE, {"low": 0.0, "high": 1.0, "seen": level})
     if out.kind in _CAPPED and not out.max_on_s > 0.0:
-        yield Problem(f"{path}.max_on_s", NO_CAP, {"kind": out.kind})
+        yield Mistake(f"{path}.max_on_s", NO_CAP, {"kind": out.kind})
     if out.kind in _CAPPED and out.safe_level != 0.0:
-        yield Problem(f"{path}.safe_level", UNSAFE_SAFE_LEVEL, {"kind": out.kind})
+        yield Mistake(f"{path}.safe_level", UNSAFE_SAFE_LEVEL, {"kind": out.kind})
     if out.kind == "doser":
-        yield from _ranges(path, out, _DOSER)
+        yield from outside(path, out, _DOSER)
     places: dict[str, Callable[[], set[str]]] = {
         "house": lambda: {house.id for house in settings.houses},
         "line": lambda: {line.id for line in settings.lines},
@@ -323,10 +311,10 @@ def _output(path: str, out: OutputSettings, settings: ControlSettings) -> Iterat
     if out.kind == "valve" and out.place in places["zone"]():
         owner = next(zone for zone in settings.zones if zone.id == out.place)
         if owner.valve != out.id:
-            yield Problem(f"{path}.place", NOT_A_MEMBER, {"seen": out.id, "other": owner.valve})
+            yield Mistake(f"{path}.place", NOT_A_MEMBER, {"seen": out.id, "other": owner.valve})
 
 
-def _series(settings: ControlSettings, known: frozenset[str] | None) -> Iterator[Problem]:
+def _series(settings: ControlSettings, known: frozenset[str] | None) -> Iterator[Mistake]:
     named: list[tuple[str, str]] = [("limits.mains", settings.limits.mains)]
     for i, house in enumerate(settings.houses):
         outside = ("outside_temperature", "outside_humidity", "radiation", "wind", "rain")
@@ -345,6 +333,6 @@ def _series(settings: ControlSettings, known: frozenset[str] | None) -> Iterator
         if not name:
             continue
         if not SERIES_PATTERN.match(name):
-            yield Problem(path, BAD_SERIES, {"seen": name})
+            yield Mistake(path, BAD_SERIES, {"seen": name})
         elif known is not None and name not in known:
-            yield Problem(path, NO_SENSOR, {"seen": name})
+            yield Mistake(path, NO_SENSOR, {"seen": name})

@@ -6,25 +6,16 @@ expected; all mistakes in one go; a NaN fails every test. Mistakes are (path, En
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
-
-import msgspec
 
 from controllers.injectors import InjectorError, fit_injector
 from controllers.salinity import salt_limit_ms_cm
 from controllers.settings import MINUTES_A_DAY, ControlSettings, LineSettings, ZoneSettings, minute_of_day
+from controllers.settings_mistake import BAD_TIME, MUST_EXCEED, OUT_OF_RANGE, UNKNOWN, WRONG_KIND, Mistake, outside
 from controllers.settings_water import FertigationSettings, RecipeSettings, StockSettings
 from controllers.water_layout import budget_l_min
 
-Found = tuple[str, str, Mapping[str, str | float]]
-
-OUT_OF_RANGE: Final = "must be from {low} to {high}, but is {seen}"
-UNKNOWN: Final = "names {seen}, but there is no such {kind}"
-BAD_TIME: Final = "not a time of day: {seen}; write HH:MM, for instance 06:30"
-WRONG_KIND: Final = "names {seen}, which is a {kind}; a {wanted} is needed here"
-NOT_A_MEMBER: Final = "the pump, master valve or doser {seen} belongs to another place ({other})"
-MUST_EXCEED: Final = "must be greater than {other} ({low}), but is {seen}"
 OVER_BUDGET: Final = "takes {seen} L/min, but the line can give {room} L/min at the pressure it needs"
 HOURS_TWICE: Final = "{time} on weekday {day} has two prices: {name} and {other}"
 TWO_RESTS: Final = "only one band may leave out its hours; {other} does already"
@@ -88,7 +79,7 @@ _LINE: Final = {
 FIT_TOLERANCE: Final = 0.05
 
 
-def water_problems(settings: ControlSettings) -> Iterator[Found]:
+def water_problems(settings: ControlSettings) -> Iterator[Mistake]:
     """Give every mistake in the settings of hydraulics, feeding and tariff."""
     for i, line in enumerate(settings.lines):
         yield from _line(f"line[{i}]", line, settings)
@@ -103,60 +94,55 @@ def water_problems(settings: ControlSettings) -> Iterator[Found]:
         yield from _unit(f"fertigation[{i}]", unit, settings)
 
 
-def _ranges(path: str, given: msgspec.Struct, ranges: dict[str, tuple[float, float]]) -> Iterator[Found]:
-    for field, (low, high) in ranges.items():
-        seen = getattr(given, field)
-        if not low <= seen <= high:
-            yield f"{path}.{field}", OUT_OF_RANGE, {"low": low, "high": high, "seen": seen}
-
-
-def _line(path: str, line: LineSettings, settings: ControlSettings) -> Iterator[Found]:
-    yield from _ranges(path, line, _LINE)
+def _line(path: str, line: LineSettings, settings: ControlSettings) -> Iterator[Mistake]:
+    yield from outside(path, line, _LINE)
     if line.pump_shutoff_kpa > 0.0:
         if not line.pump_shutoff_kpa > line.pump_kpa:
             fields: dict[str, str | float] = {"other": "pump_kpa", "low": line.pump_kpa, "seen": line.pump_shutoff_kpa}
-            yield f"{path}.pump_shutoff_kpa", MUST_EXCEED, fields
+            yield Mistake(f"{path}.pump_shutoff_kpa", MUST_EXCEED, fields)
         if not line.pump_l_min > 0.0:
-            yield f"{path}.pump_shutoff_kpa", NEEDS_PAIR, {"field": "pump_l_min"}
+            yield Mistake(f"{path}.pump_shutoff_kpa", NEEDS_PAIR, {"field": "pump_l_min"})
     for field in ("filter_in", "filter_out"):
         if line.backwash_kpa > 0.0 and not getattr(line, field):
-            yield f"{path}.backwash_kpa", NEEDS_PAIR, {"field": field}
+            yield Mistake(f"{path}.backwash_kpa", NEEDS_PAIR, {"field": field})
     if line.backwash_valve:
         found = next((out for out in settings.outputs if out.id == line.backwash_valve), None)
         if found is None:
-            yield f"{path}.backwash_valve", UNKNOWN, {"seen": line.backwash_valve, "kind": "output"}
+            yield Mistake(f"{path}.backwash_valve", UNKNOWN, {"seen": line.backwash_valve, "kind": "output"})
         elif found.kind != "backwash_valve":
             fields = {"seen": found.id, "kind": found.kind, "wanted": "backwash_valve"}
-            yield f"{path}.backwash_valve", WRONG_KIND, fields
+            yield Mistake(f"{path}.backwash_valve", WRONG_KIND, fields)
         elif found.place != line.id:
-            yield f"{path}.backwash_valve", WRONG_PLACE, {"seen": found.id, "other": found.place}
+            yield Mistake(f"{path}.backwash_valve", WRONG_PLACE, {"seen": found.id, "other": found.place})
         if not line.backwash_flow_l_min > 0.0:
-            yield f"{path}.backwash_valve", NEEDS_PAIR, {"field": "backwash_flow_l_min"}
+            yield Mistake(f"{path}.backwash_valve", NEEDS_PAIR, {"field": "backwash_flow_l_min"})
         if not (line.backwash_kpa > 0.0 or line.backwash_every_l > 0.0):
-            yield f"{path}.backwash_valve", NEEDS_PAIR, {"field": "backwash_every_l"}
+            yield Mistake(f"{path}.backwash_valve", NEEDS_PAIR, {"field": "backwash_every_l"})
 
 
-def _zone(path: str, zone: ZoneSettings, settings: ControlSettings) -> Iterator[Found]:
-    yield from _ranges(path, zone, _ZONE)
+def _zone(path: str, zone: ZoneSettings, settings: ControlSettings) -> Iterator[Mistake]:
+    yield from outside(path, zone, _ZONE)
     if zone.cycle_max_s > 0.0 and not zone.soak_s > 0.0:
-        yield f"{path}.cycle_max_s", NEEDS_SOAK, {"seen": zone.cycle_max_s}
+        yield Mistake(f"{path}.cycle_max_s", NEEDS_SOAK, {"seen": zone.cycle_max_s})
     line = next((line for line in settings.lines if line.id == zone.line), None)
     if line is None:
         return
     room = _room(line, zone)
     if not zone.flow_l_min <= room:
-        yield f"{path}.flow_l_min", OVER_BUDGET, {"seen": zone.flow_l_min, "room": round(room, 2)}
+        yield Mistake(f"{path}.flow_l_min", OVER_BUDGET, {"seen": zone.flow_l_min, "room": round(room, 2)})
     if zone.wait_max_h > 0.0 and not (settings.tariff and line.pump):
-        yield f"{path}.wait_max_h", NEEDS_TARIFF, {}
+        yield Mistake(f"{path}.wait_max_h", NEEDS_TARIFF, {})
     if zone.salt_group and math.isinf(salt_limit_ms_cm(zone)):
-        yield f"{path}.salt_group", COCONUT, {"seen": zone.salt_group}
+        yield Mistake(f"{path}.salt_group", COCONUT, {"seen": zone.salt_group})
     if (zone.salt_group or zone.salt_max_ms_cm > 0.0) and not line.source_ec:
-        yield f"{path}.salt_group" if zone.salt_group else f"{path}.salt_max_ms_cm", NEEDS_PAIR, {"field": "source_ec"}
+        yield Mistake(
+            f"{path}.salt_group" if zone.salt_group else f"{path}.salt_max_ms_cm", NEEDS_PAIR, {"field": "source_ec"}
+        )
     if zone.recipe:
         if zone.recipe not in {recipe.id for recipe in settings.recipes}:
-            yield f"{path}.recipe", UNKNOWN, {"seen": zone.recipe, "kind": "recipe"}
+            yield Mistake(f"{path}.recipe", UNKNOWN, {"seen": zone.recipe, "kind": "recipe"})
         if zone.line not in {unit.line for unit in settings.fertigation}:
-            yield f"{path}.recipe", NO_UNIT, {"seen": zone.recipe, "line": zone.line}
+            yield Mistake(f"{path}.recipe", NO_UNIT, {"seen": zone.recipe, "line": zone.line})
 
 
 def _room(line: LineSettings, zone: ZoneSettings) -> float:
@@ -165,30 +151,32 @@ def _room(line: LineSettings, zone: ZoneSettings) -> float:
     return budget_l_min(line, zone.pressure_min_kpa)
 
 
-def _tariff(settings: ControlSettings) -> Iterator[Found]:
+def _tariff(settings: ControlSettings) -> Iterator[Mistake]:
     taken: dict[tuple[int, int], str] = {}
     rest = ""
     for i, band in enumerate(settings.tariff):
         path = f"tariff[{i}]"
-        yield from _ranges(path, band, {"price_per_kwh": (0.0, 1e6)})
+        yield from outside(path, band, {"price_per_kwh": (0.0, 1e6)})
         for day in band.weekdays:
             if not 1 <= day <= 7:
-                yield f"{path}.weekdays", OUT_OF_RANGE, {"low": 1, "high": 7, "seen": day}
+                yield Mistake(f"{path}.weekdays", OUT_OF_RANGE, {"low": 1, "high": 7, "seen": day})
         if not band.hours:
             if rest:
-                yield f"{path}.hours", TWO_RESTS, {"other": rest}
+                yield Mistake(f"{path}.hours", TWO_RESTS, {"other": rest})
             rest = band.name
         for pair in band.hours:
             try:
                 start, end = (minute_of_day(text) for text in pair)
             except ValueError:
-                yield f"{path}.hours", BAD_TIME, {"seen": " - ".join(pair)}
+                yield Mistake(f"{path}.hours", BAD_TIME, {"seen": " - ".join(pair)})
                 continue
             clash = _claim(taken, band.name, start, end, tuple(day for day in band.weekdays if 1 <= day <= 7))
             if clash is not None:
                 (day, minute), other = clash
                 time = f"{minute // 60:02d}:{minute % 60:02d}"
-                yield f"{path}.hours", HOURS_TWICE, {"time": time, "day": day, "name": band.name, "other": other}
+                yield Mistake(
+                    f"{path}.hours", HOURS_TWICE, {"time": time, "day": day, "name": band.name, "other": other}
+                )
 
 
 def _claim(
@@ -205,54 +193,54 @@ def _claim(
     return None
 
 
-def _stock(i: int, stock: StockSettings, settings: ControlSettings) -> Iterator[Found]:
+def _stock(i: int, stock: StockSettings, settings: ControlSettings) -> Iterator[Mistake]:
     path = f"stock[{i}]"
-    yield from _ranges(path, stock, _STOCK)
+    yield from outside(path, stock, _STOCK)
     field = "acid_eq_l" if stock.kind == "acid" else "ms_cm_per_ml_l"
     if not getattr(stock, field) > 0.0:
-        yield f"{path}.{field}", NO_STRENGTH, {"kind": stock.kind, "field": field}
+        yield Mistake(f"{path}.{field}", NO_STRENGTH, {"kind": stock.kind, "field": field})
     if stock.calcium and stock.phosphate_or_sulphate:
-        yield f"{path}.calcium", CALCIUM, {}
+        yield Mistake(f"{path}.calcium", CALCIUM, {})
     for other in settings.stocks[:i]:
         if other.tank == stock.tank:
-            yield f"{path}.tank", SAME_TANK, {"tank": stock.tank, "other": other.id}
+            yield Mistake(f"{path}.tank", SAME_TANK, {"tank": stock.tank, "other": other.id})
         if other.doser == stock.doser:
-            yield f"{path}.doser", DOSER_TWICE, {"seen": stock.doser, "other": other.id}
+            yield Mistake(f"{path}.doser", DOSER_TWICE, {"seen": stock.doser, "other": other.id})
     doser = next((out for out in settings.outputs if out.id == stock.doser), None)
     if doser is None:
-        yield f"{path}.doser", UNKNOWN, {"seen": stock.doser, "kind": "output"}
+        yield Mistake(f"{path}.doser", UNKNOWN, {"seen": stock.doser, "kind": "output"})
         return
     if doser.kind != "doser":
-        yield f"{path}.doser", WRONG_KIND, {"seen": doser.id, "kind": doser.kind, "wanted": "doser"}
+        yield Mistake(f"{path}.doser", WRONG_KIND, {"seen": doser.id, "kind": doser.kind, "wanted": "doser"})
     if stock.kind == "acid":
         line = next((line for line in settings.lines if line.id == doser.place), None)
         if line is not None and not line.ph:
-            yield f"{path}.kind", NO_PH_PROBE, {"line": line.id}
+            yield Mistake(f"{path}.kind", NO_PH_PROBE, {"line": line.id})
     if stock.calibration:
         try:
             fit = fit_injector(stock.calibration)
         except InjectorError as error:
-            yield f"{path}.calibration", CALIBRATION_BAD, {"why": str(error)}
+            yield Mistake(f"{path}.calibration", CALIBRATION_BAD, {"why": str(error)})
             return
         if not abs(fit.ml_per_s - doser.ml_per_s) <= FIT_TOLERANCE * fit.ml_per_s + 2.0 * fit.uncertainty_ml_per_s:
             fields: dict[str, str | float] = {"fit": round(fit.ml_per_s, 3), "doser": doser.id, "seen": doser.ml_per_s}
-            yield f"{path}.calibration", CALIBRATION_OFF, fields
+            yield Mistake(f"{path}.calibration", CALIBRATION_OFF, fields)
 
 
-def _recipe(path: str, recipe: RecipeSettings, settings: ControlSettings) -> Iterator[Found]:
-    yield from _ranges(path, recipe, _RECIPE)
+def _recipe(path: str, recipe: RecipeSettings, settings: ControlSettings) -> Iterator[Mistake]:
+    yield from outside(path, recipe, _RECIPE)
     stocks = {stock.id: stock for stock in settings.stocks}
     for name, part in recipe.parts.items():
         if name not in stocks:
-            yield f"{path}.parts", UNKNOWN, {"seen": name, "kind": "stock"}
+            yield Mistake(f"{path}.parts", UNKNOWN, {"seen": name, "kind": "stock"})
         elif stocks[name].kind == "acid":
-            yield f"{path}.parts", ACID_PART, {"seen": name}
+            yield Mistake(f"{path}.parts", ACID_PART, {"seen": name})
         if not 0.0 <= part <= 1000.0:
-            yield f"{path}.parts", OUT_OF_RANGE, {"low": 0.0, "high": 1000.0, "seen": part}
+            yield Mistake(f"{path}.parts", OUT_OF_RANGE, {"low": 0.0, "high": 1000.0, "seen": part})
     used = [stocks[name] for name, part in recipe.parts.items() if name in stocks and part > 0.0]
     used = [stock for stock in used if stock.kind == "fertiliser"]
     if not used:
-        yield f"{path}.parts", NO_PARTS, {}
+        yield Mistake(f"{path}.parts", NO_PARTS, {})
         return
     for zone in settings.zones:
         if zone.recipe == recipe.id:
@@ -261,7 +249,7 @@ def _recipe(path: str, recipe: RecipeSettings, settings: ControlSettings) -> Ite
 
 def _use(
     path: str, recipe: RecipeSettings, zone: ZoneSettings, used: list[StockSettings], settings: ControlSettings
-) -> Iterator[Found]:
+) -> Iterator[Mistake]:
     """Judge a recipe where a zone uses it: on the line, above the raw water, within limits, caps and injectors."""
     dosers = {out.id: out for out in settings.outputs if out.kind == "doser"}
     line = next((line for line in settings.lines if line.id == zone.line), None)
@@ -269,30 +257,34 @@ def _use(
     if line is None or unit is None:
         return
     if not recipe.ec_ms_cm > unit.raw_ec_ms_cm:
-        yield f"{path}.ec_ms_cm", BELOW_RAW, {"low": unit.raw_ec_ms_cm, "seen": recipe.ec_ms_cm}
+        yield Mistake(f"{path}.ec_ms_cm", BELOW_RAW, {"low": unit.raw_ec_ms_cm, "seen": recipe.ec_ms_cm})
     if not recipe.ec_ms_cm < line.ec_max_ms_cm:
-        yield f"{path}.ec_ms_cm", ABOVE_LINE, {"line": line.id, "limit": line.ec_max_ms_cm, "seen": recipe.ec_ms_cm}
+        yield Mistake(
+            f"{path}.ec_ms_cm", ABOVE_LINE, {"line": line.id, "limit": line.ec_max_ms_cm, "seen": recipe.ec_ms_cm}
+        )
     strength = sum(recipe.parts[stock.id] * stock.ms_cm_per_ml_l for stock in used)
     for stock in used:
         doser = dosers.get(stock.doser)
         if doser is None:
             continue
         if doser.place != line.id:
-            yield f"{path}.parts", NOT_ON_LINE, {"seen": stock.id, "line": line.id, "zone": zone.id}
+            yield Mistake(f"{path}.parts", NOT_ON_LINE, {"seen": stock.id, "line": line.id, "zone": zone.id})
         elif strength > 0.0:
             ml_l = recipe.parts[stock.id] * (recipe.ec_ms_cm - unit.raw_ec_ms_cm) / strength
             need = ml_l * zone.flow_l_min / 60.0
             if not need <= doser.ml_per_s:
-                yield f"{path}.parts", TOO_WEAK, {
-                    "flow": zone.flow_l_min, "recipe": recipe.id, "need": round(need, 2), "stock": stock.id,
-                    "seen": doser.ml_per_s,
-                }  # fmt: skip
+                weak: Fields = {"flow": zone.flow_l_min, "recipe": recipe.id, "need": round(need, 2), "stock": stock.id}
+                yield Mistake(f"{path}.parts", TOO_WEAK, {**weak, "seen": doser.ml_per_s})
             whole = ml_l * _longest_l(zone)
             if not whole <= doser.event_max_ml:
                 at = next(i for i, out in enumerate(settings.outputs) if out.id == doser.id)
-                yield f"output[{at}].event_max_ml", CAP_SHORT, {
-                    "seen": doser.event_max_ml, "zone": zone.id, "need": round(whole, 1), "stock": stock.id,
-                }  # fmt: skip
+                short: Fields = {
+                    "seen": doser.event_max_ml,
+                    "zone": zone.id,
+                    "need": round(whole, 1),
+                    "stock": stock.id,
+                }
+                yield Mistake(f"output[{at}].event_max_ml", CAP_SHORT, short)
 
 
 def _longest_l(zone: ZoneSettings) -> float:
@@ -302,10 +294,10 @@ def _longest_l(zone: ZoneSettings) -> float:
     return min(zone.flow_l_min * zone.run_max_s / 60.0, zone.daily_cap_l)
 
 
-def _unit(path: str, unit: FertigationSettings, settings: ControlSettings) -> Iterator[Found]:
-    yield from _ranges(path, unit, _UNIT)
+def _unit(path: str, unit: FertigationSettings, settings: ControlSettings) -> Iterator[Mistake]:
+    yield from outside(path, unit, _UNIT)
     line = next((line for line in settings.lines if line.id == unit.line), None)
     if line is None:
-        yield f"{path}.line", UNKNOWN, {"seen": unit.line, "kind": "line"}
+        yield Mistake(f"{path}.line", UNKNOWN, {"seen": unit.line, "kind": "line"})
     elif not (line.ec and line.flow):
-        yield f"{path}.line", NO_EC_PROBE, {"line": unit.line}
+        yield Mistake(f"{path}.line", NO_EC_PROBE, {"line": unit.line})

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from controllers.settings_check import TWICE, UNKNOWN, problems
+from controllers.settings_check import TWICE, problems
+from controllers.settings_mistake import UNKNOWN
 from drivers.catalogue import Catalogue
 from drivers.catalogue_schema import CatalogueError, Entry
 from drivers.registry import names_of

@@ -38,6 +38,7 @@ JS_TEXT: Final = re.compile(r"\b(?:_|gettext|say)\(\s*[\"'`]")
 SPEAKERS: Final = (
     "drivers/calibration/*.py",
     "controllers/settings_check.py",
+    "controllers/settings_mistake.py",
     "controllers/plan_check.py",
     "controllers/settings_water_check.py",
 )
