@@ -12,7 +12,16 @@ from typing import Final
 from controllers.injectors import InjectorError, fit_injector
 from controllers.salinity import salt_limit_ms_cm
 from controllers.settings import MINUTES_A_DAY, ControlSettings, LineSettings, ZoneSettings, minute_of_day
-from controllers.settings_mistake import BAD_TIME, MUST_EXCEED, OUT_OF_RANGE, UNKNOWN, WRONG_KIND, Mistake, outside
+from controllers.settings_mistake import (
+    BAD_TIME,
+    MUST_EXCEED,
+    OUT_OF_RANGE,
+    UNKNOWN,
+    WRONG_KIND,
+    Fields,
+    Mistake,
+    outside,
+)
 from controllers.settings_water import FertigationSettings, RecipeSettings, StockSettings
 from controllers.water_layout import budget_l_min
 
