@@ -18,6 +18,7 @@ from cooperative.cli_command import command
 from cooperative.cli_recalibrated import recalibrated
 from cooperative.cli_refused import refused
 from cooperative.speech import speech
+from pages.commands import Spoken
 from pages.numbers import FARM_ZONE, LANGUAGES
 from pages.words import N_, Words
 
@@ -30,7 +31,9 @@ EXIT_TRY_AGAIN: Final = 75
 FORMATS: Final = ("pdf", "csv", "json")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Spoken, speech=speech, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(package_name="vuon", message="%(version)s")
 def main() -> None:
     """The cooperative's side of Vườn: takes in what farms send, and reports on it.
@@ -65,6 +68,26 @@ def run(path: Path) -> None:
             asyncio.run(run_hub(config))
         else:
             run_workers(config)
+    except KeyboardInterrupt:
+        return
+
+
+@main.command()
+@click.option("--config", "path", type=click.Path(path_type=Path), default=Path("hub.toml"), show_default=True)
+def bridge(path: Path) -> None:
+    """Carry between a region's MQTT broker and the NATS cluster until stopped.
+
+    \b
+    Example: vuon-hub bridge --config /etc/vuon/region.toml
+    """  # noqa: D301 click wants the \b
+    from cooperative.config import ConfigError, load_config
+    from cooperative.hub import run_bridge
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        asyncio.run(run_bridge(load_config(path)))
+    except (ConfigError, ValueError) as error:
+        _fail(str(error), EXIT_CONFIG)
     except KeyboardInterrupt:
         return
 

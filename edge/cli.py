@@ -11,7 +11,8 @@ from typing import Final
 import click
 
 from edge.exits import speech
-from pages.words import N_
+from pages.commands import Spoken, in_words
+from pages.words import N_, Words
 
 # Name, and the line that ``vuon --help`` shows.
 COMMANDS: Final[dict[str, str]] = {
@@ -42,7 +43,7 @@ COMMANDS: Final[dict[str, str]] = {
 }
 
 
-class Commands(click.Group):
+class Commands(Spoken):
     """Loads a sub-command when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -51,12 +52,12 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one sub-command; None for a name that does not exist."""
-        del ctx
+        """Import one sub-command and let it speak as the run does; None for a name that does not exist."""
         if cmd_name not in COMMANDS:
             return None
         found = getattr(importlib.import_module(f"edge.cli_{cmd_name}"), cmd_name)
-        return found if isinstance(found, click.Command) else None
+        say = ctx.find_object(Words)
+        return found if say is None else in_words(found, say)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the sub-commands without importing them."""
@@ -68,6 +69,7 @@ class Commands(click.Group):
 
 @click.command(
     cls=Commands,
+    speech=speech,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 farm.toml is wrong, 4 device not found, "
     "5 refused by an interlock or a role, 75 try again.",
