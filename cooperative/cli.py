@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from cooperative.cli_command import command
+from cooperative.cli_config import config_option
 from cooperative.cli_recalibrated import recalibrated
 from cooperative.cli_refused import refused
 from cooperative.speech import speech
@@ -48,12 +49,13 @@ main.add_command(recalibrated)
 
 
 @main.command()
-@click.option("--config", "path", type=click.Path(path_type=Path), default=Path("hub.toml"), show_default=True)
+@config_option
 def run(path: Path) -> None:
     """Take in telemetry until stopped, and acknowledge what the store can give back.
 
     \b
-    Example: vuon-hub run --config /etc/vuon/hub.toml
+    Example:
+      vuon-hub run --config /etc/vuon/hub.toml
     """  # noqa: D301 click wants the \b
     from cooperative.config import ConfigError, load_config
     from cooperative.hub import run_hub, run_workers
@@ -73,12 +75,13 @@ def run(path: Path) -> None:
 
 
 @main.command()
-@click.option("--config", "path", type=click.Path(path_type=Path), default=Path("hub.toml"), show_default=True)
+@config_option
 def bridge(path: Path) -> None:
     """Carry between a region's MQTT broker and the NATS cluster until stopped.
 
     \b
-    Example: vuon-hub bridge --config /etc/vuon/region.toml
+    Example:
+      vuon-hub bridge --config /etc/vuon/region.toml
     """  # noqa: D301 click wants the \b
     from cooperative.config import ConfigError, load_config
     from cooperative.hub import run_bridge
@@ -93,7 +96,7 @@ def bridge(path: Path) -> None:
 
 
 @main.command()
-@click.option("--period", required=True, help="2026, 2026-Q4, 2026-11, 2026-11-22 or 2026-11-01..2026-11-15")
+@click.option("--period", required=True, help="2026, 2026-Q4, 2026-11, 2026-11-22 or 2026-11-01..2026-11-15.")
 @click.option("--format", "formats", default="pdf,csv,json", show_default=True, help="Which files, by commas.")
 @click.option("--config", "path", type=click.Path(path_type=Path), help="The hub's configuration (hub.toml).")
 @click.option("--farm", type=click.Path(path_type=Path), help="One farm's state folder, instead of a hub.")
@@ -114,7 +117,8 @@ def report(
     """Write a period's report: six indicators with their coverage and grade.
 
     \b
-    Example: vuon-hub report --config hub.toml --period 2026-11 --format pdf,csv,json --out reports
+    Example:
+      vuon-hub report --config hub.toml --period 2026-11 --format pdf,csv,json --out reports
     """  # noqa: D301 click wants the \b
     chosen = [name.strip() for name in formats.split(",") if name.strip()]
     unknown = sorted(set(chosen) - set(FORMATS))

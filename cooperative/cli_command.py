@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from cooperative.cli_config import config_option
 from cooperative.speech import speech
 from pages.words import N_, Words
 
@@ -27,12 +28,13 @@ EXIT_REFUSED: Final = 5
 EXIT_TRY_AGAIN: Final = 75
 ROLES: Final = ("operator", "technician", "admin")
 
-_config = click.option("--config", "path", type=click.Path(path_type=Path), default=Path("hub.toml"), show_default=True)
 _edge = click.option("--edge", required=True, help="The farm's edge, as hub.toml names it.")
 _person = click.option("--person", required=True, help="Who gives the order; the farm writes it down.")
 _output = click.option("--output", "target", required=True, help="The output, as the farm's farm.toml names it.")
 _place = click.option("--place", "target", required=True, help="The place, as the farm's farm.toml names it.")
-_role = click.option("--role", type=click.Choice(ROLES), default="operator", show_default=True)
+_role = click.option(
+    "--role", type=click.Choice(ROLES), default="operator", show_default=True, help="The role that the person has."
+)
 _life = click.option("--life-s", type=click.FloatRange(1.0, 300.0), default=30.0, show_default=True,
                      help="After this the farm refuses the order.")  # fmt: skip
 _json = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
@@ -42,16 +44,17 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the answer a
 def command() -> None:
     """Give a farm an order, signed; it passes the farm's own safety and interlocks like any other.
 
-    The farm hears only issuers that its own farm.toml names: see ``vuon-hub command key``.
+    The farm hears only issuers that its own farm.toml names: see `vuon-hub command key`.
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration refused, 5 refused by the farm, 75 no answer.
 
     \b
-    Example: vuon-hub command hold --edge da-lat-1 --output valve-1 --level 1 --minutes 5 --person "Chị Lan"
+    Example:
+      vuon-hub command hold --edge da-lat-1 --output valve-1 --level 1 --minutes 5 --person "Chị Lan"
     """  # noqa: D301 click wants the \b
 
 
 @command.command()
-@_config
+@config_option
 def key(path: Path) -> None:
     """Make this hub's key once, and print what a farm writes into its farm.toml to hear it."""
     from cooperative.order_book import KeyFault, make_key
@@ -66,7 +69,7 @@ def key(path: Path) -> None:
 
 
 @command.command()
-@_config
+@config_option
 @_edge
 @_output
 @click.option("--level", type=click.FloatRange(0.0, 1.0), required=True, help="0 closed or off, 1 open or on.")
@@ -84,7 +87,7 @@ def hold(
 
 
 @command.command()
-@_config
+@config_option
 @_edge
 @_output
 @_person
@@ -97,7 +100,7 @@ def stop(path: Path, edge: str, target: str, person: str, role: "PersonsRole", l
 
 
 @command.command()
-@_config
+@config_option
 @_edge
 @_place
 @click.option("--minutes", type=click.FloatRange(0.0, 1440.0), required=True, help="How long; 0 ends it.")
@@ -113,7 +116,7 @@ def maintain(
 
 
 @command.command()
-@_config
+@config_option
 @_edge
 @_place
 @_person
@@ -126,9 +129,9 @@ def reset(path: Path, edge: str, target: str, person: str, role: "PersonsRole", 
 
 
 @command.command("list")
-@_config
+@config_option
 @click.option("--edge", default="", help="Only this farm's edge.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many.")
 @_json
 def list_orders(path: Path, edge: str, limit: int, as_json: bool) -> None:
     """List the orders given, the newest first."""

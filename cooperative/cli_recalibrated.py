@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cooperative.cli_config import config_option
 from cooperative.speech import speech
 from pages.words import N_
 
@@ -30,15 +31,16 @@ LOOK_S: Final = 0.1
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--config", "path", type=click.Path(path_type=Path), default=Path("hub.toml"), show_default=True)
+@config_option
 def recalibrated(file: Path, path: Path) -> None:
-    """Take FILE, which ``vuon recalibrate --hub`` wrote, into this hub's store.
+    """Take FILE, which `vuon recalibrate --hub` wrote, into this hub's store.
 
     The new version stands under the farm's name with the calibration's first digits; both can be read.
     Exit codes: 0 done, 1 refused, 2 wrong usage, 3 configuration refused, 75 the store is away.
 
     \b
-    Example: vuon-hub recalibrated ph.vuon --config /etc/vuon/hub.toml
+    Example:
+      vuon-hub recalibrated ph.vuon --config /etc/vuon/hub.toml
     """  # noqa: D301 click wants the \b
     from cooperative.config import ConfigError, load_config
     from telemetry.ports import StoreError

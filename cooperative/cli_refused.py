@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from cooperative.cli_config import config_option
 from cooperative.speech import speech
 from pages.words import N_
 
@@ -40,7 +41,7 @@ NO_BATCH: Final = N_("these bytes are no batch; look who else writes on the brok
 
 
 @click.command()
-@click.option("--config", "path", type=click.Path(path_type=Path), default=Path("hub.toml"), show_default=True)
+@config_option
 @click.option("--again", metavar="REASON", default="", help="Let the running hub judge the batches of a reason anew.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON for each.")
 def refused(path: Path, again: str, as_json: bool) -> None:
@@ -49,8 +50,9 @@ def refused(path: Path, again: str, as_json: bool) -> None:
     Exit codes: 0 done, 2 wrong usage, 3 configuration refused.
 
     \b
-    Example: vuon-hub refused --config hub.toml
-             vuon-hub refused --again future
+    Example:
+      vuon-hub refused --config hub.toml
+      vuon-hub refused --again future
     """  # noqa: D301 click wants the \b
     from cooperative.config import ConfigError, load_config
     from cooperative.hub import memory_paths

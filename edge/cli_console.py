@@ -82,9 +82,11 @@ def host_names(*, lan: bool) -> frozenset[str]:
 def console(config_path: Path | None, state: Path | None, port: int | None, lan: bool, as_json: bool) -> None:
     """Show the farm in a browser: live values, what each output does and why, and one safe manual action.
 
-    \b
-    Example:  vuon console --config farm.toml --lan
     Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage, 3 settings refused, 75 port in use: try again.
+
+    \b
+    Example:
+      vuon console --config farm.toml --lan
     """  # noqa: D301 - click's own mark for "do not wrap"
     file, folder, say = config_file(config_path), state_folder(state), speech()
     os.environ.setdefault("VUON_NO_JIT", "1")  # checking the settings names kernels; none runs here, so none is loaded

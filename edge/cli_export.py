@@ -31,7 +31,9 @@ OTHERS: Final = ("time", "record", "subject", "code", "level", "person", "text")
 @click.option("--from", "since", required=True, help="First day or moment: 2026-11-01 or 2026-11-01T06:00:00+07:00.")
 @click.option("--to", "until", required=True, help="Last day (included) or moment.")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="The agent's folder.")
-@click.option("--format", "form", type=click.Choice(["csv"]), default="csv", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["csv"]), default="csv", show_default=True, help="The only one so far."
+)
 @click.option("--what", type=click.Choice(["points", "events"]), default="points", show_default=True,
               help="Values, or decisions, commands and events.")  # fmt: skip
 @click.option("--series", multiple=True, help="Only this series; may be given several times.")

@@ -33,7 +33,13 @@ if TYPE_CHECKING:
 @click.option("--baud", type=int, help="Only this speed (8N1); without it, the eight factory settings.")
 @click.option("--addresses", help="Which to ask, as 1-32 or 1,5,9; without it all, of SDI-12 0-9.")
 @kind_option
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("farm.toml"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("farm.toml"),
+    show_default=True,
+    help="The file to write.",
+)
 @wait_option
 def init(ports: tuple[str, ...], baud: int | None, addresses: str | None, kind: str, out: Path, **told: Any) -> None:
     """Ask everyone on PORTS who they are and write a first farm.toml. Only reads from the lines.

@@ -55,11 +55,13 @@ def _users(state: Path | None) -> Users:
 def user() -> None:
     """Say who may come in, and with which role.
 
-    \b
     Roles, each may do what the ones before it may: viewer, operator, technician, admin.
-    Example:  vuon user first          a one-time link for the first administrator
-              vuon user add minh --role operator
-              vuon user link minh      a one-time link for minh
+
+    \b
+    Example:
+      vuon user first                     a one-time link for the first administrator
+      vuon user add minh --role operator  a person, who needs a link to come in
+      vuon user link minh                 a one-time link for minh
     """  # noqa: D301 - click's own mark for "do not wrap"
 
 
@@ -74,7 +76,7 @@ def first(state: Path | None, port: int) -> None:
 
 @user.command()
 @click.argument("name")
-@click.option("--role", type=click.Choice(list(ROLES)), default="viewer", show_default=True)
+@click.option("--role", type=click.Choice(list(ROLES)), default="viewer", show_default=True, help="What they may do.")
 @click.option("--password", "ask", is_flag=True, help="Ask for a password now; without it use `vuon user link`.")
 @state_option
 @_told

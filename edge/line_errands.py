@@ -35,7 +35,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     except LineDown as down:
         say = speech()
-        click.echo(f"{down.where}: {down.seen}; {say.text(down.hint)}", err=True)
+        click.echo(f"{down.where}: {say.text(down.seen)}; {say.text(down.hint)}", err=True)
         raise SystemExit(NO_DEVICE) from None
 
 
@@ -77,7 +77,9 @@ def line_options(command: Any) -> Any:
     """Add --baud and --format."""
     command = click.option("--baud", default=9600, show_default=True, help="Speed of the line.")(command)
     forms = click.Choice(["8N1", "8E1", "8O1", "8N2"])
-    return click.option("--format", "form", type=forms, default="8N1", show_default=True)(command)
+    return click.option("--format", "form", type=forms, default="8N1", show_default=True, help="Bits of a character.")(
+        command
+    )
 
 
 def wait_option(command: Any) -> Any:
