@@ -105,8 +105,8 @@ class LogReader:
             pieces = [_points(piece) for piece in self._archive.stretches(series, from_wall_ms, to_wall_ms)]
             groups = self._overlapping(from_wall_ms, to_wall_ms, sealed)
             points = _join([*pieces, *(_stretch(group, series) for group in groups)])
-        keep = (points.wall_ms >= from_wall_ms) & (points.wall_ms < to_wall_ms)
-        points = Points(points.wall_ms[keep], points.value[keep], points.quality[keep])
+        low, high = np.searchsorted(points.wall_ms, (from_wall_ms, to_wall_ms)).tolist()
+        points = Points(points.wall_ms[low:high], points.value[low:high], points.quality[low:high])
         return thin(points, max_points) if 0 < max_points < len(points.wall_ms) else points
 
     def stretch(self, series: str, from_wall_ms: int, to_wall_ms: int) -> Stretch:
@@ -317,6 +317,8 @@ def _join(pieces: Iterable[Points | None]) -> Points:
     there = [piece for piece in pieces if piece is not None]
     if not there:
         return Points(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64))
+    if len(there) == 1 and bool((there[0].wall_ms[1:] >= there[0].wall_ms[:-1]).all()):
+        return there[0]
     wall = np.concatenate([piece.wall_ms for piece in there])
     order = np.argsort(wall, kind="stable")
     value = np.concatenate([piece.value for piece in there])

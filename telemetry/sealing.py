@@ -2,8 +2,11 @@
 """Sealing: what stands row by row in time is written once more series by series, small and quick to read.
 
 The rule it keeps: each hour's rows become parts (one a series), each day's parts become one chunk with roll-ups of
-minutes, hours and days; a step is one transaction, so that a cut leaves it undone or done; a damaged row is
-left out and counted, never guessed.
+hours and days; a step is one transaction, so that a cut leaves it undone or done; a damaged row is left out and
+counted, never guessed.
+
+Roll-ups of minutes are computed from a day's chunk when they are asked for: kept, they took two thirds of the room of
+the samples themselves.
 """
 
 import dataclasses
@@ -36,10 +39,8 @@ from telemetry.rows import find_dictionary, sealed_row
 
 DAY_MS: Final = 86_400_000
 ROWS_AT_ONCE: Final = 720
-# What a row of the table of chunks is: samples, or their roll-up of minutes.
-SAMPLES, MINUTES = 0, 1
 PARTS_AT_ONCE: Final = 48  # a series with more parts than two days' worth is merged whatever the time
-# A roll-up's bucket and how many days stand in one row.
+# A roll-up's bucket and how many days stand in one row; the first is not kept.
 LEVELS: Final = ((60_000, 1), (3_600_000, 32), (DAY_MS, 512))
 JOURNAL_MAX: Final = 16_000_000
 
@@ -57,12 +58,12 @@ class Sealed:
     days: int = 0
 
 
-def chunk_key(series: int, day: int, kind: int = SAMPLES) -> int:
-    """Give the key of a day's chunk of a series, or of its roll-up of minutes.
+def chunk_key(series: int, day: int) -> int:
+    """Give the key of a day's chunk of a series.
 
     The day stands first: rows are appended in the order of their keys, so that pages are full and none is split.
     """
-    return day << 32 | series << 2 | kind
+    return day << 32 | series << 2
 
 
 def rollup_key(series: int, level: int, day: int) -> int:
@@ -192,7 +193,7 @@ def _series(connection: sqlite3.Connection, source: int, series: str) -> int:
 
 
 def _write_part(connection: sqlite3.Connection, series: int, stretch: Stretch) -> None:
-    row = (series, int(stretch.wall_ms[0]), int(stretch.wall_ms[-1]), encode_stretch(stretch))
+    row = (series, int(stretch.wall_ms[0]), int(stretch.wall_ms[-1]), encode_stretch(stretch, for_good=False))
     connection.execute("INSERT INTO part(series, first_ms, last_ms, data) VALUES(?, ?, ?, ?)", row)
 
 
@@ -230,12 +231,8 @@ def _write_day(connection: sqlite3.Connection, series: int, day: int, piece: Str
     connection.execute("INSERT OR REPLACE INTO chunk VALUES(?, ?)", (key, encode_stretch(piece)))
     done.days += 1
     done.points += len(piece.wall_ms)
-    for level, (bucket_ms, _) in enumerate(LEVELS):
+    for level, (bucket_ms, _) in enumerate(LEVELS[1:], start=1):
         rollup = roll_up(piece, bucket_ms, int(UNUSABLE))
-        if level == 0:
-            key = chunk_key(series, day, MINUTES)
-            connection.execute("INSERT OR REPLACE INTO chunk VALUES(?, ?)", (key, encode_rollup(rollup)))
-            continue
         key = rollup_key(series, level, day)
         row = connection.execute("SELECT data FROM rollup WHERE key=?", (key,)).fetchone()
         if row:

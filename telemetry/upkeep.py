@@ -2,9 +2,8 @@
 """The upkeep of a log file: sealing, retiring what is sealed and acknowledged, and room on the disk.
 
 The rule it keeps: a row goes only when it is sealed *and* acknowledged *and* older than the replay window, and none
-before the rows in front of it; on a full disk the roll-ups of minutes go first (they can be computed again), raw data
-only if the configuration says so, and then the gap is recorded. A ballast file makes sure that there is always room to
-make room.
+before the rows in front of it; on a full disk raw data go only if the configuration says so, the oldest day first, and
+then the gap is recorded. A ballast file makes sure that there is always room to make room.
 """
 
 import sqlite3
@@ -15,7 +14,7 @@ from typing import Final
 
 from telemetry.records import Event
 from telemetry.rows import Disk, RealDisk, sealed_row
-from telemetry.sealing import DAY_MS, MINUTES, ROWS_AT_ONCE, Transaction, merge_days, seal
+from telemetry.sealing import DAY_MS, ROWS_AT_ONCE, Transaction, merge_days, seal
 
 BALLAST_BYTES: Final = 8_000_000
 RESERVE_BYTES: Final = 16_000_000
@@ -77,13 +76,10 @@ class Upkeep:
         return events
 
     def make_room(self, mono_ms: int) -> list[Event]:
-        """Give up what can be given up, the least dear first, until the reserve is there again."""
+        """Give up what can be given up: the ballast, then, where it is allowed, the oldest raw day."""
         self._disk.release(self._ballast)
         events: list[Event] = []
         try:
-            with self._transaction() as connection:
-                minutes = connection.execute("DELETE FROM chunk WHERE key & 3 = ?", (MINUTES,)).rowcount
-                events.append(self._event("log.minutes_dropped", mono_ms, "warning", rows=minutes))
             if self.keeping.raw_expendable and self._short():
                 events += self._drop_oldest_day(mono_ms)
             with self._transaction() as connection:

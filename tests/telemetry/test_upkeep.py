@@ -212,7 +212,7 @@ class SmallDisk(RealDisk):
         return self.free
 
 
-def test_a_disk_that_fills_up_gives_an_alarm_and_loses_roll_ups_before_raw_data(tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_gives_an_alarm_and_the_ballast_before_any_data(tmp_path: Path) -> None:
     disk = SmallDisk(10**9)
     log = Log.open(tmp_path / "log.db", "farm-1", disk=disk)
     fill(log, 3 * 1440)
@@ -224,7 +224,7 @@ def test_a_disk_that_fills_up_gives_an_alarm_and_loses_roll_ups_before_raw_data(
     assert ballast.stat().st_size == 1_000_000
     disk.free = 1_000_000
     events = upkeep.step(1000, START + 4 * DAY)
-    assert [event.kind for event in events] == ["log.disk_low", "log.minutes_dropped"]
+    assert [event.kind for event in events] == ["log.disk_low"]
     assert not ballast.exists()
     assert everything(log.path) == before
     assert len(LogReader(log.path).rollup("a/co2", 0, FOREVER, DAY).count) == 3
@@ -264,5 +264,28 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_its_contents(
     seal(log.transaction)
     reader = LogReader(log.path)
     assert len(reader.events(0, FOREVER)) == 1
+    reader.close()
+    log.close()
+
+
+def test_roll_ups_of_minutes_that_an_older_file_kept_go_and_are_computed_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("telemetry.rows.MIGRATIONS", MIGRATIONS[:3])
+    log = Log.open(tmp_path / "log.db", "farm-1")
+    fill(log, 1440)
+    while seal(log.transaction).rows:
+        continue
+    merge_days(log.transaction, START + 2 * DAY)
+    with log.transaction() as connection:
+        connection.execute("INSERT INTO chunk SELECT key + 1, data FROM chunk")
+    log.close()
+    monkeypatch.setattr("telemetry.rows.MIGRATIONS", MIGRATIONS)
+    log = Log.open(tmp_path / "log.db", "farm-1")
+    with log.transaction() as connection:
+        assert connection.execute("SELECT count(*) FROM chunk").fetchone() == (2,)
+    reader = LogReader(log.path)
+    assert reader.rollup("a/co2", 0, FOREVER, 60_000).count.sum() == 1440 - 15
+    assert not reader.check()
     reader.close()
     log.close()
