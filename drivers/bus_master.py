@@ -17,8 +17,9 @@ from drivers.ports import Fault
 from drivers.scheduler import Answer, Deliver, Device, Health, Job, Rank, Scheduler, Transaction
 from drivers.turn import Step, Turn
 
-# Sent once when a line opens. Its CRC is wrong, so no device answers; what comes back is the adapter's echo.
-ECHO_TEST: Final = b"\x00\x55\xaa\x00\xff"
+# Sent once when a line opens. Its CRC is wrong and unit 0 never answers a read: what comes back is the adapter's echo.
+# It is a whole frame, because slaves that frame by content keep the beginning of one and swallow the next request.
+ECHO_TEST: Final = b"\x00\x03\x00\x00\x00\x01\x55\xaa"
 ECHO_WAIT_S: Final = 0.05
 TRY_SPARE: Final = 2  # registers after a block that are tried unless declared; a refusal is remembered
 BABBLE_S: Final = 1.0
