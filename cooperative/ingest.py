@@ -145,13 +145,12 @@ class Ingest:
             return "clock"
         if not _names_fit(samples.names, samples.layout, len(samples.series)):
             return "series"
-        others = batch.others()
-        times = [other.mono_ms for other in others]
+        times = [other.mono_ms for other in batch.others()]
         if len(samples.mono_ms):
-            times += [int(samples.mono_ms.min()), int(samples.mono_ms.max())]
-            if bool((np.abs(samples.value) > VALUE_MAX).any()):
+            times += [int(np.minimum.reduce(samples.mono_ms)), int(np.maximum.reduce(samples.mono_ms))]
+            if np.fmax.reduce(np.abs(samples.value)) > VALUE_MAX:  # fmax passes over nan
                 return "range"
-            if int(samples.quality.min()) < 0 or int(samples.quality.max()) >= QUALITY_MAX:
+            if np.minimum.reduce(samples.quality) < 0 or np.maximum.reduce(samples.quality) >= QUALITY_MAX:
                 return "quality"
         if times and max(times) + header.offset_ms > now_ms + AHEAD_MS:
             return "future"

@@ -11,13 +11,12 @@ so that two batches of one farm hold the same run of bytes and a dictionary comp
 
 import functools
 import struct
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
-from telemetry.columns import Floats, Groups, decode_floats, groups_of
+from telemetry.columns import Floats, Groups, decode_floats, groups_among, groups_of
 from telemetry.ints import ColumnError, Cursor, Ints, cut_ints, decode_ints, ints_of, repeated_ints
 from telemetry.records import Ack, AnyRecord, Command, Decision, Event, Reading, Sample, Tick
 
@@ -35,8 +34,7 @@ _others_decoder = msgspec.msgpack.Decoder(list[Others])
 _names_decoder = msgspec.msgpack.Decoder(list[str])
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(NamedTuple):
     """The samples of a batch as columns, without a record made: what stores and charts read.
 
     ``series`` and ``calibration`` index ``names``. All arrays have one row a sample, in the order appended.
@@ -53,8 +51,7 @@ class Samples:
     layout: bytes = b""  # alike for batches with the same series in the same order
 
 
-@dataclass(frozen=True, slots=True)
-class _Sections:
+class _Sections(NamedTuple):
     names: tuple[str, ...]
     kinds: bytes
     reading_count: int
@@ -91,27 +88,33 @@ def decode_samples(body: bytes) -> Samples:
 
 def decode_others(body: bytes) -> list[Others]:
     """Decode only decisions, commands, acks and events."""
-    return _decode_others(_split(body).others)
+    size = _lengths(body)[8]
+    return _decode_others(body[-size:]) if size else []
+
+
+def _lengths(body: bytes) -> tuple[int, ...]:
+    """Read the head of a body; every length is checked against the bytes there are."""
+    if not HEAD.size <= len(body) <= BODY_MAX:
+        raise ColumnError(f"batch body of {len(body)} bytes")
+    lengths: tuple[int, ...] = HEAD.unpack_from(body)
+    names, kinds, reading_count, readings, sample_count, samples, tick_count, ticks, others = lengths
+    if (count := reading_count + sample_count + tick_count) > RECORDS_MAX:
+        raise ColumnError(f"batch of {count} records is over the limit of {RECORDS_MAX}")
+    if HEAD.size + names + kinds + readings + samples + ticks + others != len(body):
+        raise ColumnError("the sections of the batch do not add up to its length")
+    return lengths
 
 
 def _split(body: bytes) -> _Sections:
-    """Cut a body into its sections; every length is checked against the bytes there are."""
-    if not HEAD.size <= len(body) <= BODY_MAX:
-        raise ColumnError(f"batch body of {len(body)} bytes")
-    lengths = HEAD.unpack_from(body)
-    counts = (lengths[2], lengths[4], lengths[6])
-    if sum(counts) > RECORDS_MAX:
-        raise ColumnError(f"batch of {sum(counts)} records is over the limit of {RECORDS_MAX}")
+    """Cut a body into its sections."""
+    lengths = _lengths(body)
     pieces = []
     at = HEAD.size
-    for size in (lengths[0], lengths[1], lengths[3], lengths[5], lengths[7], lengths[8]):
-        pieces.append(body[at : at + size])
-        at += size
-    if at != len(body):
-        raise ColumnError("the sections of the batch do not add up to its length")
-    return _Sections(
-        _names(pieces[0]), pieces[1], counts[0], pieces[2], counts[1], pieces[3], counts[2], pieces[4], pieces[5]
-    )
+    for part in (0, 1, 3, 5, 7, 8):
+        pieces.append(body[at : at + lengths[part]])
+        at += lengths[part]
+    names, kinds, readings, samples, ticks, others = pieces
+    return _Sections(_names(names), kinds, lengths[2], readings, lengths[4], samples, lengths[6], ticks, others)
 
 
 @functools.lru_cache(maxsize=256)
@@ -181,7 +184,7 @@ def _sample_columns(parts: _Sections, readings: _ReadingColumns | None) -> Sampl
         series, groups = _checked(layout, n, len(names)), groups_of(layout, n)
         mono = decode_ints(cursor, n)
         raw = decode_floats(cursor, groups)
-    value = _other_values(cursor, series, raw)
+    value = _other_values(cursor, layout, raw)
     quality = repeated_ints(cursor, n)
     calibration = _indices(cursor, n, names)
     uncertainty = decode_floats(cursor, groups)
@@ -189,18 +192,19 @@ def _sample_columns(parts: _Sections, readings: _ReadingColumns | None) -> Sampl
     return Samples(names, series, mono, raw, value, quality, calibration, uncertainty, layout)
 
 
-def _other_values(cursor: Cursor, series: Ints, raw: Floats) -> Floats:
+def _other_values(cursor: Cursor, layout: bytes, raw: Floats) -> Floats:
     """Read the values: only those that differ from the raw signal are written."""
     count = cursor.varint()
     if not 0 <= count <= len(raw):
         raise ColumnError("more values than samples")
-    rows = decode_ints(cursor, count)
     if count == 0:
         return raw
+    data = cut_ints(cursor, count)
+    rows = ints_of(data, count)
     if int(rows.min()) < 0 or int(rows.max()) >= len(raw):
         raise ColumnError("a value outside the samples")
     value = raw.copy()
-    value[rows] = decode_floats(cursor, Groups(series[rows]))
+    value[rows] = decode_floats(cursor, groups_among(layout, len(raw), data, count))
     return value
 
 

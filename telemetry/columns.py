@@ -11,7 +11,7 @@ that series needs.
 
 import functools
 from math import nan
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,18 +35,24 @@ Floats = NDArray[np.float64]
 K_MAX: Final = 9
 NOT_DECIMAL: Final = -1
 UNKNOWN: Final = -1
-_POW10: Final[Floats] = np.array([10.0**k for k in range(K_MAX + 1)])
-_EXACT: Final = float(2**53)
+POW10: Final[Floats] = np.array([10.0**k for k in range(K_MAX + 1)])
+EXACT: Final = float(2**53)
 _NAN_BITS: Final = int(np.array([nan]).view(np.int64)[0])
 
 # Modes of a float column.
-_SAME_BITS, _DECIMAL, _RAW = 0, 1, 2
+SAME_BITS, DECIMAL, _RAW = 0, 1, 2
+
+_WORD: Final = 64
+_WORDS: Final = np.dtype("<u8")
+_BEHIND: Final = bytes(9)  # so that a word can be read at the last byte and the one after it
+_ONE: Final = np.uint64(1)
+_MASKS: Final = np.array([(1 << width) - 1 for width in range(_WORD + 1)], np.uint64)
 
 
 class Groups:
     """How the rows of a batch fall into series: the order that puts each series' rows together, and their starts."""
 
-    __slots__ = ("first", "order", "starts", "which")
+    __slots__ = ("_back", "first", "order", "rows_each", "starts", "which")
 
     def __init__(self, series: Ints) -> None:
         """Take the series of each row (any whole numbers)."""
@@ -57,16 +63,33 @@ class Groups:
         np.not_equal(grouped[1:], grouped[:-1], out=self.starts[1:])
         self.first: Ints = np.flatnonzero(self.starts)  # in the sorted order
         self.which: Ints = np.cumsum(self.starts) - 1  # the group of each sorted row
+        each = len(series) // max(1, len(self.first))
+        even = np.array_equal(self.first, np.arange(len(self.first)) * each) and each * len(self.first) == len(series)
+        self.rows_each = each if even else 0  # how many rows each series has; 0 = not all as many
+        self._back: Ints | None = None
 
     def __len__(self) -> int:
         """Count the series."""
         return len(self.first)
+
+    def ungrouped(self, grouped: Floats) -> Floats:
+        """Put values that stand in the sorted order back into the order of the rows."""
+        if self._back is None:
+            self._back = np.empty(len(self.order), np.int64)
+            self._back[self.order] = np.arange(len(self.order))
+        return grouped.take(self._back)
 
 
 @functools.lru_cache(maxsize=4_096)
 def groups_of(data: bytes, n: int) -> Groups:
     """Give the groups of a series column that ``cut_ints`` gave; shared, not to be written to."""
     return Groups(ints_of(data, n))
+
+
+@functools.lru_cache(maxsize=4_096)
+def groups_among(data: bytes, n: int, rows: bytes, count: int) -> Groups:
+    """Give the groups of some rows of such a series column; ``rows`` is a column of ``count`` row numbers."""
+    return Groups(ints_of(data, n)[ints_of(rows, count)])
 
 
 class Shape:
@@ -92,7 +115,7 @@ def encode_floats(column: Floats, groups: Groups, shape: Shape) -> bytes:
         return b""
     bits = column.view(np.int64)
     if (bits == bits[0]).all():
-        return bytes((_SAME_BITS,)) + bits[:1].astype("<i8").tobytes()
+        return bytes((SAME_BITS,)) + bits[:1].astype("<i8").tobytes()
     values, bits = column[groups.order], bits[groups.order]
     mantissa, exact = _decimals(values, bits, groups, shape)
     odd = np.flatnonzero(~exact)
@@ -110,7 +133,7 @@ def encode_floats(column: Floats, groups: Groups, shape: Shape) -> bytes:
     width = np.maximum(needed, shape.width)
     shape.width = np.minimum(shape.width + (needed > shape.width), 64)
     out = [
-        bytes((_DECIMAL,)),
+        bytes((DECIMAL,)),
         encode_ints(np.maximum(shape.decimals, 0)),
         encode_ints(base),
         encode_ints(width),
@@ -123,41 +146,45 @@ def encode_floats(column: Floats, groups: Groups, shape: Shape) -> bytes:
 
 
 def decode_floats(cursor: Cursor, groups: Groups) -> Floats:
-    """Read a column of float64 (see encode_floats)."""
+    """Read a column of float64 (see encode_floats). It may be shared: it is not to be written to."""
     n = len(groups.order)
     if n == 0:
         return np.empty(0)
     mode = cursor.byte()
-    if mode == _SAME_BITS:
-        return np.full(n, np.frombuffer(cursor.take(8), "<i8")[0]).view(np.float64)
+    if mode == SAME_BITS:
+        return _same(cursor.take(8), n)
     if mode == _RAW:
         grouped = unplanes(cursor, n, 3).view(np.float64)
-    elif mode == _DECIMAL:
+    elif mode == DECIMAL:
         grouped = _decode_decimals(cursor, groups, n)
     else:
         raise ColumnError(f"unknown float column mode {mode}")
-    out = np.empty(n)
-    out[groups.order] = grouped
-    return out
+    return groups.ungrouped(grouped)
+
+
+@functools.lru_cache(maxsize=1_024)
+def _same(bits: bytes, n: int) -> Floats:
+    column = np.full(n, np.frombuffer(bits, "<i8")[0]).view(np.float64)
+    column.flags.writeable = False
+    return column
 
 
 def _decode_decimals(cursor: Cursor, groups: Groups, n: int) -> Floats:
     power = _powers(cut_ints(cursor, len(groups)), len(groups))
     base = repeated_ints(cursor, len(groups))
-    width = repeated_ints(cursor, len(groups))
-    if int(width.min()) < 0 or int(width.max()) > 64:
-        raise ColumnError("widths out of range")
+    places = _bit_places(cut_ints(cursor, len(groups)), groups)
     odd_count = cursor.varint()
     if not 0 <= odd_count <= n:
         raise ColumnError("more exceptions than values")
     odd, odd_bits = decode_ints(cursor, odd_count), decode_ints(cursor, odd_count)
     if odd_count and (int(odd.min()) < 0 or int(odd.max()) >= n):
         raise ColumnError("exception outside the column")
-    alone = len(groups) == n
-    folded = _unpack_bits(cursor, width if alone else width[groups.which])
-    steps = (folded >> np.uint64(1)).view(np.int64) ^ -(folded & np.uint64(1)).view(np.int64)
-    if alone:  # one row a series: nothing to add up
-        out: Floats = (steps + base) / power
+    folded = _unpack_bits(cursor, places)
+    steps = (folded >> _ONE).view(np.int64) ^ -(folded & _ONE).view(np.int64)
+    if groups.rows_each:
+        steps = steps.reshape(-1, groups.rows_each)
+        total = steps if groups.rows_each == 1 else steps.cumsum(axis=1)
+        out: Floats = ((total + base[:, None]) / power[:, None]).reshape(-1)
     else:
         total = np.cumsum(steps)
         mantissa = total + (base - (total - steps)[groups.first])[groups.which]
@@ -172,7 +199,7 @@ def _powers(data: bytes, n: int) -> Floats:
     decimals = ints_of(data, n)
     if int(decimals.min()) < 0 or int(decimals.max()) > K_MAX:
         raise ColumnError("decimals out of range")
-    return _POW10[decimals]
+    return POW10[decimals]
 
 
 def decimal_places(values: Floats) -> int | None:
@@ -190,12 +217,12 @@ def decimal_places(values: Floats) -> int | None:
 
 def _bases(mantissa: Ints, exact: NDArray[np.bool_], groups: Groups, shape: Shape) -> Ints:
     """Give the base of each series as a whole number at its decimals; a series without one takes its first value."""
-    scaled = np.rint(shape.base * _POW10[np.maximum(shape.decimals, 0)])
-    unknown = np.isnan(scaled) | (np.abs(scaled) >= _EXACT)
+    scaled = np.rint(shape.base * POW10[np.maximum(shape.decimals, 0)])
+    unknown = np.isnan(scaled) | (np.abs(scaled) >= EXACT)
     base = np.where(unknown, 0.0, scaled).astype(np.int64)
     new = unknown & exact[groups.first]
     base[new] = mantissa[groups.first[new]]
-    shape.base[new] = base[new] / _POW10[np.maximum(shape.decimals[new], 0)]
+    shape.base[new] = base[new] / POW10[np.maximum(shape.decimals[new], 0)]
     return base
 
 
@@ -220,10 +247,10 @@ def _decimals(values: Floats, bits: Ints, groups: Groups, shape: Shape) -> tuple
 def _scale(values: Floats, bits: Ints, decimals: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     """Multiply by 10**decimals and say where that is a whole number that divides back to the very same bits."""
     with np.errstate(invalid="ignore", over="ignore"):
-        power = _POW10[np.maximum(decimals, 0)]
+        power = POW10[np.maximum(decimals, 0)]
         # -0.0 is no decimal: adding 0.0 makes it 0.0, and the bits differ.
         scaled = np.rint(values * power) + 0.0
-        good = (np.abs(scaled) < _EXACT) & ((scaled / power).view(np.int64) == bits)
+        good = (np.abs(scaled) < EXACT) & ((scaled / power).view(np.int64) == bits)
     return np.where(good, scaled, 0.0).astype(np.int64), good
 
 
@@ -235,22 +262,37 @@ def _pack_bits(values: NDArray[np.uint64], width: Ints) -> bytes:
     return np.packbits(found.astype(np.uint8), bitorder="little").tobytes()
 
 
-def _unpack_bits(cursor: Cursor, width: Ints) -> NDArray[np.uint64]:
-    total = int(width.sum())
-    data = np.frombuffer(cursor.take((total + 7) // 8), np.uint8)
-    out = np.zeros(len(width), np.uint64)
-    if total:
-        place, there, starts = _bit_places(width.tobytes())
-        found = np.unpackbits(data, count=total, bitorder="little").astype(np.uint64) << place
-        out[there] = np.add.reduceat(found, starts)
-    return out
+class _BitPlaces(NamedTuple):
+    """Where each value of a packed column lies: the byte it begins in, the bit in that byte, the bits it has."""
+
+    size: int  # of the column, bytes
+    byte: Ints
+    shift: NDArray[np.uint64]
+    mask: NDArray[np.uint64]
+    over: NDArray[np.uint64] | None  # how far the ninth byte goes up, where a value may reach into one
 
 
 @functools.lru_cache(maxsize=4_096)
-def _bit_places(width_bytes: bytes) -> tuple[NDArray[np.uint64], Ints, Ints]:
-    """Give each bit's place in its value, the rows that have bits, and where theirs begin."""
-    width = np.frombuffer(width_bytes, np.int64)
-    starts = np.cumsum(width) - width
-    place = np.arange(int(width.sum())) - np.repeat(starts, width)
-    there = np.flatnonzero(width)
-    return place.astype(np.uint64), there, starts[there]
+def _bit_places(widths: bytes, groups: Groups) -> _BitPlaces:
+    """Lay out a packed column of these widths (one a series). ColumnError if one is none."""
+    width = ints_of(widths, len(groups))
+    if int(width.min()) < 0 or int(width.max()) > _WORD:
+        raise ColumnError("widths out of range")
+    each = width[groups.which]
+    end = np.cumsum(each)
+    start = end - each
+    shift = (start & 7).view(np.uint64)
+    over = np.uint64(_WORD) - shift if int(width.max()) > _WORD - 7 else None
+    return _BitPlaces((int(end[-1]) + 7) // 8, start >> 3, shift, _MASKS[each], over)
+
+
+def _unpack_bits(cursor: Cursor, places: _BitPlaces) -> NDArray[np.uint64]:
+    """Read what ``_pack_bits`` wrote: of the eight bytes from each value's first one, its own bits."""
+    data = cursor.take(places.size) + _BEHIND
+    words = np.ndarray((places.size + 2,), _WORDS, data, 0, (1,))  # a word begins at every byte
+    found = words.take(places.byte) >> places.shift
+    if places.over is not None:
+        # shifted by 64, as a value is that begins with its byte, this is 0
+        found |= words.take(places.byte + 1) >> np.uint64(_WORD - 8) << places.over
+    found &= places.mask
+    return found

@@ -50,8 +50,11 @@ class Cursor:
 
     def varint(self) -> int:
         """Take one signed number (zigzag LEB128, at most 10 bytes)."""
-        value = shift = 0
-        for _ in range(10):
+        part = self.byte()
+        if part < 0x80:  # most are small
+            return (part >> 1) ^ -(part & 1)
+        value, shift = part & 0x7F, 7
+        for _ in range(9):
             part = self.byte()
             value |= (part & 0x7F) << shift
             if part < 0x80:

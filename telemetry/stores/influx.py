@@ -7,7 +7,7 @@ the rewrite in deploy/influxdb; an answer of 204 is not believed, the mark is re
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import nan
 from typing import Any, Final
 
@@ -32,12 +32,12 @@ from telemetry.stores.line_protocol import (
     join_series,
     mark_line,
     other_lines,
-    sample_lines,
+    sample_text,
     split_series,
 )
 
 MARK_HOURS: Final = 2
-LINES_AT_ONCE: Final = 10_000
+BODY_BYTES: Final = 1_000_000
 _records = msgspec.json.Decoder(Others)
 
 
@@ -125,16 +125,17 @@ class InfluxStore:
         self._http.close()
 
     def _write(self, batches: Sequence[Batch], mark: Mark) -> None:
-        lines = [line for batch in batches for line in self._lines(batch)]
-        lines.append(mark_line(mark, time.time_ns()))
+        texts = [self._text(batch) for batch in batches]
+        texts.append(f"{mark_line(mark, time.time_ns())}\n".encode())
         try:
-            for at in range(0, len(lines), LINES_AT_ONCE):
-                self._writer.write(self._bucket, self._org, "\n".join(lines[at : at + LINES_AT_ONCE]).encode())
+            for body in _bodies(texts):
+                self._writer.write(self._bucket, self._org, body)
         except (ApiException, InfluxDBError, urllib3.exceptions.HTTPError, OSError) as error:
-            raise StoreError(f"InfluxDB did not take {len(lines)} lines: {error}") from error
+            raise StoreError(f"InfluxDB did not take {len(batches)} batches: {error}") from error
 
-    def _lines(self, batch: Batch) -> list[str]:
-        return [*sample_lines(batch, every_tag=self._every_tag), *other_lines(batch)]
+    def _text(self, batch: Batch) -> bytes:
+        others = "".join(f"{line}\n" for line in other_lines(batch)).encode()
+        return sample_text(batch, every_tag=self._every_tag) + others
 
     async def _query(self, text: str) -> list[Mapping[str, Any]]:
         """Ask in InfluxQL; give the tables of the one statement. StoreError when the server complains."""
@@ -147,6 +148,20 @@ class InfluxStore:
             raise StoreError(f"InfluxDB: {result['error']}")
         tables: list[Mapping[str, Any]] = result.get("series", [])
         return tables
+
+
+def _bodies(texts: Sequence[bytes]) -> Iterator[bytes]:
+    """Put texts together to bodies of requests, none much larger than BODY_BYTES."""
+    body: list[bytes] = []
+    size = 0
+    for text in texts:
+        body.append(text)
+        size += len(text)
+        if size >= BODY_BYTES:
+            yield b"".join(body)
+            body, size = [], 0
+    if body:
+        yield b"".join(body)
 
 
 def _between(from_wall_ms: int, to_wall_ms: int) -> str:

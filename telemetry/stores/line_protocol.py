@@ -18,13 +18,16 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from telemetry.columns import Floats
 from telemetry.envelope import Batch, Header
-from telemetry.ints import ints_of
+from telemetry.ints import Ints, ints_of
 from telemetry.ports import Mark
 
 JOURNAL: Final = "vuon_journal"
 MARK: Final = "vuon_mark"
 FIRST: Final = "0"  # the tag n of a place's first series, where every tag must be there
+_VALUE: Final = b"v="
+_ANY_EDGE: Final = "any"
 _ESCAPED: Final = str.maketrans({",": "\\,", "=": "\\=", " ": "\\ "})
 _json = msgspec.json.Encoder()
 
@@ -61,14 +64,12 @@ def join_series(place: str, quantity: str, index: str) -> str:
     return f"{place}/{quantity}" + (f".{index}" if index else "")
 
 
-@functools.lru_cache(maxsize=200_000)
-def sample_head(edge: str, series: str, timeline: str = "", *, every_tag: bool = False) -> str:
+def sample_head(edge: str, series: str, *, every_tag: bool = False) -> str:
     """Give measurement and tags of a series' lines; ``every_tag`` leaves none out (``n=0``: the first of its place)."""
     place, quantity, index = split_series(series)
     index = index or (FIRST if every_tag else "")
     number = f",n={escape(index)}" if index else ""
-    again = f",t={timeline}" if timeline else ""
-    return f"{escape(quantity)},edge={escape(edge)}{number},place={escape(place)}{again} "
+    return f"{escape(quantity)},edge={escape(edge)}{number},place={escape(place)} "
 
 
 def below_ms(header: Header) -> int:
@@ -83,31 +84,51 @@ def _boot_number(header: Header) -> int:
     return zlib.crc32(b"%d %d" % (header.epoch, header.nonce))
 
 
-def sample_lines(batch: Batch, *, tag_timeline: bool = False, every_tag: bool = False) -> list[str]:
-    """Write a batch's samples as lines. LineError if one of its names may not stand in them.
+def sample_text(batch: Batch, *, every_tag: bool = False) -> bytes:
+    """Write a batch's samples as lines, each with its end. LineError if one of its names may not stand in them.
 
-    ``tag_timeline`` is for a store that keeps whole milliseconds: after a clock was set, the samples get a tag.
     ``every_tag`` is for a store whose tables keep the tags of their first line for ever (InfluxDB 3).
     """
     header, samples = batch.header, batch.samples()
-    timeline = f"{header.epoch}-{header.timeline}" if tag_timeline and header.timeline else ""
-    heads = _row_heads(header.edge, samples.names, samples.layout, len(samples.series), timeline, every_tag)
-    times = ((samples.mono_ms + header.offset_ms) * 1_000_000 + below_ms(header)).tolist()
+    n = len(samples.value)
+    if n == 0:
+        return b""
+    pairs, rows = _around_edge(samples.names, samples.layout, n, every_tag)
+    edge = escape(header.edge).encode()
+    heads = [before + edge + after for before, after in pairs]
+    wall_ns = (samples.mono_ms + header.offset_ms) * 1_000_000 + below_ms(header)
+    pieces = [b" "] * (4 * n)
+    pieces[0::4] = [heads[row] for row in rows]
+    pieces[1::4] = _texts(samples.value)
+    pieces[3::4] = _texts(wall_ns)
     good = (samples.value == samples.raw) & (samples.quality == 0) & np.isfinite(samples.value)
-    if good.all():
-        rows = zip(heads, samples.value.tolist(), times, strict=True)
-        return [f"{head}v={value!r} {time}" for head, value, time in rows]
-    columns = (samples.value.tolist(), samples.raw.tolist(), samples.quality.tolist(), times)
-    return [
-        f"{head}{_fields(value, raw, quality)} {time}"
-        for head, value, raw, quality, time in zip(heads, *columns, strict=True)
-    ]
+    if not good.all():
+        odd = np.flatnonzero(~good)
+        columns = (samples.value[odd].tolist(), samples.raw[odd].tolist(), samples.quality[odd].tolist())
+        for row, value, raw, quality in zip(odd.tolist(), *columns, strict=True):
+            pieces[4 * row] = heads[rows[row]].removesuffix(_VALUE)
+            pieces[4 * row + 1] = _fields(value, raw, quality)
+    return b"".join(pieces)[1:] + b"\n"
+
+
+@functools.lru_cache(maxsize=16_384)
+def _around_edge(
+    names: tuple[str, ...], layout: bytes, n: int, every_tag: bool
+) -> tuple[list[tuple[bytes, bytes]], list[int]]:
+    """Give what stands before and after the edge's name in the lines of each series, and the series of each row."""
+    used, rows = np.unique(ints_of(layout, n), return_inverse=True)
+    return [_around_edge_of(names[index], every_tag) for index in used.tolist()], rows.tolist()
 
 
 @functools.lru_cache(maxsize=65_536)
-def _row_heads(edge: str, names: tuple[str, ...], layout: bytes, n: int, timeline: str, every_tag: bool) -> list[str]:
-    """Give the beginning of each row's line."""
-    return [sample_head(edge, names[index], timeline, every_tag=every_tag) for index in ints_of(layout, n).tolist()]
+def _around_edge_of(series: str, every_tag: bool) -> tuple[bytes, bytes]:
+    before, _, after = sample_head(_ANY_EDGE, series, every_tag=every_tag).partition(f"edge={_ANY_EDGE}")
+    return f"\n{before}edge=".encode(), after.encode() + _VALUE
+
+
+def _texts(column: Floats | Ints) -> list[bytes]:
+    """Write each number with as few digits as give it back (what is not finite becomes ``null``)."""
+    return _json.encode(column.tolist())[1:-1].split(b",")
 
 
 def other_lines(batch: Batch) -> list[str]:
@@ -127,11 +148,11 @@ def mark_line(mark: Mark, wall_ns: int) -> str:
     return f"{MARK},worker={escape(mark.worker)} number={mark.number}i {wall_ns}"
 
 
-def _fields(value: float, raw: float, quality: int) -> str:
+def _fields(value: float, raw: float, quality: int) -> bytes:
     """Write what can be written of a sample: line protocol knows neither nan nor infinity, so those are left out."""
-    fields = [f"v={value!r}"] if isfinite(value) else []
+    fields = [b"v=" + _json.encode(value)] if isfinite(value) else []
     if quality or not fields:
-        fields.append(f"q={quality}i")
+        fields.append(b"q=%di" % quality)
     if isfinite(raw) and raw != value:
-        fields.append(f"r={raw!r}")
-    return ",".join(fields)
+        fields.append(b"r=" + _json.encode(raw))
+    return b",".join(fields)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The store on VictoriaMetrics: line protocol in, the export interface out; what is no number goes to a companion.
+"""The store on VictoriaMetrics: its import and export interfaces; what is no number goes to a companion.
 
 The rule it keeps: VictoriaMetrics has no write-ahead log and answers before it is safe, so an acknowledgement
 waits ``settle_s`` and reads the mark back after that; it silently drops samples of the far future, so the hub
@@ -7,6 +7,7 @@ refuses those before. Run it with ``-dedup.minScrapeInterval=1ms``, else a resen
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Iterator, Sequence
 from math import nan
@@ -14,13 +15,16 @@ from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from telemetry.columns import Floats, groups_of
 from telemetry.envelope import EDGE_PATTERN, Batch
 from telemetry.history import Points, Seen, Stored
-from telemetry.ports import Mark, Store, StoreError
+from telemetry.ints import Ints
+from telemetry.ports import KeepsDictionaries, Mark, Store, StoreError
 from telemetry.records import SERIES_PATTERN, Sample
 from telemetry.stores.http_client import HttpClient
-from telemetry.stores.line_protocol import MARK, join_series, mark_line, sample_lines, split_series
+from telemetry.stores.line_protocol import MARK, join_series, split_series
 
 SETTLE_S: Final = 60.0
 MARK_MS: Final = 7_200_000
@@ -40,6 +44,7 @@ class _Exported(msgspec.Struct):
 
 
 _exported = msgspec.json.Decoder(_Exported)
+_json = msgspec.json.Encoder()
 
 
 class VictoriaStore:
@@ -51,6 +56,11 @@ class VictoriaStore:
         self._http = HttpClient(url)
         self._writer = HttpClient(url)
         self._journal = journal
+
+    def learn(self, number: int, data: bytes) -> None:
+        """Hand a dictionary to the companion, which keeps batches as they came."""
+        if isinstance(self._journal, KeepsDictionaries):
+            self._journal.learn(number, data)
 
     async def write(self, batches: Sequence[Batch], mark: Mark) -> None:
         """Write batches and their mark (see Store)."""
@@ -98,9 +108,8 @@ class VictoriaStore:
         await self._journal.close()
 
     def _write(self, batches: Sequence[Batch], mark: Mark) -> None:
-        lines = [line for batch in batches for line in sample_lines(batch, tag_timeline=True)]
-        lines.append(mark_line(mark, time.time_ns()))
-        self._writer.post("/api/v2/write", {"precision": "ns"}, "\n".join(lines).encode())
+        lines = [*map(import_lines, batches), _mark_line(mark, time.time_ns() // 1_000_000)]
+        self._writer.post("/api/v1/import", {}, b"".join(lines))
 
     async def _points(self, labels: str, from_ms: int, to_ms: int) -> dict[str, Points]:
         """Put values and quality of each series together by their times."""
@@ -130,6 +139,56 @@ class VictoriaStore:
         query = {"match[]": selector, "start": f"{from_ms / 1000:.3f}", "end": f"{to_ms / 1000:.3f}"}
         data = await asyncio.to_thread(self._http.get, "/api/v1/export", query)
         return list(_read_export(data))
+
+
+def import_lines(batch: Batch) -> bytes:
+    """Write a batch's samples as lines of the import interface: a line a series and field, as columns.
+
+    ``quantity_v`` has the values, ``quantity_q`` the quality bits that are not 0, ``quantity_r`` the raw signals that
+    differ. VictoriaMetrics keeps whole milliseconds, so after a clock was set the samples get a label ``t``.
+    """
+    header, samples = batch.header, batch.samples()
+    n = len(samples.value)
+    if n == 0:
+        return b""
+    labels = f'","edge":"{header.edge}"'
+    if header.timeline:
+        labels += f',"t":"{header.epoch}-{header.timeline}"'
+    finite = np.isfinite(samples.value)
+    fields: list[tuple[str, Floats | Ints, NDArray[np.bool_]]] = [("_v", samples.value, finite)]
+    if (odd := (samples.quality != 0) | ~finite).any():
+        fields.append(("_q", samples.quality, odd))
+    if (odd := np.isfinite(samples.raw) & (samples.raw != samples.value)).any():
+        fields.append(("_r", samples.raw, odd))
+    groups = groups_of(samples.layout, n)
+    wall_ms = samples.mono_ms + header.offset_ms
+    names = [_around_labels(samples.names[index]) for index in samples.series[groups.order[groups.first]].tolist()]
+    pieces: list[bytes] = []
+    for field, column, there in fields:
+        there = there[groups.order]  # noqa: PLW2901
+        rows = groups.order[there]
+        values, times = column[rows].tolist(), wall_ms[rows].tolist()
+        bounds = np.searchsorted(groups.which[there], np.arange(len(groups) + 1)).tolist()
+        middle = f"{field}{labels}".encode()
+        for (before, after), low, high in zip(names, bounds, bounds[1:], strict=False):
+            if low < high:
+                pieces += (before, middle, after, _json.encode(values[low:high]), b',"timestamps":')
+                pieces += (_json.encode(times[low:high]), b"}\n")
+    return b"".join(pieces)
+
+
+@functools.lru_cache(maxsize=65_536)
+def _around_labels(series: str) -> tuple[bytes, bytes]:
+    """Give what stands before the field's and after the edge's name in the lines of a series."""
+    place, quantity, index = split_series(series)
+    labels = {"place": place} | ({"n": index} if index else {})
+    name = _json.encode(quantity)[:-1]
+    return b'{"metric":{"__name__":' + name, b"," + _json.encode(labels)[1:-1] + b'},"values":'
+
+
+def _mark_line(mark: Mark, wall_ms: int) -> bytes:
+    metric = {"__name__": f"{MARK}_number", "worker": mark.worker}
+    return _json.encode({"metric": metric, "values": [mark.number], "timestamps": [wall_ms]}) + b"\n"
 
 
 def _read_export(data: bytes) -> Iterator[_Exported]:
