@@ -7,15 +7,16 @@ remembers never changes what a batch says.
 
 from collections.abc import Sequence
 from math import nan
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 import msgspec
 import numpy as np
 
 from telemetry.codec import HEAD, OTHER, READING, RECORDS_MAX, SAMPLE, TICK
-from telemetry.columns import UNKNOWN, Floats, Groups, Shape, encode_floats
+from telemetry.columns import UNKNOWN, Floats, Groups, Shape
 from telemetry.ints import Ints, encode_ints, varint
 from telemetry.records import AnyRecord, Reading, Sample, Tick
+from telemetry.steady import SteadyColumn
 
 _KIND: Final[dict[type, int]] = {Reading: READING, Sample: SAMPLE, Tick: TICK}
 _REMEMBERED: Final = 2_048
@@ -23,13 +24,25 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class _Column(NamedTuple):
-    """A column of names: their numbers, as bytes, all names known after it, and a number for that state."""
+    """A column of names: their numbers, as bytes, all names known after it, these as bytes, a number for that state."""
 
     numbers: Ints
     data: bytes
     names: tuple[str, ...]
+    table: bytes
     state: int
     groups: Groups
+
+
+class _Shared(NamedTuple):
+    """What samples may have in common with the readings before them: the bytes of series, times and raw signals."""
+
+    series: bytes
+    mono: bytes
+    raw: bytes
+
+
+_NO_NAMES: Final = _Column(np.empty(0, np.int64), b"", (), _encoder.encode(()), 0, Groups(np.empty(0, np.int64)))
 
 
 class BodyEncoder:
@@ -37,119 +50,109 @@ class BodyEncoder:
 
     def __init__(self) -> None:
         self._columns: dict[tuple[int, tuple[str, ...]], _Column] = {}
-        self._repeated: dict[bytes, bytes] = {}
-        self._shapes: dict[tuple[str, int, bytes], Shape] = {}
+        self._repeated: dict[bytes | tuple[int, ...], bytes] = {}
+        self._floats: dict[tuple[str, int, bytes], SteadyColumn] = {}
 
     def forget(self) -> None:
         """Look at every series anew: its base, its decimals, its bits. Worth it just before a new dictionary."""
-        self._shapes.clear()
+        self._floats.clear()
 
     def encode(self, records: Sequence[AnyRecord]) -> bytes:
         """Encode at most RECORDS_MAX records; ValueError if there are more or a number does not fit 64 bits."""
         if len(records) > RECORDS_MAX:
             raise ValueError(f"{len(records)} records in one batch; close the group at {RECORDS_MAX}")
         self._stay_small()
-        kinds = [_KIND.get(type(record), OTHER) for record in records]
-        readings = [record for record in records if type(record) is Reading]
-        samples = [record for record in records if type(record) is Sample]
-        ticks = [record for record in records if type(record) is Tick]
-        others = [record for record in records if type(record) not in _KIND] if OTHER in kinds else []
-        kind_bytes = self._kinds(bytes(kinds))
-        names: tuple[str, ...] = ()
-        state = 0
+        kinds = bytes([_KIND.get(type(record), OTHER) for record in records])
+        piles: tuple[list[AnyRecord], ...] = ([], [], [], [])
+        for kind, record in zip(kinds, records, strict=True):
+            piles[kind].append(record)
+        readings, samples, ticks, others = piles
+        kind_bytes = self._kinds(kinds)
+        names = _NO_NAMES
         reading_bytes = sample_bytes = b""
-        shared: tuple[Ints, Ints, Floats] | None = None
+        shared: _Shared | None = None
         if readings:
-            reading_bytes, shared, names, state = self._readings(readings)
+            reading_bytes, shared, names = self._readings(cast("list[Reading]", readings))
         if samples:
-            sample_bytes, names = self._samples(samples, shared, names, state)
-        tick_bytes = _encode_ticks(ticks) if ticks else b""
+            sample_bytes, names = self._samples(cast("list[Sample]", samples), shared, names)
+        tick_bytes = _encode_ticks(cast("list[Tick]", ticks)) if ticks else b""
         other_bytes = _encoder.encode(others) if others else b""
-        name_bytes = _encoder.encode(names)
-        counts = (len(name_bytes), len(kind_bytes), len(readings), len(reading_bytes), len(samples))
+        counts = (len(names.table), len(kind_bytes), len(readings), len(reading_bytes), len(samples))
         head = HEAD.pack(*counts, len(sample_bytes), len(ticks), len(tick_bytes), len(other_bytes))
-        return b"".join((head, name_bytes, kind_bytes, reading_bytes, sample_bytes, tick_bytes, other_bytes))
+        return b"".join((head, names.table, kind_bytes, reading_bytes, sample_bytes, tick_bytes, other_bytes))
 
-    def _readings(self, readings: list[Reading]) -> tuple[bytes, tuple[Ints, Ints, Floats], tuple[str, ...], int]:
-        series = self._names((), 0, [record.series for record in readings])
-        device = self._names(series.names, series.state, [record.device for record in readings])
-        unit = self._names(device.names, device.state, [record.unit for record in readings])
+    def _readings(self, readings: list[Reading]) -> tuple[bytes, _Shared, _Column]:
+        series = self._names(_NO_NAMES, [record.series for record in readings])
+        device = self._names(series, [record.device for record in readings])
+        unit = self._names(device, [record.unit for record in readings])
         mono = np.array([record.mono_ms for record in readings], np.int64)
         raw = np.array([record.raw for record in readings], np.float64)
         quality = self._ints([record.quality for record in readings])
-        floats = self._floats("raw", series, b"", raw, series.groups)
+        floats = self._float_column("raw", series, raw)
         out = b"".join((series.data, encode_ints(mono), floats, device.data, unit.data, quality))
-        return out, (series.numbers, mono, raw), unit.names, unit.state
+        return out, _Shared(series.numbers.tobytes(), mono.tobytes(), raw.tobytes()), unit
 
-    def _samples(
-        self, samples: list[Sample], shared: tuple[Ints, Ints, Floats] | None, names: tuple[str, ...], state: int
-    ) -> tuple[bytes, tuple[str, ...]]:
-        series = self._names(names, state, [record.series for record in samples])
-        calibration = self._names(series.names, series.state, [record.calibration for record in samples])
+    def _samples(self, samples: list[Sample], shared: _Shared | None, names: _Column) -> tuple[bytes, _Column]:
+        series = self._names(names, [record.series for record in samples])
+        calibration = self._names(series, [record.calibration for record in samples])
         mono = np.array([record.mono_ms for record in samples], np.int64)
         raw = np.array([record.raw for record in samples], np.float64)
         value = np.array([record.value for record in samples], np.float64)
         uncertainty = np.array([record.uncertainty for record in samples], np.float64)
-        raw_bits = raw.view(np.int64)
-        beside = (
-            shared is not None
-            and np.array_equal(shared[0], series.numbers)
-            and np.array_equal(shared[1], mono)
-            and np.array_equal(shared[2].view(np.int64), raw_bits)
-        )
+        beside = shared == (series.numbers.tobytes(), mono.tobytes(), raw.tobytes())
         out = [b"\x01" if beside else b"\x00"]
         if not beside:
-            out += [series.data, encode_ints(mono), self._floats("raw", series, b"", raw, series.groups)]
-        other = np.flatnonzero(raw_bits != value.view(np.int64))
+            out += [series.data, encode_ints(mono), self._float_column("raw", series, raw)]
+        other = np.flatnonzero(raw.view(np.int64) != value.view(np.int64))
         out += [varint(len(other)), encode_ints(other)]
         if len(other):
-            key = other.tobytes()
-            out.append(self._floats("value", series, key, value[other], Groups(series.numbers[other])))
+            out.append(self._float_column("value", series, value[other], other))
         out += [self._ints([record.quality for record in samples]), calibration.data]
-        out.append(self._floats("uncertainty", series, b"", uncertainty, series.groups))
-        return b"".join(out), calibration.names
+        out.append(self._float_column("uncertainty", series, uncertainty))
+        return b"".join(out), calibration
 
-    def _names(self, names: tuple[str, ...], state: int, words: list[str]) -> _Column:
-        """Give the numbers of words; new words are added to the names."""
-        key = (state, tuple(words))
+    def _names(self, before: _Column, words: list[str]) -> _Column:
+        """Give the numbers of words; new words are added to the names known before."""
+        key = (before.state, tuple(words))
         known = self._columns.get(key)
         if known is None:
-            index = {name: at for at, name in enumerate(names)}
+            index = {name: at for at, name in enumerate(before.names)}
             numbers = np.array([index.setdefault(word, len(index)) for word in words], np.int64)
-            known = _Column(numbers, encode_ints(numbers), tuple(index), len(self._columns) + 1, Groups(numbers))
+            names, state = tuple(index), len(self._columns) + 1
+            known = _Column(numbers, encode_ints(numbers), names, _encoder.encode(names), state, Groups(numbers))
             self._columns[key] = known
         return known
 
     def _ints(self, numbers: list[int]) -> bytes:
         """Encode a column that seldom changes."""
-        column = np.array(numbers, np.int64)
-        key = column.tobytes()
+        key = tuple(numbers)
         if key not in self._repeated:
-            self._repeated[key] = encode_ints(column)
+            self._repeated[key] = encode_ints(np.array(numbers, np.int64))
         return self._repeated[key]
 
     def _kinds(self, kinds: bytes) -> bytes:
         """Write which kind of record stands where, as runs."""
-        key = b"kinds" + kinds
-        if key not in self._repeated:
-            self._repeated[key] = _encode_runs(np.frombuffer(kinds, np.uint8).astype(np.int64))
-        return self._repeated[key]
+        if kinds not in self._repeated:
+            self._repeated[kinds] = _encode_runs(np.frombuffer(kinds, np.uint8).astype(np.int64))
+        return self._repeated[kinds]
 
-    def _floats(self, column: str, series: _Column, rows: bytes, values: Floats, groups: Groups) -> bytes:
-        key = (column, series.state, rows)
-        shape = self._shapes.get(key)
-        if shape is None:
+    def _float_column(self, column: str, series: _Column, values: Floats, rows: Ints | None = None) -> bytes:
+        """Encode a column of floats, all rows of the series column or only these."""
+        key = (column, series.state, b"" if rows is None else rows.tobytes())
+        known = self._floats.get(key)
+        if known is None:
+            groups = series.groups if rows is None else Groups(series.numbers[rows])
             count = len(groups)
             shape = Shape(np.zeros(count, np.int64), np.full(count, nan), np.full(count, UNKNOWN))
-            self._shapes[key] = shape
-        return encode_floats(values, groups, shape)
+            known = self._floats[key] = SteadyColumn(groups, shape)
+        return known.encode(values)
 
     def _stay_small(self) -> None:
         """Forget everything when too much was remembered: a farm that names things anew in every batch."""
-        if len(self._columns) + len(self._repeated) + len(self._shapes) > _REMEMBERED:
+        if len(self._columns) + len(self._repeated) + len(self._floats) > _REMEMBERED:
             self._columns.clear()
             self._repeated.clear()
-            self._shapes.clear()
+            self._floats.clear()
 
 
 def _encode_runs(kinds: Ints) -> bytes:

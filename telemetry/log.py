@@ -35,7 +35,7 @@ CLOCK_STEP_MS: Final = 250
 WAITING_MAX: Final = 200_000
 GROUP_MAX: Final = 5_000
 # Only these may wait for the group's turn; anything else closes it at once.
-_GATHERED: Final = (Reading, Sample, Tick)
+_GATHERED: Final = frozenset((Reading, Sample, Tick))
 # A group is closed half a control tick early rather than half a tick late.
 _HALF_TICK_MS: Final = 500
 _DICTIONARY_BODIES: Final = 3
@@ -137,7 +137,7 @@ class Log:
             if self._oldest_ms is None:
                 self._oldest_ms = records[0].mono_ms
             if not self._urgent:
-                self._urgent = any(type(record) not in _GATHERED for record in records)
+                self._urgent = not _GATHERED.issuperset(map(type, records))
             if len(self._waiting) > WAITING_MAX:
                 self._make_room()
 
@@ -206,7 +206,7 @@ class Log:
 
     def _look_at_waiting(self) -> None:
         self._oldest_ms = self._waiting[0].mono_ms if self._waiting else None
-        self._urgent = any(type(record) not in _GATHERED for record in self._waiting)
+        self._urgent = not _GATHERED.issuperset(map(type, self._waiting))
 
     def _make_room(self) -> None:
         """Drop the oldest measurements, a tenth of what may wait, and leave an event that says so in their place."""
