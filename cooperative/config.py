@@ -15,6 +15,8 @@ import msgspec
 from telemetry.envelope import EDGE_PATTERN
 
 WORKERS_MAX: Final = 32
+MQTT: Final = ("mqtt://", "mqtts://")
+NATS: Final = ("nats://", "tls://")
 
 
 class ConfigError(ValueError):
@@ -33,14 +35,20 @@ class BrokerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StoreConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where points go. ``influx`` is InfluxDB 1 and 2, ``influx3`` InfluxDB 3."""
+    """Where points go. ``influx`` is InfluxDB 1 and 2, ``influx3`` InfluxDB 3; ``sharded`` is several of these.
 
-    kind: Literal["embedded", "influx", "influx3", "victoria"] = "embedded"
+    A shard's ``name`` says which farms live there: keep it when the shard moves to another address.
+    """
+
+    kind: Literal["embedded", "influx", "influx3", "victoria", "sharded"] = "embedded"
+    name: str = ""
     url: str = ""
     bucket: str = "vuon"
     org: str = "-"
     token_file: str = ""
     query_url: str = ""
+    replicas: int = 2
+    shards: tuple["StoreConfig", ...] = ()
 
 
 class MemberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +60,7 @@ class MemberConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole of ``hub.toml``."""
+    """The whole of ``hub.toml``. ``cluster`` is where ``vuon-hub bridge`` takes the broker's messages."""
 
     name: str
     title: str
@@ -60,6 +68,7 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timezone: str = "Asia/Ho_Chi_Minh"
     workers: int = 1
     broker: BrokerConfig = BrokerConfig()
+    cluster: BrokerConfig | None = None
     store: StoreConfig = StoreConfig()
     members: tuple[MemberConfig, ...] = ()
 
@@ -96,12 +105,37 @@ def problems(config: HubConfig) -> list[str]:
     found += [f"`{name}` is there twice" for name in sorted({each for each in members if members.count(each) > 1})]
     if not 1 <= config.workers <= WORKERS_MAX:
         found.append(f"`workers` is {config.workers}; 1 to {WORKERS_MAX} are possible")
-    if config.store.kind == "embedded" and config.workers > 1:
+    stores = config.store.shards if config.store.kind == "sharded" else (config.store,)
+    if any(store.kind == "embedded" for store in stores) and config.workers > 1:
         found.append("`workers`: the embedded store has one writer; use 1, or another store")
-    if config.store.kind != "embedded" and not config.store.url.startswith(("http://", "https://")):
-        found.append(f"`url` of the {config.store.kind} store is {config.store.url!r}; write http://host:port")
-    if not config.broker.url.startswith(("mqtt://", "mqtts://")):
+    found += _shard_problems(config.store)
+    found += [
+        f"`url` of the {store.kind} store is {store.url!r}; write http://host:port"
+        for store in stores
+        if store.kind not in {"embedded", "sharded"} and not store.url.startswith(("http://", "https://"))
+    ]
+    if not config.broker.url.startswith((*MQTT, *NATS)):
         found.append(f"`url` of the broker is {config.broker.url!r}; write mqtt://host:1883 or mqtts://host:8883")
+    if config.cluster and not (config.cluster.url.startswith(NATS) and config.broker.url.startswith(MQTT)):
+        found.append("`cluster`: write nats://host:4222,host:4222,host:4222 there and the MQTT broker under `broker`")
+    return found
+
+
+def _shard_problems(store: StoreConfig) -> list[str]:
+    names = [shard.name for shard in store.shards]
+    if store.kind != "sharded":
+        return ['`shards`: only a store of kind "sharded" has them'] if names else []
+    found = [
+        f"`{name}`: a shard's name is a-z, 0-9 and '-', beginning with a letter, at most 32 characters"
+        for name in names
+        if not EDGE_PATTERN.fullmatch(name)
+    ]
+    if len(set(names)) < len(names):
+        found.append("`shards`: each needs a name of its own")
+    if any(shard.kind == "sharded" for shard in store.shards):
+        found.append("`shards`: a shard cannot be sharded itself")
+    if not 1 <= store.replicas <= len(names):
+        found.append(f"`replicas` is {store.replicas}; there are {len(names)} shards")
     return found
 
 

@@ -9,11 +9,12 @@ import logging
 import multiprocessing
 from pathlib import Path
 
-from cooperative.config import HubConfig, StoreConfig, read_secret
+from cooperative.bridge import Bridge
+from cooperative.config import NATS, BrokerConfig, HubConfig, StoreConfig, read_secret
 from cooperative.memory import Memory
 from cooperative.worker import HubWorker
 from telemetry.mqtt import MqttBroker
-from telemetry.ports import Store
+from telemetry.ports import Broker, Store
 from telemetry.records import FarmProfile
 from telemetry.stores.embedded import EmbeddedStore
 
@@ -22,8 +23,13 @@ _log = logging.getLogger(__name__)
 
 def open_store(config: StoreConfig, state: Path) -> Store:
     """Open the store that the configuration names; also for reports, beside a running hub."""
+    if config.kind == "sharded":
+        from telemetry.stores.sharded import ShardedStore
+
+        return ShardedStore({each.name: open_store(each, state) for each in config.shards}, config.replicas)
+    beside = f"-{config.name}" if config.name else ""
     if config.kind == "embedded":
-        return EmbeddedStore(state / "store.db")
+        return EmbeddedStore(state / f"store{beside}.db")
     token = read_secret(config.token_file)
     if config.kind in {"influx", "influx3"}:
         from telemetry.stores.influx import InfluxStore  # heavy: only where it is used
@@ -38,19 +44,23 @@ def open_store(config: StoreConfig, state: Path) -> Store:
         )
     from telemetry.stores.victoria import VictoriaStore
 
-    return VictoriaStore(config.url, EmbeddedStore(state / "journal.db"))
+    return VictoriaStore(config.url, EmbeddedStore(state / f"journal{beside}.db"))
 
 
-def hub_broker(config: HubConfig) -> MqttBroker:
+def hub_broker(config: HubConfig) -> Broker:
     """Give the broker of the configuration; also for commands beside a running hub."""
-    return MqttBroker(
-        config.broker.url,
-        config.broker.username,
-        read_secret(config.broker.password_file),
-        config.broker.ca_file,
-        config.broker.cert_file,
-        config.broker.key_file,
-    )
+    return open_broker(config.broker)
+
+
+def open_broker(config: BrokerConfig) -> Broker:
+    """Give the broker at an address: MQTT, or a NATS cluster."""
+    password = read_secret(config.password_file)
+    rest = (config.url, config.username, password, config.ca_file, config.cert_file, config.key_file)
+    if config.url.startswith(NATS):
+        from telemetry.jetstream import JetStreamBroker  # only a nation needs it
+
+        return JetStreamBroker(*rest)
+    return MqttBroker(*rest)
 
 
 def profiles(config: HubConfig) -> dict[str, FarmProfile]:
@@ -74,6 +84,13 @@ async def run_hub(config: HubConfig, worker: int = 0) -> None:
     finally:
         await store.close()
         memory.close()
+
+
+async def run_bridge(config: HubConfig) -> None:
+    """Carry between the region's broker and the cluster until cancelled. ValueError when no cluster is named."""
+    if config.cluster is None:
+        raise ValueError('hub.toml names no [cluster]; write its url = "nats://host:4222,host:4222,host:4222"')
+    await Bridge(config.name, config.members, hub_broker(config), open_broker(config.cluster)).run()
 
 
 def run_workers(config: HubConfig) -> None:

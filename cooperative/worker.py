@@ -20,14 +20,14 @@ from cooperative.members import Members
 from cooperative.memory import Memory
 from telemetry.envelope import Batch, EnvelopeError, Header, Opener, dictionary_id
 from telemetry.notes import AckNote, AskNote, NoteError, Spans, read_note, write_note
-from telemetry.ports import Broker, BrokerError, Mark, Message, Session, Store, StoreError
+from telemetry.ports import Broker, BrokerError, KeepsDictionaries, Mark, Message, Session, Store, StoreError
 from telemetry.ranges import RangeSet
 from telemetry.records import FarmProfile
-from telemetry.stores.embedded import EmbeddedStore
 from telemetry.topics import TopicError, all_edges, read_topic, topic
 
 BATCHES_AT_ONCE: Final = 2_000
-GATHER_S: Final = 0.02
+# What comes after idleness is written at once; then this long gathers: a write costs the store more than its lines.
+GATHER_S: Final = 0.06
 VERIFY_EVERY_S: Final = 1.0
 VERIFY_WITHIN_S: Final = 10.0
 EXHUME_EVERY_S: Final = 5.0
@@ -153,7 +153,7 @@ class HubWorker:
     def _learn(self, edge: str, data: bytes) -> None:
         number = dictionary_id(data)
         self._memory.keep_dictionary(edge, number, data, self._wall_ms())
-        if isinstance(self._store, EmbeddedStore):
+        if isinstance(self._store, KeepsDictionaries):
             self._store.learn(number, data)
 
     async def _heed(self, session: Session, verdict: Verdict) -> None:

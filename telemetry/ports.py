@@ -7,7 +7,7 @@ against every backend, and what a backend cannot promise it states (``settle_s``
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from telemetry.envelope import Batch
 from telemetry.history import Points, Seen, Stored
@@ -79,3 +79,11 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Let go of files and connections."""
+
+
+@runtime_checkable
+class KeepsDictionaries(Protocol):
+    """A store that keeps batches as they came, and so needs the dictionaries that open them."""
+
+    def learn(self, number: int, data: bytes) -> None:
+        """Keep a dictionary. StoreError if it cannot be kept."""

@@ -27,6 +27,7 @@ DEBIAN_PACKAGE = {
     "influxd": "influxdb",
     "victoria-metrics": "victoria-metrics",
     "nginx": "nginx-light",
+    "nats-server": "nats-server",
     "chromium": "chromium",
     "avr-gcc": "gcc-avr avr-libc binutils-avr",
     "simavr": "simavr libsimavr-dev libelf-dev arduino-core-avr",

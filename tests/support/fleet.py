@@ -63,6 +63,12 @@ class Edge:
             group.create_task(self.produce(), name="produces")
             group.create_task(self.uplink.run(), name="uplink")
 
+    def close(self) -> None:
+        """Let go of the files."""
+        self.accepted.close()
+        self.rows.close()
+        self.log.close()
+
 
 def accepted(folder: Path) -> dict[int, int]:
     """Give number and wall time of what an edge accepted; a line cut short by kill -9 does not count."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real servers for tests: Mosquitto, InfluxDB behind nginx, VictoriaMetrics; on free loopback ports, in own folders.
+"""Real servers for tests: Mosquitto, InfluxDB behind nginx, VictoriaMetrics, NATS; on free loopback ports, own folders.
 
 The rule it keeps: a server lives inside a ``with`` and is dead after it, whatever the test did; a missing program
 is a skip that names its Debian package, and an error where CI=true.
@@ -13,7 +13,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -176,3 +176,26 @@ def victoria_metrics(folder: Path) -> Iterator[Server]:
     ]
     with running(Server("victoria-metrics", command, folder, port, http_answers("/health"))) as server:
         yield server
+
+
+@contextmanager
+def nats_cluster(folder: Path) -> Iterator[list[Server]]:
+    """Run three NATS servers as one JetStream cluster, with our deploy files."""
+    name = program("nats-server")
+    ports, routes = [free_port() for _ in range(3)], [free_port() for _ in range(3)]
+    with ExitStack() as stack:
+        nodes: list[Server] = []
+        for at in range(3):
+            own = folder / f"nats-{at + 1}"
+            own.mkdir()
+            shutil.copy(DEPLOY / "nats/vuon-users.conf", own)
+            conf = (DEPLOY / "nats/vuon.conf").read_text().replace("vuon-1", f"vuon-{at + 1}")
+            conf = conf.replace("/var/lib/nats/vuon", str(own / "jetstream"))
+            conf = conf.replace("127.0.0.1:4222", f"127.0.0.1:{ports[at]}")
+            conf = conf.replace("listen: 127.0.0.1:6222", f"listen: 127.0.0.1:{routes[at]}")
+            for other in range(3):
+                conf = conf.replace(f"nats://127.0.0.{other + 1}:6222", f"nats://127.0.0.1:{routes[other]}")
+            (own / "vuon.conf").write_text(conf)
+            command = [name, "-c", str(own / "vuon.conf")]
+            nodes.append(stack.enter_context(running(Server(f"nats-{at + 1}", command, own, ports[at], answers))))
+        yield nodes
