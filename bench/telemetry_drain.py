@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The edge of the backlog bench: ``python -m bench.telemetry_drain LOG BROKER_PORT STORE_URL``; prints JSON."""
+"""The edge of the backlog bench: ``python -m bench.telemetry_drain LOG BROKER_PORT STORE_URL SECONDS``; prints JSON.
+
+It sends for SECONDS, or until nothing is left, and commits a live point every half second meanwhile; it asks the store
+itself when that point is there.
+"""
 
 import asyncio
 import json
@@ -8,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from bench.telemetry_backlog import GROUP_POINTS
 from telemetry.log import Log
 from telemetry.mqtt import MqttBroker
 from telemetry.outgoing import OutgoingRows
@@ -16,15 +21,15 @@ from telemetry.stores.http_client import HttpClient
 from telemetry.uplink import Uplink
 
 
-async def main(path: Path, port: int, url: str) -> None:
-    """Send the backlog, a live point every half second, and tell how it went."""
+async def main(path: Path, port: int, url: str, seconds: float) -> None:
+    """Send the backlog and tell how it went."""
     log, client = Log.open(path, "farm-1"), HttpClient(url)
     uplink = Uplink(log, OutgoingRows(path), MqttBroker(f"mqtt://127.0.0.1:{port}"), "coop", now=time.monotonic)
     backlog = uplink.pending()
     start = time.monotonic()
     task = asyncio.create_task(uplink.run(), name="uplink")
     lags: list[float] = []
-    while uplink.pending() > 2 and time.monotonic() - start < 100:
+    while (left := uplink.pending()) > 2 and time.monotonic() - start < seconds:
         now_ms = time.time_ns() // 1_000_000
         log.append([Sample("live/switch", now_ms, 1.0, 1.0)])
         await asyncio.to_thread(log.flush, now_ms, now_ms, True)
@@ -32,21 +37,22 @@ async def main(path: Path, port: int, url: str) -> None:
         uplink.wake()
         query = {"db": "vuon", "q": f"SELECT v FROM switch WHERE time >= {now_ms * 1_000_000}"}
         while b"values" not in await asyncio.to_thread(client.get, "/query", query):  # noqa: ASYNC110 - no event there
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
         lags.append(time.monotonic() - committed)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(max(0.0, 0.5 - lags[-1]))
     took = time.monotonic() - start
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     figures = {
-        "drain_24h_s": took,
-        "drain_points_per_s": 8_640 * 50 / took,
+        "took_s": took,
+        "points_per_s": (backlog - left) * GROUP_POINTS / took,
         "live_lag_s": max(lags, default=0.0),
         "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "backlog_groups": backlog,
+        "groups": backlog,
+        "groups_left": left,
     }
     print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], float(sys.argv[4])))

@@ -20,7 +20,7 @@ import msgspec
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bench.telemetry_data import PERIOD_MS, polls
+from bench.telemetry_backlog import GROUP_POINTS, day_of_backlog, month_of_backlog
 from telemetry.log import Log
 from telemetry.mqtt import MqttBroker
 from telemetry.outgoing import OutgoingRows
@@ -209,16 +209,10 @@ def naive(folder: Path, seconds: float) -> float:
     return rate
 
 
-def drain(folder: Path) -> Figures:
-    """A day's backlog of 50 series at 10 s through a real uplink, a live group every second meanwhile."""
-    log = Log.open(folder / "backlog.db", "farm-1")
-    day = 8_640
-    wall0 = time.time_ns() // 1_000_000 - day * PERIOD_MS
-    for mono, group in polls(9, day):
-        log.append(group)
-        if mono % 100_000 == 90_000:
-            log.flush(mono, wall0 + mono, True)
-    log.close()
+def drain(folder: Path, backlog: Callable[[Path], None], seconds: float) -> dict[str, float]:
+    """Send a backlog of 50 series at 10 s through a real uplink, at most so long, live points meanwhile."""
+    path = folder / "backlog.db"
+    backlog(path)
     with ExitStack() as stack:
         broker = stack.enter_context(mosquitto(folder))
         database, front = stack.enter_context(influxdb(folder))
@@ -226,13 +220,29 @@ def drain(folder: Path) -> Figures:
         client.post("/query", {"q": "CREATE DATABASE vuon"})
         store = f'[store]\nkind = "influx"\nurl = "{front.url}"'
         stack.enter_context(hub(folder / "hub", broker, store, ["farm-1"]))
-        command = [sys.executable, "-m", "bench.telemetry_drain", str(folder / "backlog.db"), str(broker.port)]
-        edge = subprocess.Popen([*command, front.url], cwd=ROOT, stdout=subprocess.PIPE)
-        out, _ = edge.communicate(timeout=120)
-        figures: Figures = json.loads(out.splitlines()[-1])
-        there, _ = until_counted(lambda: influx_count(client), day * 50, 30)
-    figures["drain_missing"] = max(0, day * 50 - there)
-    return figures
+        command = [sys.executable, "-m", "bench.telemetry_drain", str(path), str(broker.port), front.url, str(seconds)]
+        edge = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+        out, _ = edge.communicate(timeout=seconds + 60)
+        found: dict[str, float] = json.loads(out.splitlines()[-1])
+        want = round((found["groups"] - found["groups_left"]) * GROUP_POINTS)
+        there, _ = until_counted(lambda: influx_count(client), want, 30)
+    return found | {"missing": max(0, want - there)}
+
+
+def drains(folder: Path, seconds: float) -> Figures:
+    """A day of backlog to its end, and a month's for so many seconds."""
+    day, month = folder / "day", folder / "month"
+    day.mkdir()
+    month.mkdir()
+    one = drain(day, day_of_backlog, 100)
+    many = drain(month, month_of_backlog, seconds)
+    return {
+        "drain_24h_s": one["took_s"],
+        "drain_points_per_s": many["points_per_s"],
+        "live_lag_s": max(one["live_lag_s"], many["live_lag_s"]),
+        "rss_mb": max(one["rss_mb"], many["rss_mb"]),
+        "drain_missing": one["missing"] + many["missing"],
+    }
 
 
 def run(seconds: int) -> tuple[Figures, dict[str, str]]:
@@ -253,5 +263,5 @@ def run(seconds: int) -> tuple[Figures, dict[str, str]]:
         figures["victoria_points_per_s"], figures["victoria_missing"] = burst(fresh(), "victoria", 6_000, 500)
         theirs = naive(fresh(), 5.0)
         figures |= {"ingest_points_per_s": ours, "naive_points_per_s": theirs, "ratio_naive": ours / max(1.0, theirs)}
-        figures |= drain(fresh())
+        figures |= drains(fresh(), 30)
     return figures, notes
