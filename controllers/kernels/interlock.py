@@ -89,18 +89,22 @@ def commit(
     """
     for line in range(lp.shape[0]):
         expected = 0.0
+        changed = False  # one valve that hands over to another of the same flow changes the way, not the sum
         for at in range(first[line], first[line + 1]):
             o = members[at]
             if op[o, c.O_KIND] == c.VALVE:
                 expected += allowed[o] * op[o, c.O_FLOW_L_MIN]
-        if expected != ls[line, c.T_EXPECTED]:
+                changed = changed or (allowed[o] > 0.0) != (os[o, c.S_LEVEL] > 0.0)
+        if changed or expected != ls[line, c.T_EXPECTED]:
             ls[line, c.T_CHANGED] = now
+            ls[line, c.T_FLOW_SEEN] = 0.0  # whether water comes through the new way is not known yet
         ls[line, c.T_EXPECTED] = expected
         pump = int(lp[line, c.L_PUMP])
         running = 1.0 if pump >= 0 and allowed[pump] > 0.0 else 0.0
         if running != ls[line, c.T_PUMP]:
             ls[line, c.T_PUMP] = running
             ls[line, c.T_PUMP_SINCE] = now
+            ls[line, c.T_FLOW_SEEN] = 0.0  # nor what this run brings
     for o in range(op.shape[0]):
         if (allowed[o] > 0.0) != (os[o, c.S_LEVEL] > 0.0):
             os[o, c.S_SINCE] = now

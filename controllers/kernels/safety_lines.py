@@ -44,13 +44,12 @@ def judge_flow(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: Flo
     fresh = lx[line, c.X_FLOW_AT] > ls[line, c.T_FLOW_AT]
     if fresh:
         ls[line, c.T_FLOW_AT] = lx[line, c.X_FLOW_AT]
-    still = now - ls[line, c.T_CHANGED]
+    still = lx[line, c.X_FLOW_AT] - ls[line, c.T_CHANGED]  # so long had the valves stood when it was measured
     if not math.isfinite(flow):
         ls[line, c.T_LOW_SINCE] = math.inf
         return
     if expected <= 0.0:
         ls[line, c.T_LOW_SINCE] = math.inf
-        ls[line, c.T_FLOW_SEEN] = 0.0
         ls[line, c.T_OVER_N] = 0.0
         if still >= LEAK_SETTLE_MS and fresh:
             ls[line, c.T_LEAK_N] = ls[line, c.T_LEAK_N] + 1.0 if flow > lp[line, c.L_LEAK] else 0.0
@@ -59,18 +58,21 @@ def judge_flow(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: Flo
         return
     ls[line, c.T_LEAK_N] = 0.0
     if still < lp[line, c.L_FILL_DELAY_MS]:
-        ls[line, c.T_FLOW_SEEN] = 0.0  # the way has changed: whether water comes through the new one is not known yet
         return
     if fresh:
         ls[line, c.T_OVER_N] = ls[line, c.T_OVER_N] + 1.0 if flow > lp[line, c.L_HIGH] * expected else 0.0
         if ls[line, c.T_OVER_N] >= g[c.G_LEAK_SAMPLES]:
             ls[line, c.T_LATCH] = codes.OVER_FLOW
-    judge_low_flow(line, now, g, lp, ls, flow < lp[line, c.L_LOW] * expected)
+    ran = lx[line, c.X_FLOW_AT] - ls[line, c.T_PUMP_SINCE]
+    if lp[line, c.L_PUMP] >= 0.0 and (ls[line, c.T_PUMP] == 0.0 or ran < lp[line, c.L_FILL_DELAY_MS]):
+        ls[line, c.T_LOW_SINCE] = math.inf  # a sample from before this run, or of pipes that fill, proves nothing of it
+        return
+    judge_low_flow(line, now, g, ls, flow < lp[line, c.L_LOW] * expected)
 
 
 @njit
-def judge_low_flow(line: int, now: float, g: Floats, lp: Floats, ls: Floats, low: bool) -> None:
-    """Mark the open valves as bad when flow stays low after the pipes are full and the pump ran (H2).
+def judge_low_flow(line: int, now: float, g: Floats, ls: Floats, low: bool) -> None:
+    """Mark the open valves as bad when flow, measured with the pipes full and the pump running, stays low (H2).
 
     Times [ms], flow [L/min], pressure [kPa], EC [mS/cm]. Source: docs/safety.md (H1 to H6, H10).
     """
@@ -78,11 +80,6 @@ def judge_low_flow(line: int, now: float, g: Floats, lp: Floats, ls: Floats, low
         ls[line, c.T_LOW_SINCE] = math.inf
         ls[line, c.T_NO_FLOW_N] = 0.0
         ls[line, c.T_FLOW_SEEN] = 1.0
-        return
-    if lp[line, c.L_PUMP] >= 0.0 and (
-        ls[line, c.T_PUMP] == 0.0 or now - ls[line, c.T_PUMP_SINCE] < lp[line, c.L_FILL_DELAY_MS]
-    ):
-        ls[line, c.T_LOW_SINCE] = math.inf
         return
     if ls[line, c.T_LOW_SINCE] == math.inf:
         ls[line, c.T_LOW_SINCE] = now
@@ -135,7 +132,6 @@ def judge_pump(line: int, now: float, g: Floats, lp: Floats, ls: Floats, lx: Flo
             ls[line, c.T_DRY_N] = 0.0
         return
     ls[line, c.T_LOST_SINCE] = math.inf
-    ls[line, c.T_FLOW_SEEN] = 0.0
     ls[line, c.T_DRY_CODE] = cause
     ls[line, c.T_DRY_UNTIL] = now + g[c.G_DRY_LOCKOUT]
     ls[line, c.T_DRY_N] += 1.0
