@@ -16,7 +16,7 @@ from telemetry.records import AnyRecord, Event
 DEAD: Final = "bus.dead"
 LATCHED: Final = "mcu.shutdown"
 # While one of these stands the board does nothing for us; the board's own *ready* ends them.
-STANDING: Final = {"mcu.fenced": "critical", "mcu.mismatch": "critical"}
+STANDING: Final = {"mcu.fenced": "critical", "mcu.mismatch": "critical", "mcu.other_board": "critical"}
 AWAY: Final = frozenset({"mcu.line_down", "mcu.session_lost"})
 CAUSES: Final = {
     "unknown": N_("the cause is not known"),

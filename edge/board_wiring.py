@@ -5,6 +5,7 @@ The rule it keeps: a board is a source and a bank like any other; what stands be
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from controllers.settings import OutputSettings
@@ -27,11 +28,15 @@ from telemetry.quantities import quantity
 BOARD_LINE: Final = LineSettings(baud=115200)
 
 
+def _played(board: Board) -> bool:
+    return board.port == SIMULATED or is_pty(board.port)
+
+
 def board_plans(config: FarmConfig) -> list[SeriesPlan]:
     """Say what the pipeline must know of each series that a board delivers."""
     plans = []
     for board in config.boards:
-        played = board.port == SIMULATED or is_pty(board.port)
+        played = _played(board)
         for series in (*measured_series(board), *(pin_series(board, pin) for pin in board.outputs)):
             kind = quantity(series.partition("/")[2].partition(".")[0])
             plans.append(SeriesPlan(series, board.name, kind, kind.unit, board.period_s, still_s(kind), played))
@@ -41,12 +46,13 @@ def board_plans(config: FarmConfig) -> list[SeriesPlan]:
 def bridges_of(config: FarmConfig, openers: Callable[[Board], StreamOpener], world: World) -> dict[str, Bridge]:
     """Make the host's side of every board."""
     host = host_id(world.seed)
-    return {
-        board.name: Bridge(
-            openers(board), board_config(board, config.control), KeptEpoch(world.state, board.name), host_id=host
-        )
-        for board in config.boards
-    }
+    bridges = {}
+    for board in config.boards:
+        told = board_config(board, config.control)
+        if _played(board):  # by the linux build, whatever stands for it in the field
+            told = replace(told, kind="")
+        bridges[board.name] = Bridge(openers(board), told, KeptEpoch(world.state, board.name), host_id=host)
+    return bridges
 
 
 def through_boards(

@@ -52,6 +52,7 @@ def board_config(board: Board, control: ControlSettings) -> BoardConfig:
     kind = BOARD_TYPES[board.type]
     config = BoardConfig(
         name=board.name,
+        kind=board.type,
         valves=tuple(
             Valve(
                 name=one.id,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from edge.exits import FAILED, LOG_FILE, NO_DEVICE, REFUSED, TRY_AGAIN, USAGE, speech, state_folder
-from pages.words import N_
+from pages.words import N_, error_text
 
 if TYPE_CHECKING:
     from firmware_bridge.board_word import BoardWord
@@ -24,7 +24,7 @@ BOARDS: Final = ("avr-nano", "linux")
 FLASHED: Final = ("avr-nano", "esp32")  # avrdude through optiboot, esptool
 STEPS: Final = {
     "done": N_("The board runs {version} and has said so itself."),
-    "refused": N_("Nothing was written: the board holds something open."),
+    "refused": N_("Nothing was written; the step above says why."),
     "rolled_back": N_("The new image failed; the board runs the last good one again."),
     "bricked": N_("The board does not answer any more; flash it again, or over its ISP pins."),
 }
@@ -61,10 +61,10 @@ def build(board: str, key_file: Path | None, as_json: bool) -> None:
     try:
         image, manifest = make(board, private_key(key_file) if key_file is not None else None)
     except KeyUnusable as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(USAGE) from None
     except BuildFailed as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(FAILED) from None
     _tell(_of_image(image, manifest, "signed" if manifest.signature else "unsigned"), as_json)
 
@@ -99,7 +99,7 @@ def info(image: Path | None, port: str | None, keys: tuple[Path, ...], as_json: 
         trusted = public_keys(keys)
         manifest = read_manifest(image)
     except KeyUnusable as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(USAGE) from None
     except ImageRefused as refused:
         raise SystemExit(_refused(refused, FAILED)) from None
@@ -140,7 +140,7 @@ def flash(
     try:
         manifest, _ = load(image, board, public_keys(keys), development=development)
     except KeyUnusable as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(USAGE) from None
     except ImageRefused as refused:
         raise SystemExit(_refused(refused, REFUSED)) from None
@@ -160,7 +160,7 @@ def flash(
 @firmware.command()
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="The agent's folder.")
 @click.option("--board", default="", help="Only this board of farm.toml.")
-@click.option("--hours", default=168.0, show_default=True, help="How far back.")
+@click.option("--hours", default=168.0, show_default=True, help="How many hours back.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def log(state: Path | None, board: str, hours: float, as_json: bool) -> None:
     """Tell what the boards reported: starts and their causes, stops, lost lines, other masters.
@@ -181,7 +181,7 @@ def log(state: Path | None, board: str, hours: float, as_json: bool) -> None:
     try:
         reader = LogReader(state_folder(state) / LOG_FILE)
     except DiskError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     until_ms = time.time_ns() // 1_000_000 + 1
     try:
@@ -210,12 +210,19 @@ def log(state: Path | None, board: str, hours: float, as_json: bool) -> None:
 
 
 def _hands(port: str, board: str) -> "Hands":
-    from firmware_bridge.flash import TOOLS, Hands, run_tool
+    from firmware_bridge.flash import TOOLS, Hands, run_tool, tool_missing
 
     async def drain() -> str:
+        missing = tool_missing(board)
+        if missing:
+            return missing
         # Opening the line has reset the board; one that does not answer runs nothing that could hold a pin.
         word = await _word(port, 3.0)
-        return "" if word is None or not word.on else f"outputs {word.on:b} are on"
+        if word is None:
+            return ""
+        if word.kind not in {"", board}:
+            return _other_board(word, board)
+        return f"outputs {word.on:b} are on" if word.on else ""
 
     async def handshake(version: str) -> str:
         word = await _word(port, 30.0)
@@ -223,6 +230,8 @@ def _hands(port: str, board: str) -> "Hands":
             return "the board does not answer"
         if word.mismatch:
             return f"the board speaks other messages: {word.mismatch[0]}"
+        if word.kind != board:
+            return _other_board(word, board)
         return "" if version in {"", word.version} else f"the board says {word.about}"
 
     return Hands(
@@ -231,6 +240,10 @@ def _hands(port: str, board: str) -> "Hands":
         verify=lambda path: run_tool(TOOLS[board](port, path, verify=True)),
         handshake=handshake,
     )
+
+
+def _other_board(word: "BoardWord", board: str) -> str:
+    return f"the board says {word.about}, the image is for {board}"
 
 
 async def _word(port: str, patience_s: float) -> "BoardWord | None":

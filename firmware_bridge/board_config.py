@@ -126,9 +126,10 @@ class Analogue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardConfig:
-    """Everything on one board."""
+    """Everything on one board. ``kind`` is the name that the board must say of itself, "" when any may answer."""
 
     name: str
+    kind: str = ""
     valves: tuple[Valve, ...] = ()
     pumps: tuple[Pump, ...] = ()
     dosers: tuple[Doser, ...] = ()

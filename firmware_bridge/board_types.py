@@ -25,3 +25,8 @@ BOARD_TYPES: Final[dict[str, BoardType]] = {
     "avr-nano": BoardType(outputs=8, pumps=2, dosers=2, inputs=3, counters=3, channels=4),
     "linux": BoardType(outputs=16, pumps=4, dosers=4, inputs=8, counters=8, channels=8),
 }
+
+
+def kind_of(about: str) -> str:
+    """Give the kind of board out of what it says of itself ("avr-nano 0.1.0"); "" when it names none."""
+    return about.rpartition(" ")[0]

@@ -11,6 +11,7 @@ from typing import Final
 
 from drivers.ports import ByteStream, StreamOpener
 from firmware_bridge.board_state import number
+from firmware_bridge.board_types import kind_of
 from firmware_bridge.codes import ResetCause, Shutdown
 from firmware_bridge.link import Link
 from firmware_bridge.link_events import Connected, Event, Mismatched, Refused, Replied, Reported
@@ -38,6 +39,11 @@ class BoardWord:
     def version(self) -> str:
         """The version alone."""
         return self.about.rpartition(" ")[2]
+
+    @property
+    def kind(self) -> str:
+        """The kind of board, as it names itself."""
+        return kind_of(self.about)
 
 
 async def ask_board(opener: StreamOpener, host_id: int, patience_s: float = PATIENCE_S) -> BoardWord | None:

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from drivers.ports import ByteStream, Fault, LineDown, StreamOpener
 from firmware_bridge.board_config import BoardConfig
 from firmware_bridge.board_state import BoardState, Values, number
+from firmware_bridge.board_types import kind_of
 from firmware_bridge.calls import CallFailed, refusal_code
 from firmware_bridge.clock_sync import ClockSync
 from firmware_bridge.codes import ResetCause, Shutdown
@@ -202,6 +203,9 @@ class Bridge:
         if self._mismatch:
             self._fault("mcu.mismatch", "; ".join(self._mismatch))
             await asyncio.Event().wait()  # until the line goes: only an update of one side helps
+        if self.config.kind not in {"", kind_of(self.about)}:
+            self._fault("mcu.other_board", f"{self.about or '-'}; farm.toml: {self.config.kind}")
+            await asyncio.Event().wait()  # its pins are other pins: nothing is told to it
         try:
             boot = await self._claim(await self.call("get_boot"))
             await self._sync_clock()

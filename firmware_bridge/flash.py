@@ -124,12 +124,25 @@ def avrdude_words(port: str, image: Path, *, verify: bool) -> list[str]:
 
 
 def esptool_words(port: str, image: Path, *, verify: bool) -> list[str]:
-    """Give esptool's command line for an ESP32 image at the address of its application."""
-    return ["esptool", "--port", port, "verify-flash" if verify else "write-flash", "0x10000", str(image)]
+    """Give esptool's command line for an ESP32 image at the address of its application.
+
+    The names with a low line are those of esptool 4, which Debian has; esptool 5 takes them too.
+    """
+    return ["esptool", "--port", port, "verify_flash" if verify else "write_flash", "0x10000", str(image)]
 
 
 # The tool that writes each kind of board.
 TOOLS: Final[Mapping[str, Callable[..., list[str]]]] = {"avr-nano": avrdude_words, "esp32": esptool_words}
+
+
+def tool_missing(board: str) -> str:
+    """Say what to install before a board of this kind can be written; "" when its tool is there."""
+    tool = TOOLS[board]("", Path(), verify=False)[0]
+    return "" if shutil.which(tool) else _install(tool)
+
+
+def _install(tool: str) -> str:
+    return f"{tool} is not there; install it: sudo apt-get install {tool}"
 
 
 async def run_tool(words: list[str]) -> str:
@@ -139,7 +152,7 @@ async def run_tool(words: list[str]) -> str:
             *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )
     except OSError as error:
-        return f"{words[0]}: {error.strerror}; install it: sudo apt-get install {words[0]}"
+        return f"{words[0]}: {error.strerror}; {_install(words[0])}"
     try:
         async with asyncio.timeout(TOOL_LIMIT_S):
             said, _ = await child.communicate()

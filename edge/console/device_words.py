@@ -86,6 +86,10 @@ LINK: Final[dict[str, ReasonWords]] = {
         N_("Look for a second agent, or a copied memory card, on this farm."),
     ),
     "mcu.mismatch": ReasonWords(N_("The board and this program do not speak the same messages: {detail}"), _UPDATE),
+    "mcu.other_board": ReasonWords(
+        N_("Another kind of board answers on this line than farm.toml names: {detail}"),
+        N_("Check the board's type and port in farm.toml, or flash the right image."),
+    ),
     "mcu.shutdown": ReasonWords(N_("The board has stopped everything on it: {reason:t}"), _RESET),
     "mcu.released": ReasonWords(N_("A person has released the board.")),
     "mcu.not_released": ReasonWords(N_("The board was not released: its cause still lasts."), _RESET),

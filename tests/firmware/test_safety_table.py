@@ -142,13 +142,13 @@ BOUNDS = {
 
 
 @pytest.fixture
-def judge(safety_rows: list[dict[str, object]]) -> Callable[[str, float], None]:
-    """Give what keeps a row and holds it against its bound."""
+def kept(safety_rows: list[dict[str, object]]) -> Callable[[str, float], float]:
+    """Give what keeps a row of the table and gives its time back."""
 
-    def one(what: str, took_ms: float) -> None:
-        bound_ms = BOUNDS[what]
-        safety_rows.append({"fault": what, "safe_after_ms": round(took_ms, 1), "bound_ms": bound_ms, "of": len(BOUNDS)})
-        assert took_ms <= bound_ms + LIVE_MS, f"{what}: {took_ms:.1f} ms, bound {bound_ms:.0f} ms"
+    def one(what: str, took_ms: float) -> float:
+        row = {"fault": what, "safe_after_ms": round(took_ms, 1), "bound_ms": BOUNDS[what], "of": len(BOUNDS)}
+        safety_rows.append(row)
+        return took_ms
 
     return one
 
@@ -165,25 +165,27 @@ def timed(bench: Bench, fault: Callable[[], None]) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("what", AT_THE_HOST)
 def test_a_host_that_dies_or_hangs_closes_everything(
-    bench: Callable[..., Bench], judge: Callable[[str, float], None], what: str
+    bench: Callable[..., Bench], kept: Callable[[str, float], float], what: str
 ) -> None:
     one = bench()
-    judge(what, timed(one, lambda: one.host.send_signal(AT_THE_HOST[what][0])))
+    took_ms = kept(what, timed(one, lambda: one.host.send_signal(AT_THE_HOST[what][0])))
+    assert took_ms <= BOUNDS[what] + LIVE_MS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", AT_THE_CHIP)
 def test_a_fault_at_the_controller_closes_everything(
-    bench: Callable[..., Bench], judge: Callable[[str, float], None], what: str
+    bench: Callable[..., Bench], kept: Callable[[str, float], float], what: str
 ) -> None:
     one = bench()
-    judge(what, timed(one, lambda: one.rig.do(AT_THE_CHIP[what][0])))
+    took_ms = kept(what, timed(one, lambda: one.rig.do(AT_THE_CHIP[what][0])))
+    assert took_ms <= BOUNDS[what] + LIVE_MS
 
 
 @pytest.mark.slow
 @pytest.mark.server("mosquitto")
 def test_a_broker_that_dies_neither_closes_nor_keeps_open(
-    bench: Callable[..., Bench], judge: Callable[[str, float], None], tmp_path: Path
+    bench: Callable[..., Bench], kept: Callable[[str, float], float], tmp_path: Path
 ) -> None:
     with mosquitto(tmp_path) as broker:
         one = bench(str(HOLD_S), VUON_BROKER=f"mqtt://127.0.0.1:{broker.port}")
@@ -193,12 +195,12 @@ def test_a_broker_that_dies_neither_closes_nor_keeps_open(
         one.words("wall")
         one.words("wall")  # its control loop goes on
         assert one.rig.on == 1
-        judge(BROKER_DIES, one.rig.until_off_ms() - began)
+        assert kept(BROKER_DIES, one.rig.until_off_ms() - began) <= BOUNDS[BROKER_DIES] + LIVE_MS
 
 
 @pytest.mark.slow
 def test_a_wall_clock_that_jumps_moves_no_closing(
-    bench: Callable[..., Bench], judge: Callable[[str, float], None], tmp_path: Path
+    bench: Callable[..., Bench], kept: Callable[[str, float], float], tmp_path: Path
 ) -> None:
     shim, offset = tmp_path / "shim.so", tmp_path / "offset"
     source = Path(__file__).with_name("clock_shim.c")
@@ -211,7 +213,7 @@ def test_a_wall_clock_that_jumps_moves_no_closing(
         wall = float(one.words("wall").split()[1])
         wall = float(one.words("wall").split()[1])
         assert abs(wall - time.time() - years * 31_557_600) < 60
-    judge(CLOCK_JUMPS, one.rig.until_off_ms() - began)
+    assert kept(CLOCK_JUMPS, one.rig.until_off_ms() - began) <= BOUNDS[CLOCK_JUMPS] + LIVE_MS
 
 
 def test_the_page_quotes_every_fault_with_the_bound_that_is_tested() -> None:

@@ -319,3 +319,24 @@ def test_a_month_long_clock_step_changes_no_lease(board_program: Path) -> None:
         assert "datetime" not in text
         assert "import time" not in text
     assert board_program.exists()
+
+
+def test_a_board_of_another_kind_than_the_farm_names_is_told_and_nothing_is_commanded(board_program: Path) -> None:
+    async def work(board: VirtualBoard) -> tuple[list[str], list[str]]:
+        host = Host(board, farm_board(kind="avr-nano"))
+        host.task = asyncio.create_task(host.source.run(host.readings.extend, host.faults.append), name="host")
+        await host.until(lambda: "mcu.other_board" in host.kinds())
+        await pass_time(20.0)
+        answer = await host.outputs.hold("bed-1", 1.0, 60.0)
+        board.follow()
+        assert (answer.outcome, board.on, host.epochs.value) == ("failed", 0, 0)
+        await host.stop()
+        right = Host(board, farm_board(kind="linux"))
+        await right.start()
+        await right.stop()
+        return host.kinds(), [fault.detail for fault in host.faults]
+
+    kinds, details = in_virtual_time(board_program, work)
+    assert kinds == ["mcu.other_board"]
+    assert details[0].startswith("linux ")
+    assert details[0].endswith("; farm.toml: avr-nano")

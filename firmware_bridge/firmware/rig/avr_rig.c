@@ -11,6 +11,7 @@
  * ADDRESS, forget (blank EEPROM).
  * --elastic lets time pass at full speed while bytes are on the line, so that flashing takes no longer than it must.
  */
+#include "control_line.h"
 #include "rig.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ static void run_live(bool elastic)
             rig_from_avr.tail = rig_from_avr.head;
         }
         rig_write_words();
-        if ((wait[0].revents & (POLLIN | POLLHUP)) != 0 && !rig_read_control(&quit)) {
+        if ((wait[0].revents & (POLLIN | POLLHUP)) != 0 && !control_line_read(rig_control, &quit)) {
             quit = true;
         }
         (void)fflush(stdout);
@@ -119,7 +120,7 @@ int main(int count, char **words)
     if (live) {
         run_live(elastic);
     } else {
-        while (!quit && rig_read_control(&quit)) {
+        while (!quit && control_line_read(rig_control, &quit)) {
         }
     }
     rig_save();

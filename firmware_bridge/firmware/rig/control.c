@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define LINE_MAX_LENGTH 16384u
 
 static bool send_hex(const char *text)
 {
@@ -99,7 +96,7 @@ static bool do_numbers(const char *word, uint64_t first, uint64_t second)
     return true;
 }
 
-static bool control(char *text, bool *quit)
+bool rig_control(char *text, bool *quit)
 {
     char *rest = NULL;
     const char *word = strtok_r(text, " \r\n", &rest);
@@ -114,28 +111,4 @@ static bool control(char *text, bool *quit)
     return do_plain(word, first, quit) ||
            do_numbers(word, first == NULL ? 0 : strtoull(first, NULL, 10),
                       second == NULL ? 0 : strtoull(second, NULL, 10));
-}
-
-bool rig_read_control(bool *quit)
-{
-    static char text[LINE_MAX_LENGTH];
-    static size_t length;
-    const ssize_t got = read(STDIN_FILENO, &text[length], sizeof text - 1u - length);
-    if (got <= 0) {
-        return false;
-    }
-    length += (size_t)got;
-    text[length] = '\0';
-    char *start = text;
-    for (char *end = strchr(start, '\n'); end != NULL && !*quit; end = strchr(start, '\n')) {
-        *end = '\0';
-        if (!control(start, quit)) {
-            printf("{\"e\":\"error\",\"what\":\"not understood\"}\n");
-        }
-        start = end + 1;
-    }
-    length -= (size_t)(start - text);
-    memmove(text, start, length);
-    (void)fflush(stdout);
-    return length < sizeof text - 1u;
 }

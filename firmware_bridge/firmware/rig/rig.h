@@ -79,7 +79,7 @@ void rig_wedge(bool deaf);
 void rig_run(uint64_t us, bool stop_at_word);
 
 /* control.c: the control line */
-bool rig_read_control(bool *quit);
+bool rig_control(char *text, bool *quit); /* one line of the control line */
 
 static inline uint64_t rig_now_us(void)
 {

@@ -18,11 +18,11 @@
 
 #include "codes.h"
 #include "control.h"
+#include "control_line.h"
 #include "sim.h"
 
 #define BUSY_WAIT_MS 2   /* an output is on: leases end within this of their time */
 #define IDLE_WAIT_MS 20
-#define LINE_MAX_LENGTH 16384u
 
 static void show_outputs(uint64_t now_us, uint16_t on)
 {
@@ -40,31 +40,6 @@ static void show_reset(uint64_t now_us, uint8_t cause)
 }
 
 static const struct sim_watch watch = {show_outputs, show_sdi12, show_reset};
-
-/* Splits what came on standard input into lines; false at its end. */
-static bool read_control(bool *quit)
-{
-    static char text[LINE_MAX_LENGTH];
-    static size_t length;
-    const ssize_t got = read(STDIN_FILENO, &text[length], sizeof text - 1u - length);
-    if (got <= 0) {
-        return false;
-    }
-    length += (size_t)got;
-    text[length] = '\0';
-    char *start = text;
-    for (char *end = strchr(start, '\n'); end != NULL && !*quit; end = strchr(start, '\n')) {
-        *end = '\0';
-        if (!control_do(start, quit)) {
-            printf("{\"e\":\"error\",\"what\":\"not understood\"}\n");
-        }
-        start = end + 1;
-    }
-    length -= (size_t)(start - text);
-    memmove(text, start, length);
-    (void)fflush(stdout);
-    return length < sizeof text - 1u;
-}
 
 static uint64_t clock_us(void)
 {
@@ -147,7 +122,7 @@ static void run_real_time(int line)
             sim_advance(sim_now_us());
         }
         write_all_sent(line);
-        if ((wait[0].revents & (POLLIN | POLLHUP)) != 0 && !read_control(&quit)) {
+        if ((wait[0].revents & (POLLIN | POLLHUP)) != 0 && !control_line_read(control_do, &quit)) {
             quit = true;
         }
         (void)fflush(stdout);
@@ -203,7 +178,7 @@ int main(int count, char **words)
         return 0;
     }
     bool quit = false;
-    while (!quit && read_control(&quit)) {
+    while (!quit && control_line_read(control_do, &quit)) {
     }
     return 0;
 }
