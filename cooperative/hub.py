@@ -13,7 +13,7 @@ from cooperative.bridge import Bridge
 from cooperative.config import NATS, BrokerConfig, HubConfig, StoreConfig, read_secret
 from cooperative.memory import Memory
 from cooperative.worker import HubWorker
-from telemetry.mqtt import MqttBroker
+from telemetry.mqtt_hub import HubMqttBroker
 from telemetry.ports import Broker, Store
 from telemetry.records import FarmProfile
 from telemetry.stores.embedded import EmbeddedStore
@@ -60,7 +60,7 @@ def open_broker(config: BrokerConfig) -> Broker:
         from telemetry.jetstream import JetStreamBroker  # only a nation needs it
 
         return JetStreamBroker(*rest)
-    return MqttBroker(*rest)
+    return HubMqttBroker(*rest)
 
 
 def profiles(config: HubConfig) -> dict[str, FarmProfile]:

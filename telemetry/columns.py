@@ -180,7 +180,10 @@ def _decode_decimals(cursor: Cursor, groups: Groups, n: int) -> Floats:
     if odd_count and (int(odd.min()) < 0 or int(odd.max()) >= n):
         raise ColumnError("exception outside the column")
     folded = _unpack_bits(cursor, places)
-    steps = (folded >> _ONE).view(np.int64) ^ -(folded & _ONE).view(np.int64)
+    sign = -(folded & _ONE)
+    folded >>= _ONE
+    folded ^= sign
+    steps = folded.view(np.int64)
     if groups.rows_each:
         steps = steps.reshape(-1, groups.rows_each)
         total = steps if groups.rows_each == 1 else steps.cumsum(axis=1)

@@ -42,12 +42,10 @@ class MqttBroker:
     @asynccontextmanager
     async def connect(self, name: str, will: Message | None = None) -> AsyncIterator[Session]:
         """Open a connection (see Broker). BrokerError when it cannot be made or breaks."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise BrokerError(f"bad broker address {self.url!r}: write mqtt://host:1883 or mqtts://host:8883")
+        host, port, tls = self.address()
         client = aiomqtt.Client(
-            parts.hostname,
-            parts.port or (8883 if parts.scheme == "mqtts" else 1883),
+            host,
+            port,
             identifier=name,
             username=self.username or None,
             password=self.password or None,
@@ -55,7 +53,7 @@ class MqttBroker:
             keepalive=self.keepalive_s,
             timeout=TIMEOUT_S,
             clean_session=True,
-            tls_context=self._tls() if parts.scheme == "mqtts" else None,
+            tls_context=tls,
             max_queued_incoming_messages=QUEUE_MAX,
             logger=_library_log,
         )
@@ -64,6 +62,15 @@ class MqttBroker:
                 yield _MqttSession(client)
         except aiomqtt.MqttError as error:
             raise BrokerError(f"{self.url}: {error}; is the broker running and may this user connect?") from error
+
+    def address(self) -> tuple[str, int, ssl.SSLContext | None]:
+        """Give host, port and, with TLS, its context. BrokerError for an address that is none."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise BrokerError(f"bad broker address {self.url!r}: write mqtt://host:1883 or mqtts://host:8883")
+        if parts.scheme == "mqtt":
+            return parts.hostname, parts.port or 1883, None
+        return parts.hostname, parts.port or 8883, self._tls()
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.ca_file or None)

@@ -6,6 +6,7 @@ ever stand in a topic; what does not fit is refused, not escaped. Up go batch, d
 and answer; down go ack, ask and command.
 """
 
+import functools
 import re
 from typing import Final, NamedTuple
 
@@ -15,6 +16,7 @@ DOWN: Final = ("ack", "ask", "command")
 KINDS: Final = frozenset(UP + DOWN)
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 TOPIC_MAX: Final = 128
+_REMEMBERED: Final = 65_536  # good ones; one that is refused is looked at anew
 
 
 class TopicError(ValueError):
@@ -29,6 +31,7 @@ class Address(NamedTuple):
     kind: str
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def topic(member: str, edge: str, kind: str) -> str:
     """Make the topic of one kind of message of one edge. TopicError for names that may not stand in one."""
     for name in (member, edge):
@@ -39,6 +42,7 @@ def topic(member: str, edge: str, kind: str) -> str:
     return f"{ROOT}/{member}/{edge}/{kind}"
 
 
+@functools.lru_cache(maxsize=_REMEMBERED)
 def read_topic(text: str) -> Address:
     """Read a topic. TopicError if it is none of ours."""
     parts = text[:TOPIC_MAX].split("/")

@@ -101,7 +101,9 @@ def sample_text(batch: Batch, *, every_tag: bool = False) -> bytes:
     pieces[0::4] = [heads[row] for row in rows]
     pieces[1::4] = _texts(samples.value)
     pieces[3::4] = _texts(wall_ns)
-    good = (samples.value == samples.raw) & (samples.quality == 0) & np.isfinite(samples.value)
+    good = (samples.quality == 0) & np.isfinite(samples.value)
+    if samples.value is not samples.raw:
+        good &= samples.value == samples.raw
     if not good.all():
         odd = np.flatnonzero(~good)
         columns = (samples.value[odd].tolist(), samples.raw[odd].tolist(), samples.quality[odd].tolist())

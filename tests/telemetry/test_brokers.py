@@ -15,6 +15,7 @@ from cooperative.worker import HubWorker
 from telemetry.inprocess import InProcessBroker
 from telemetry.log import Log
 from telemetry.mqtt import MqttBroker
+from telemetry.mqtt_hub import HubMqttBroker
 from telemetry.outgoing import OutgoingRows
 from telemetry.ports import Broker, BrokerError, Message, Session
 from telemetry.records import FarmProfile, Sample
@@ -34,13 +35,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server | str]:
             yield str(missing)
 
 
-@pytest.fixture(params=["in process", "mosquitto"])
+@pytest.fixture(params=["in process", "mosquitto", "mosquitto, hub"])
 def broker(request: pytest.FixtureRequest, server: Server | str) -> Broker:
     if request.param == "in process":
         return InProcessBroker()
     if isinstance(server, str):
         pytest.skip(server)
-    return MqttBroker(f"mqtt://127.0.0.1:{server.port}")
+    kind = HubMqttBroker if request.param.endswith("hub") else MqttBroker
+    return kind(f"mqtt://127.0.0.1:{server.port}")
 
 
 async def first(session: Session, count: int = 1) -> list[Message]:
@@ -85,6 +87,9 @@ async def test_a_broker_that_is_away_says_so() -> None:
     for url in ("mqtt://127.0.0.1:9", "http://127.0.0.1:1883"):
         with pytest.raises(BrokerError):
             async with MqttBroker(url).connect("a"):
+                continue
+        with pytest.raises(BrokerError):
+            async with HubMqttBroker(url).connect("a"):
                 continue
 
 
