@@ -226,6 +226,8 @@ class Text(Table, frozen=True):
     measure_s: float = 0.0
     concurrent: bool = False
     startup: tuple[str, ...] = ()  # told each time the line opens
+    who: str = ""  # asks which model it is
+    says: str = ""  # what the answer to ``who`` begins with
 
 
 class Golden(Table, frozen=True):

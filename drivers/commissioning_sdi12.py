@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a technician does on an SDI-12 line: who is there, what it may be, another address.
+"""What a technician does on an SDI-12 line: who is there, what it may be, another address, a dead one's place.
 
 The rule it keeps: searching only asks; an address is written by ``Sdi12Line.readdress`` alone, after the new one was
 found free.
@@ -11,11 +11,12 @@ from math import isfinite
 
 from drivers import sdi12_words
 from drivers.catalogue_schema import Entry
+from drivers.commissioning import Outcome
 from drivers.decode import Measured
 from drivers.registry import read_numbers
 from drivers.sdi12 import Answered, Failed, Result
 from drivers.sdi12_line import Sdi12Line
-from drivers.sdi12_words import AnswerError, Identity
+from drivers.sdi12_words import AnswerError, CommandError, Identity
 from drivers.text_start import start_of
 from telemetry.records import Quality
 
@@ -71,7 +72,39 @@ async def identify(line: Sdi12Line, address: str, entries: Iterable[Entry]) -> t
         result = taken[start.body]
         if isinstance(result, Result) and (measured := _fits(entry, result.values)):
             likely.append(Likely(entry, measured))
-    return there[0], sorted(likely, key=lambda one: _unlike(one.entry, there[0].identity))
+    return there[0], sorted(likely, key=lambda one: (-_rank(one, there[0]), one.entry.type))
+
+
+async def only_address(line: Sdi12Line) -> str | None:
+    """Give the address of the one sensor on the line; None: nobody answers, or more than one does."""
+    answer = await line.ask(sdi12_words.query())
+    return answer.text[:1] if isinstance(answer, Answered) else None
+
+
+async def replace(line: Sdi12Line, entry: Entry, at: str, address: str, entries: Iterable[Entry]) -> Outcome:
+    """Let the new sensor at ``at`` take the place of a dead one that had ``address``.
+
+    Refused when its values cannot be this type's, or when what it says of itself fits another type better; ``detail``
+    then names what it may be of ``entries``.
+    """
+    known = [one for one in entries if one.protocol == "sdi12"]
+    asked_alike = [one for one in known if start_of(one, at).body == start_of(entry, at).body]
+    there, likely = await identify(line, at, asked_alike)
+    if there is None:
+        return Outcome("failed", "commission.nobody_on_wire", at)
+    if not likely:
+        _, likely = await identify(line, at, known)
+    best = [one.entry.type for one in likely if _rank(one, there) == _rank(likely[0], there)]
+    if entry.type not in best:
+        return Outcome("refused", "commission.another_type", ", ".join(best[:3]) or "?")
+    if at == address:
+        return Outcome("done", "commission.answers")
+    try:
+        await line.readdress(at, address)
+    except CommandError:
+        return Outcome("refused", "commission.address_taken", address)
+    moved = await line.ask(sdi12_words.acknowledge(address))
+    return Outcome("done") if isinstance(moved, Answered) else Outcome("failed", "commission.nobody_on_wire", address)
 
 
 def _fits(entry: Entry, values: Sequence[float]) -> tuple[Measured, ...]:
@@ -82,10 +115,11 @@ def _fits(entry: Entry, values: Sequence[float]) -> tuple[Measured, ...]:
     return measured if fits else ()
 
 
-def _unlike(entry: Entry, identity: Identity | None) -> tuple[int, str]:
-    """Rank by how much of what the sensor says of itself stands in the entry."""
+def _rank(one: Likely, sensor: Sensor) -> int:
+    """Count how much of what the sensor says of itself stands in the entry."""
+    entry, identity = one.entry, sensor.identity
     if identity is None:
-        return 0, entry.type
+        return 0
     known = " ".join((entry.type, entry.title, entry.maker, *entry.clones)).lower()
     words = [word for word in f"{identity.maker} {identity.model}".lower().split() if len(word) > 1]
-    return -sum(word in known or word[:3] in known for word in words), entry.type
+    return sum(word in known or word[:3] in known for word in words)

@@ -26,6 +26,8 @@ from drivers.sdi12 import (
 from drivers.sdi12_words import Command, CommandError
 
 LISTEN_MOST_S: Final = 60.0
+ADAPTER_SLACK_S: Final = 0.8  # an adapter hands an answer over when it is whole, at 1200 baud before
+PORT_SLACK_S: Final = 0.1
 
 
 class Sdi12Line:
@@ -36,10 +38,11 @@ class Sdi12Line:
     """
 
     def __init__(
-        self, stream: ByteStream, *, slack_s: float = 0.1, as_8n1: bool = False, adapter: bool = False
+        self, stream: ByteStream, *, slack_s: float | None = None, as_8n1: bool = False, adapter: bool = False
     ) -> None:
         self._stream = stream
-        self._recorder = Recorder(slack_s=slack_s)
+        usual_s = ADAPTER_SLACK_S if adapter else PORT_SLACK_S
+        self._recorder = Recorder(slack_s=usual_s if slack_s is None else slack_s)
         self._as_8n1 = as_8n1
         self._adapter = adapter
         self._one = asyncio.Lock()

@@ -31,8 +31,6 @@ from drivers.text_start import start_of
 ATTENDED_S: Final = 1.0
 IDLE_S: Final = 60.0
 CRC_SINCE: Final = 13  # SDI-12 1.3
-ADAPTER_SLACK_S: Final = 0.8  # an adapter hands an answer over when it is whole, at 1200 baud before
-PORT_SLACK_S: Final = 0.1
 TALKS_MAX: Final = 8
 QUIET_S: Final = 0.1  # the end of the answer before (an EZO's *OK) may still be on its way
 
@@ -187,8 +185,7 @@ class Sdi12Bus(_Line):
 
     async def _serve(self, stream: ByteStream) -> None:
         loop = asyncio.get_running_loop()
-        slack_s = ADAPTER_SLACK_S if self._adapter else PORT_SLACK_S
-        line = Sdi12Line(stream, slack_s=slack_s, as_8n1=self._as_8n1, adapter=self._adapter)
+        line = Sdi12Line(stream, as_8n1=self._as_8n1, adapter=self._adapter)
         turn = Round([])
         while True:
             for place in self.places.due(loop.time()):

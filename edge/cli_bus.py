@@ -33,6 +33,12 @@ REASONS: Final = {
     ),
     "commission.nobody_at_old": N_("Nobody answers at the old address"),
     "commission.nobody_at": N_("Nobody answers at address {detail}: check the power, A and B"),
+    "commission.nobody": N_("Nobody answers: check the power and the wire"),
+    "commission.nobody_on_wire": N_(
+        "Nobody answers at address {detail}: check the power, the wire, and whether the adapter makes the breaks itself"
+    ),
+    "commission.answers": N_("The new device answers as its type"),
+    "commission.answers_badly": N_("Something answers, but not as this type does: {detail}"),
     "commission.another_type": N_("This is another type, perhaps {detail}: write its type into farm.toml first"),
     "commission.address_taken": N_("Someone answers at address {detail} already"),
     "commission.write_refused": N_("The device did not take the change ({detail})"),
@@ -56,17 +62,19 @@ def addresses_of(text: str) -> list[int]:
     for part in text.split(","):
         first, dash, last = part.partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
-            raise click.BadParameter(f"{text!r}: write addresses like 1-32 or 1,5,9")
+            raise click.BadParameter(
+                speech().say(N_("{seen}: write addresses like 1-32 or 1,5,9"), {"seen": repr(text)})
+            )
         wanted.update(range(int(first), int(last or first) + 1))
     if not wanted or min(wanted) < 1 or max(wanted) > 247:
-        raise click.BadParameter(f"{text!r}: addresses are 1 to 247")
+        raise click.BadParameter(speech().say(N_("{seen}: addresses are 1 to 247"), {"seen": repr(text)}))
     return sorted(wanted)
 
 
 def unit_of(text: str) -> int:
     """Read one Modbus address."""
     if not text.isdigit() or not 1 <= int(text) <= 247:
-        raise click.BadParameter(f"{text!r}: a Modbus address is 1 to 247")
+        raise click.BadParameter(speech().say(N_("{seen}: a Modbus address is 1 to 247"), {"seen": repr(text)}))
     return int(text)
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 KINDS: Final = ("modbus", "sdi12", "sdi12-adapter")
 DIGITS: Final = "0123456789"
-ADAPTER_SLACK_S: Final = 0.8
-PORT_SLACK_S: Final = 0.1
 NOBODY: Final = N_("Nobody answers: check the power and the wire, and whether the adapter makes the breaks itself")
 
 
@@ -44,7 +42,9 @@ def letters_of(text: str) -> str:
     for part in text.split(","):
         first, dash, last = part.partition("-")
         if len(first) != 1 or not first.isalnum() or not first.isascii() or (dash and len(last) != 1):
-            raise click.BadParameter(f"{text!r}: write SDI-12 addresses like 0-9 or 0,3,a-d")
+            raise click.BadParameter(
+                speech().say(N_("{seen}: write SDI-12 addresses like 0-9 or 0,3,a-d"), {"seen": repr(text)})
+            )
         wanted += "".join(chr(code) for code in range(ord(first), ord(last or first) + 1) if chr(code).isalnum())
     return wanted
 
@@ -52,7 +52,9 @@ def letters_of(text: str) -> str:
 def letter_of(text: str) -> str:
     """Read one SDI-12 address."""
     if len(text) != 1 or not text.isalnum() or not text.isascii():
-        raise click.BadParameter(f"{text!r}: an SDI-12 address is one digit or letter")
+        raise click.BadParameter(
+            speech().say(N_("{seen}: an SDI-12 address is one digit or letter"), {"seen": repr(text)})
+        )
     return text
 
 
@@ -67,7 +69,7 @@ async def opened(port: str, kind: str, baud: int | None) -> "AsyncIterator[Sdi12
     settings = LineSettings(baud or 9600) if adapter else LineSettings(1200, "E", 1, 7)
     stream = await opener(port, settings).open()
     try:
-        yield Sdi12Line(stream, slack_s=ADAPTER_SLACK_S if adapter else PORT_SLACK_S, adapter=adapter)
+        yield Sdi12Line(stream, adapter=adapter)
     finally:
         stream.close()
 

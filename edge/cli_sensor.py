@@ -13,10 +13,11 @@ from typing import Any
 
 import click
 
-from edge.cli_bus import REASONS
+from edge.cli_bus import REASONS, unit_of
+from edge.cli_bus_sdi12 import letter_of
 from edge.exits import BAD_CONFIG, FAILED, REFUSED, TRY_AGAIN, speech, state_folder
 from edge.line_errands import farm_file, farm_of, known_types, line_options, run, settings_of, wait_option
-from pages.words import N_
+from pages.words import N_, error_text
 
 
 @click.group()
@@ -123,7 +124,7 @@ def add(
         text = entry_text(golden=golden)
         parse_entry(text, str(path))
     except CatalogueError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(BAD_CONFIG) from None
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
@@ -197,16 +198,17 @@ def _choose(registers: dict[int, int], quantity: str, number: float, tolerance: 
 @click.argument("device")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The farm's file.")
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Where the agent keeps its data.")
-@click.option("--at", type=click.IntRange(1, 247), help="The new device's address; without it, its maker's.")
+@click.option("--at", default="", help="The new device's address; without it, its maker's.")
 @click.option("--alone", is_flag=True, help="Only this device is connected to the line.")
 @click.option("--person", default="", help="Who does it; without it your login name.")
 @wait_option
 def replace(
-    device: str, config: Path | None, state: Path | None, at: int | None, alone: bool, person: str, within_s: float
+    device: str, config: Path | None, state: Path | None, at: str, alone: bool, person: str, within_s: float
 ) -> None:
     """Put a new device of the same type in DEVICE's place: give it the address and void the old calibration.
 
-    Stop the agent first, and disconnect the old device.
+    Stop the agent first, and disconnect the old device. On Modbus, SDI-12 and lines of text; an SDI-12 sensor that is
+    --alone on its line is asked for its address.
 
     Exit codes: 0 done, 1 failed, 3 farm.toml is wrong, 4 the port is not there, 5 refused, 75 again after the power.
     """
@@ -224,13 +226,14 @@ def replace(
             param_hint="DEVICE",
         )
     place = places[device]
-    here = place.entry.serial.address if at is None else at
-    outcome = run(change(place, here, types, within_s, alone=alone))
+    if at:
+        unit_of(at) if place.bus.kind == "modbus" else letter_of(at)
+    outcome = run(change(place, at, types, within_s, alone=alone))
     if outcome.state == "power-cycle" and sys.stdin.isatty():
         click.prompt(
             say.text(N_("Take the device's power off and on, then press Enter")), default="", show_default=False
         )
-        outcome = run(change(place, place.device.unit, types, within_s, alone=alone))
+        outcome = run(change(place, str(place.device.address), types, within_s, alone=alone))
     click.echo(say.say(REASONS[outcome.reason], {"detail": outcome.detail}), err=outcome.state != "done")
     if outcome.state != "done":
         raise SystemExit({"refused": REFUSED, "power-cycle": TRY_AGAIN}.get(outcome.state, FAILED))

@@ -246,7 +246,7 @@ def _settling(session: Session, now: datetime, steps: int) -> Screen:
         step=session.point + 2,
         steps=steps,
         say=say,
-        status=seen.why or "Still",
+        status=seen.why or "The signal is still",
         fields=fields,
         ask=(),
         actions=actions | {"stop": "Stop"},

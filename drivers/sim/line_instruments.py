@@ -80,6 +80,8 @@ class SimulatedLineInstrument:
             return self._sdi12(command, now)
         if self.entry.protocol == "binary":
             return [(0.02, self._frame(now))] if command == bytes.fromhex(self.text.request) else []
+        if self.text.who and command == self._said(self.text.who):
+            return [(0.3, f"{self.text.says}1.0".encode("ascii") + self.text.ends.encode("ascii"))]
         if self.ezo is not None and command != self._said(self.text.request):
             return self.ezo.answer(command, self.element.sense("water_ph", now))
         if self.text.startup and command == self._said(self.text.startup[0]):
