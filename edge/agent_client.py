@@ -16,12 +16,13 @@ import msgspec
 
 from edge.live import LiveState, Outcome
 from edge.live_lines import BusReport
+from pages.words import N_, Told
 
 # One message of the wire: live states of a large farm stay far below this.
 MESSAGE_MAX_BYTES: Final = 4 * 1024 * 1024
 
 
-class AgentAway(Exception):
+class AgentAway(Told):
     """There is no agent at this socket, or it does not answer in time."""
 
 
@@ -32,6 +33,12 @@ class BadCall(Exception):
         super().__init__(f"{code} {fields}" if fields else code)
         self.code = code
         self.fields = fields
+
+
+def _seen(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or N_("timeout")
 
 
 class Call(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,7 +84,9 @@ class AgentClient:
                     result = _result(await receive(reader))
                 yield msgspec.msgpack.decode(result, type=LiveState)
         except (OSError, EOFError, TimeoutError) as error:
-            raise AgentAway(f"{self._path}: the agent stopped sending ({error or 'timeout'})") from error
+            raise AgentAway(
+                N_("{path}: the agent stopped sending ({seen:t})"), path=str(self._path), seen=_seen(error)
+            ) from error
         finally:
             writer.close()
 
@@ -91,9 +100,11 @@ class AgentClient:
         """Put ``output`` in its safe state now. Ends a hold; an automatic run stays off for 15 minutes."""
         return await self._order("stop", output=output, person=person, role=role, **self._number())
 
-    async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
+    async def activate_calibration(
+        self, series: str, artifact: str, person: str = "", role: str = "", reason: str = ""
+    ) -> Outcome:
         """Make ``artifact`` (its id) the active calibration of ``series``; needs role technician or more."""
-        return await self._order("activate", series=series, artifact=artifact, person=person, role=role)
+        return await self._order("activate", series=series, artifact=artifact, person=person, role=role, reason=reason)
 
     async def lock(self, series: str, person: str, role: str = "technician") -> Outcome:
         """Take a probe out of control for its calibration; unlocks by itself after 30 minutes."""
@@ -147,7 +158,11 @@ class AgentClient:
             async with asyncio.timeout(self._timeout_s):
                 return await asyncio.open_unix_connection(self._path)
         except (OSError, TimeoutError) as error:
-            raise AgentAway(f"no agent at {self._path}: is `vuon run` running? ({error or 'timeout'})") from error
+            raise AgentAway(
+                N_("no agent at {path}: is `vuon run` running? ({seen:t})"),
+                path=str(self._path),
+                seen=_seen(error),
+            ) from error
 
     async def _ask(self, call: str, args: dict[str, Any]) -> msgspec.Raw:
         reader, writer = await self._connect()
@@ -157,7 +172,12 @@ class AgentClient:
                 await writer.drain()
                 return _result(await receive(reader))
         except (OSError, EOFError, TimeoutError) as error:
-            raise AgentAway(f"{self._path}: no answer to {call!r} ({error or 'timeout'})") from error
+            raise AgentAway(
+                N_("{path}: no answer to {call} ({seen:t})"),
+                path=str(self._path),
+                call=call,
+                seen=_seen(error),
+            ) from error
         finally:
             writer.close()
 

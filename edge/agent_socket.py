@@ -72,6 +72,7 @@ class ActivateArgs(msgspec.Struct, forbid_unknown_fields=True):
     artifact: str
     person: str
     role: str
+    reason: str = ""
 
 
 class LockArgs(msgspec.Struct, forbid_unknown_fields=True):

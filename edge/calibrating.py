@@ -19,17 +19,19 @@ from drivers.calibration.chip_session import point_name, told
 from drivers.calibration.methods import METHODS
 from drivers.calibration.result import Preview, finish, preview
 from drivers.calibration.session import SCHEMA, Session, feed, method_of
-from drivers.calibration.sessions import Sessions
+from drivers.calibration.sessions import ProbeTaken, Sessions
 from drivers.calibration.shelf import Shelf
 from edge.beside import neighbours, values
 from edge.live import LiveState, Outcome, Tile
 from edge.profile import PROFILE_FILE
+from pages.words import N_
 from telemetry.quantities import quantity
 from telemetry.records import FarmProfile, Instrument
 
 SHELF_FOLDER: Final = "calibrations"
 SESSIONS_FOLDER: Final = "calibration-sessions"
 STALE_PERIODS: Final = 3.0
+IN_THE_CHIP: Final = N_("The instrument's own memory was calibrated after that record: calibrate anew")
 
 
 class Refused(Exception):
@@ -47,7 +49,9 @@ def _now() -> datetime:
 class Agent(Protocol):
     """What a calibration asks of the running agent; ``edge.agent_client.AgentClient`` is one."""
 
-    async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
+    async def activate_calibration(
+        self, series: str, artifact: str, person: str = "", role: str = "", reason: str = ""
+    ) -> Outcome:
         """Make a kept record the active one."""
 
     async def lock(self, series: str, person: str, role: str = "technician") -> Outcome:
@@ -206,6 +210,24 @@ class CalibrationDesk:
             raise Refused(outcome)
         await self.leave(session, role)
         return record
+
+    async def put_in_force(self, series: str, identity: str, person: str, role: str, reason: str) -> None:
+        """Put an earlier record in force again ("" = the maker's scale). Raises Refused, ProbeTaken, AgentAway.
+
+        A curve belongs to what the instrument showed then: what was made before the instrument's own memory was last
+        calibrated never comes back.
+        """
+        at_work = self.sessions.open(series, self.now())
+        if at_work is not None:
+            raise ProbeTaken(at_work)
+        kept = self.shelf.kept(series)[0]
+        chosen = next((one for one in kept if one.id == identity), None)
+        told = max((one.performed_at for one in kept if _kept_in_chip(one)), default=None)
+        if chosen is not None and told is not None and chosen.performed_at < told:
+            raise Refused(Outcome("refused", IN_THE_CHIP))
+        outcome = await self._client.activate_calibration(series, identity, person, role, reason)
+        if outcome.outcome != "done":
+            raise Refused(outcome)
 
     async def leave(self, session: Session, role: str) -> None:
         """End the session and give the probe back to control."""

@@ -87,10 +87,10 @@ class ShelfBook:
             self._seen[series] = (mono_ms, self._canonical(series, raw) if value is None else value)
         return Applied(value, record.id, record.expanded_uncertainty, int(flags))
 
-    def activate(self, series: str, identity: str, person: str) -> Calibration | None:
+    def activate(self, series: str, identity: str, person: str, reason: str = "") -> Calibration | None:
         """Put a kept record in force ("" = the maker's scale). UnknownCalibration when there is no such record."""
         now = datetime.fromtimestamp(self._wall()[0] / 1000.0, UTC)
-        chosen = self._shelf.activate(series, identity, person, now)
+        chosen = self._shelf.activate(series, identity, person, now, reason)
         self._open(series, chosen)
         self.on_change()
         return chosen

@@ -30,7 +30,7 @@ from edge.calibration_words import ADJUST, RECORD, TAKEN, proposed, result_lines
 from edge.exits import FAILED, NO_DEVICE, REFUSED, SOCKET_FILE, TRY_AGAIN, USAGE, speech, state_folder
 from pages.numbers import decimal
 from pages.terminal import bars
-from pages.words import N_, Words
+from pages.words import N_, Words, error_text
 from telemetry.quantities import quantity
 
 ROLE: Final = "technician"
@@ -43,6 +43,7 @@ ROLE: Final = "technician"
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Where the agent keeps its data.")
 @click.option("--list", "listing", is_flag=True, help="Show every series with its calibration and due date.")
 @click.option("--rollback", is_flag=True, help="Put the calibration before the present one in force again.")
+@click.option("--reason", default="", help="Why, with --rollback; it is kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record (or the list) as JSON.")
 def calibrate(
     series: str,
@@ -51,6 +52,7 @@ def calibrate(
     state: Path | None,
     listing: bool,
     rollback: bool,
+    reason: str,
     as_json: bool,
 ) -> None:
     """Compare a probe with a reference, record it, and adjust the reading if you decide so.
@@ -70,9 +72,9 @@ def calibrate(
         if listing:
             _list(desk, speak, as_json=as_json)
         elif not series:
-            raise click.UsageError("name a series, or use --list")
+            raise click.UsageError(speak.text(N_("name a series, or use --list")))
         elif rollback:
-            asyncio.run(_roll_back(desk, folder, series, signer, speak))
+            asyncio.run(_roll_back(desk, series, signer, reason, speak))
         else:
             record = asyncio.run(perform(desk, folder, series, method, signer, speak))
             _told(record, speak, as_json=as_json)
@@ -86,7 +88,7 @@ def calibrate(
     except Refused as refused:
         _end(speak.say(refused.outcome.detail, refused.outcome.fields), REFUSED)
     except AgentAway as away:
-        _end(str(away), TRY_AGAIN)
+        _end(error_text(away, speak), TRY_AGAIN)
 
 
 async def _ask_person(ask: Callable[..., Any], text: str, **options: Any) -> Any:
@@ -229,11 +231,9 @@ async def _result(desk: CalibrationDesk, session: Session, speak: Words) -> Cali
     return await desk.complete(session, ROLE, adjusted=adjusted, jump_confirmed=confirmed)
 
 
-async def _roll_back(desk: CalibrationDesk, folder: Path, series: str, person: str, speak: Words) -> None:
+async def _roll_back(desk: CalibrationDesk, series: str, person: str, reason: str, speak: Words) -> None:
     before = desk.shelf.before(series)
-    outcome = await AgentClient(folder / SOCKET_FILE).activate_calibration(series, before, person, ROLE)
-    if outcome.outcome != "done":
-        raise Refused(outcome)
+    await desk.put_in_force(series, before, person, ROLE, reason.strip())
     name = before or speak.text(N_("the maker's scale"))
     click.echo(speak.say(N_("In force again for {series}: {name}"), {"series": series, "name": name}))
 

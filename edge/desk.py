@@ -27,6 +27,7 @@ from edge.live_lines import BusReport
 from edge.orders import Giver, Orders
 from edge.pipeline import Pipeline
 from edge.world import BootClock
+from pages.words import N_
 from telemetry.records import AnyRecord, Event
 
 ANSWER_S: Final = 4.0
@@ -146,7 +147,7 @@ class FarmDesk:
         if refused:
             return Outcome("refused", refused)
         safe = self.gate.lines[args.output].safe
-        self.gate.affirm(args.output, safe, origin, "stopped by a person", args.person)
+        self.gate.affirm(args.output, safe, origin, N_("stopped by a person"), args.person)
         return await self._answer(args.output, safe)
 
     async def _answer(self, output: str, level: float) -> Outcome:
@@ -175,7 +176,7 @@ class FarmDesk:
     async def _chip(self, args: ChipArgs) -> Outcome:
         refused = self.orders.may_service(args.series, args.role)
         if not refused and args.series not in self.orders.locks:
-            refused = "take the probe out of control first"
+            refused = N_("take the probe out of control first")
         if refused:
             return Outcome("refused", refused)
         try:
@@ -196,11 +197,13 @@ class FarmDesk:
         if refused:
             return Outcome("refused", refused)
         try:
-            self.book.activate(args.series, args.artifact, args.person)
+            self.book.activate(args.series, args.artifact, args.person, args.reason)
         except UnknownCalibration:
-            return Outcome("refused", "there is no such calibration", {"artifact": args.artifact})
+            return Outcome("refused", N_("there is no such calibration"), {"artifact": args.artifact})
         self.pipeline.forget(args.series)
         fields: dict[str, str | float | int | bool] = {"artifact": args.artifact}
+        if args.reason:
+            fields["reason"] = args.reason
         self.record(
             (Event("calibration.activated", args.series, self.boot.mono_ms(), person=args.person, fields=fields),)
         )

@@ -29,6 +29,7 @@ class Switch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     at: datetime
     person: str
+    reason: str = ""
 
 
 class Active(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -100,7 +101,7 @@ class Shelf:
         write_whole(path, data)
         return path
 
-    def activate(self, series: str, identity: str, person: str, now: datetime) -> Calibration | None:
+    def activate(self, series: str, identity: str, person: str, now: datetime, reason: str = "") -> Calibration | None:
         """Make ``identity`` the active one ("" = the maker's scale). Raises UnknownCalibration; one atomic rename."""
         chosen = None
         if identity:
@@ -108,7 +109,7 @@ class Shelf:
             if chosen is None:
                 raise UnknownCalibration(identity)
         pointer = self._pointer(series)
-        history = (*(pointer.history if pointer else ()), Switch(identity, now, person))[-HISTORY_MAX:]
+        history = (*(pointer.history if pointer else ()), Switch(identity, now, person, reason))[-HISTORY_MAX:]
         record = Active("vuon-active/1", identity, history)
         for name in (ACTIVE, ACTIVE_COPY):
             write_whole(self._place(series) / name, msgspec.json.encode(record))
@@ -124,9 +125,9 @@ class Shelf:
             steps.pop()
         return steps[-1] if steps[-1] != pointer.id else ""
 
-    def roll_back(self, series: str, person: str, now: datetime) -> Calibration | None:
+    def roll_back(self, series: str, person: str, now: datetime, reason: str = "") -> Calibration | None:
         """Put what was in force before in force again. Raises UnknownCalibration where there is nothing."""
-        return self.activate(series, self.before(series), person, now)
+        return self.activate(series, self.before(series), person, now, reason)
 
     def history(self, series: str) -> tuple[Switch, ...]:
         """Give every switch of the active calibration, oldest first."""

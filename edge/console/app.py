@@ -20,9 +20,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from edge.calibrating import CalibrationDesk
 from edge.console.alarm_pages import AlarmPages
 from edge.console.board import FOLLOWERS_MAX
 from edge.console.calibration import CalibrationPages
+from edge.console.calibration_history import HistoryPages
 from edge.console.desk import FOLDER, Desk
 from edge.console.gates import Gates
 from edge.console.live_feed import LiveFeed
@@ -130,7 +132,7 @@ def doors(desk: Desk) -> list[Door]:
         Door("/look", "POST", ANYBODY, sign_in.look),
         *alarm_doors(AlarmPages(desk)),
         *place_doors(PlaceOrders(desk)),
-        *(calibration_doors(CalibrationPages(desk, desk.calibration)) if desk.calibration else ()),
+        *(calibration_doors(desk, desk.calibration) if desk.calibration else ()),
     ]
 
 
@@ -154,11 +156,14 @@ def place_doors(orders: PlaceOrders) -> list[Door]:
     ]
 
 
-def calibration_doors(pages: CalibrationPages) -> list[Door]:
+def calibration_doors(desk: Desk, work: CalibrationDesk) -> list[Door]:
     """Give the technician's ways in."""
+    pages, past = CalibrationPages(desk, work), HistoryPages(desk, work)
     probe = "/calibrate/{place}/{name}"
     return [
         Door("/calibrations", "GET", Role.VIEWER, pages.due),
+        Door("/calibrations/{place}/{name}", "GET", Role.VIEWER, past.history),
+        Door("/calibrations/{place}/{name}", "POST", Role.TECHNICIAN, past.put),
         Door("/calibrations/{place}/{name}/{record}", "GET", Role.VIEWER, pages.record),
         Door(probe, "GET", Role.TECHNICIAN, pages.step),
         Door(probe, "POST", Role.TECHNICIAN, pages.act),

@@ -91,7 +91,7 @@ class CalibrationPages:
 
     async def step(self, request: Request) -> Response:
         """Show where the session stands, or how to begin one."""
-        series = _series(request)
+        series = series_of(request)
         try:
             held = self._hold(series)
         except ProbeTaken as taken:
@@ -106,7 +106,7 @@ class CalibrationPages:
 
     async def live(self, request: Request) -> Response:
         """Take the newest reading into the trace and give the part of the page that shows it."""
-        held = self._held.get(_series(request))
+        held = self._held.get(series_of(request))
         if held is None or held.session.stage not in {"settle", "after"}:
             raise HTTPException(404)
         self._hear(held)
@@ -130,7 +130,7 @@ class CalibrationPages:
 
     async def act(self, request: Request) -> Response:
         """Do what a button says; a refusal shows the same step again with its reason."""
-        series, person = _series(request), request.state.person
+        series, person = series_of(request), request.state.person
         form = {name: str(value) for name, value in (await request.form()).items()}
         action = form.pop("action", "")
         try:
@@ -267,7 +267,7 @@ class CalibrationPages:
         return held
 
     def _find(self, request: Request) -> Calibration:
-        series = _series(request)
+        series = series_of(request)
         for record in self._work.shelf.kept(series)[0]:
             if record.id == request.path_params["record"]:
                 return record
@@ -297,5 +297,6 @@ class CalibrationPages:
         return self._work.now()
 
 
-def _series(request: Request) -> str:
+def series_of(request: Request) -> str:
+    """Give the series that the address names."""
     return f"{request.path_params['place']}/{request.path_params['name']}"

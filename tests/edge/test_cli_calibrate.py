@@ -72,10 +72,12 @@ class Probe:
         Probe.calls.append("unlock")
         return Outcome("done")
 
-    async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
+    async def activate_calibration(
+        self, series: str, artifact: str, person: str = "", role: str = "", reason: str = ""
+    ) -> Outcome:
         del role
         Probe.calls.append("activate")
-        self._shelf.activate(series, artifact, person, now())
+        self._shelf.activate(series, artifact, person, now(), reason)
         return Outcome("done")
 
 

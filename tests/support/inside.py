@@ -27,8 +27,10 @@ class Inside:
     async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
         return await self.agent.desk.order("unlock", {"series": series, "person": person, "role": role})
 
-    async def activate_calibration(self, series: str, artifact: str, person: str = "", role: str = "") -> Outcome:
-        order = {"series": series, "artifact": artifact, "person": person, "role": role}
+    async def activate_calibration(
+        self, series: str, artifact: str, person: str = "", role: str = "", reason: str = ""
+    ) -> Outcome:
+        order = {"series": series, "artifact": artifact, "person": person, "role": role, "reason": reason}
         return await self.agent.desk.order("activate", order)
 
     async def chip(self, series: str, do: str, person: str, role: str, **more: Any) -> Outcome:
