@@ -48,18 +48,44 @@ $(HOME_ASSISTANT): requirements/homeassistant.lock
 
 homeassistant: $(HOME_ASSISTANT) ## Install the Home Assistant that the tests speak to (400 MB, once)
 
-test: $(DEV_STAMP) $(HOME_ASSISTANT) firmware-linux ## Install what the tests need, check the house, run every test
+# All tests run in two processes, a file in one of them, the long ones first: one waits while the other computes.
+# WORKERS=0 runs them one after the other; so do TESTS=some/place, which runs only those.
+WORKERS ?= 2
+SPREAD := $(if $(TESTS),,-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
+CHECKS := check-types check-firmware check-style check-layers
+SIDE_BY_SIDE := $(MAKE) -s -j2 -O --no-print-directory
+.PHONY: $(CHECKS) kernels firmware-tests
+
+test: $(DEV_STAMP) ## Install what the tests need, check the house, run every test
 	@scripts/debian-packages
-	@$(MAKE) -s --no-print-directory check
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(SIDE_BY_SIDE) kernels $(CHECKS) $(HOME_ASSISTANT) firmware-tests
+	@$(BIN)/python -m pytest $(SPREAD) $(TESTS)
 
 check: $(DEV_STAMP) ## Lint, types, layers and words
+	@$(SIDE_BY_SIDE) $(CHECKS)
+
+check-style: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check -q .
+
+check-types: $(DEV_STAMP)
 	$(BIN)/mypy --no-error-summary $(SOURCES) tests bench scripts
+
+check-layers: $(DEV_STAMP)
 	$(BIN)/lint-imports --no-cache
+
+check-firmware:
 	@if command -v cppcheck >/dev/null && command -v clang-tidy >/dev/null; then \
 		$(MAKE) -s --no-print-directory -C firmware_bridge/firmware lint; fi
+
+# What both test processes would otherwise make at the same time.
+kernels: $(DEV_STAMP)
+	@$(BIN)/python -m edge.kernel_cache >/dev/null
+
+firmware-tests: firmware-linux
+	@$(MAKE) -s --no-print-directory -C firmware_bridge/firmware tests
+	@if command -v avr-gcc >/dev/null && [ -e /usr/include/simavr/sim_avr.h ]; then \
+		$(MAKE) -s --no-print-directory -C firmware_bridge/firmware avr rig boot >/dev/null; fi
 
 bench: $(DEV_STAMP) ## Run the quick benches (each ends with one JSON line)
 	@for name in $(QUICK_BENCHES); do echo "== bench-$$name"; $(BIN)/python -m bench.$$name || exit 1; done

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.safety_table import tell_safety
+
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
@@ -54,6 +56,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Make every asynchronous test fail when it leaves a task running."""
     if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
         item.obj = _without_leftover_tasks(item.obj)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the files of long tests first: at the end of a run on two processes none waits alone for a long one."""
+    long = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the safety table."""
+    tell_safety(terminalreporter)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -16,7 +16,6 @@ OUT = ROOT / "build" / "firmware"
 NEEDED = ("avr-gcc", "simavr")
 
 Runner = Callable[..., list[dict[str, Any]]]
-ROWS: pytest.StashKey[list[dict[str, object]]] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
@@ -51,25 +50,3 @@ def run_all() -> Runner:
         return [json.loads(said.splitlines()[-1]) for said, _ in heard]
 
     return run
-
-
-@pytest.fixture(scope="session")
-def safety_rows(request: pytest.FixtureRequest) -> list[dict[str, object]]:
-    """Give the rows of the safety table, printed at the end of the run."""
-    return request.config.stash.setdefault(ROWS, [])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print how long each fault left something open, on the real AVR image, and keep it for the pages."""
-    rows = config.stash.get(ROWS, [])
-    if not rows:
-        return
-    terminalreporter.section("every output safe, on the real AVR image (the chip's own milliseconds)")
-    terminalreporter.write_line(f"{'fault':<56} {'safe after':>10} {'bound':>8}")
-    for row in rows:
-        terminalreporter.write_line(f"{row['fault']:<56} {row['safe_after_ms']:>10} {row['bound_ms']:>8}")
-    if len(rows) != rows[0]["of"]:
-        return  # only a part was run
-    table = ["| fault | all outputs safe after (ms) | bound (ms) |", "|---|---|---|"]
-    table += [f"| {row['fault']} | {row['safe_after_ms']:.1f} | {row['bound_ms']:.0f} |" for row in rows]
-    (OUT / "safety_table.md").write_text("\n".join(table) + "\n", encoding="utf-8")
