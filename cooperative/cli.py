@@ -21,7 +21,7 @@ from cooperative.cli_refused import refused
 from cooperative.speech import speech
 from pages.commands import Spoken
 from pages.numbers import FARM_ZONE, LANGUAGES
-from pages.words import N_, Words
+from pages.words import N_, Words, error_text
 
 if TYPE_CHECKING:
     from cooperative.report.build import Report
@@ -64,7 +64,7 @@ def run(path: Path) -> None:
     try:
         config = load_config(path)
     except ConfigError as error:
-        _fail(str(error), EXIT_CONFIG)
+        _fail(error_text(error, speech()), EXIT_CONFIG)
     try:
         if config.workers == 1:
             asyncio.run(run_hub(config))
@@ -90,7 +90,7 @@ def bridge(path: Path) -> None:
     try:
         asyncio.run(run_bridge(load_config(path)))
     except (ConfigError, ValueError) as error:
-        _fail(str(error), EXIT_CONFIG)
+        _fail(error_text(error, speech()), EXIT_CONFIG)
     except KeyboardInterrupt:
         return
 
@@ -152,15 +152,15 @@ def _write_report(
     try:
         made = _compute(period, path, farm, member)
     except ConfigError as error:
-        _fail(str(error), EXIT_CONFIG)
+        _fail(error_text(error, speech()), EXIT_CONFIG)
     except PeriodError as error:
         raise click.UsageError(f"--period: {error}") from error
     except NothingToReport:
         _fail(speak.text(N_("No farm has told the hub about itself yet; nothing can be reported.")), EXIT_FAILED)
     except NoFarmHere as error:
-        _fail(str(error), EXIT_FAILED)
+        _fail(error_text(error, speech()), EXIT_FAILED)
     except StoreError as error:
-        _fail(str(error), EXIT_TRY_AGAIN)
+        _fail(error_text(error, speech()), EXIT_TRY_AGAIN)
     if as_json:
         sys.stdout.buffer.write(json_bytes(made))
         return
@@ -178,7 +178,7 @@ def _write_report(
                     target.write_bytes(json_bytes(made))
             click.echo(str(target))
     except (OSError, PaperError) as error:
-        _fail(str(error), EXIT_FAILED)
+        _fail(error_text(error, speech()), EXIT_FAILED)
 
 
 def _compute(text: str, path: Path | None, farm: Path | None, member: str) -> "Report":

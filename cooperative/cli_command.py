@@ -16,7 +16,7 @@ import click
 
 from cooperative.cli_config import config_option
 from cooperative.speech import speech
-from pages.words import N_, Words
+from pages.words import N_, Words, error_text
 
 if TYPE_CHECKING:
     from cooperative.config import HubConfig
@@ -186,7 +186,7 @@ def _give(
     except OrderRefused as refused:
         raise click.UsageError(refused.detail) from None
     except BrokerError as error:
-        _fail(str(error), EXIT_TRY_AGAIN)
+        _fail(error_text(error, speech()), EXIT_TRY_AGAIN)
     except NoAnswer:
         _fail(say.say(N_("{edge} did not answer; the order is dead now, nothing will be done"), {"edge": edge}),
               EXIT_TRY_AGAIN)  # fmt: skip
@@ -215,7 +215,7 @@ def _load(path: Path) -> "HubConfig":
     try:
         return load_config(path)
     except ConfigError as error:
-        _fail(str(error), EXIT_CONFIG)
+        _fail(error_text(error, speech()), EXIT_CONFIG)
 
 
 def _fail(message: str, code: int) -> NoReturn:

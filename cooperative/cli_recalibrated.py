@@ -14,7 +14,7 @@ import click
 
 from cooperative.cli_config import config_option
 from cooperative.speech import speech
-from pages.words import N_
+from pages.words import N_, error_text
 
 if TYPE_CHECKING:
     from cooperative.config import HubConfig
@@ -51,7 +51,7 @@ def recalibrated(file: Path, path: Path) -> None:
     try:
         config = load_config(path)
     except ConfigError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(EXIT_CONFIG) from None
     try:
         version = read_version(file.read_bytes()[: FILE_MAX + 1])
@@ -65,7 +65,7 @@ def recalibrated(file: Path, path: Path) -> None:
     try:
         count = asyncio.run(_store(config, version))
     except (StoreError, DiskError) as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(EXIT_TRY_AGAIN) from None
     told: dict[str, str | float] = {
         "series": version.calibration.series, "id": version.calibration.id, "count": count, "name": version.name,

@@ -16,7 +16,7 @@ import click
 
 from cooperative.cli_config import config_option
 from cooperative.speech import speech
-from pages.words import N_
+from pages.words import N_, error_text
 
 if TYPE_CHECKING:
     from cooperative.memory import DeadLetter
@@ -61,7 +61,7 @@ def refused(path: Path, again: str, as_json: bool) -> None:
     try:
         config = load_config(path)
     except ConfigError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         sys.exit(EXIT_CONFIG)
     letters: list[DeadLetter] = []
     asked = 0

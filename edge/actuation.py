@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from controllers.settings import OutputSettings
 from drivers.ports import Confirmation, LineDown, OutputAbility, Outputs
+from pages.words import N_
 from telemetry.records import Ack, AnyRecord, Command, Event
 
 EXPIRY_MS: Final = 10_000
@@ -211,7 +212,7 @@ class Gate:
         """Nobody affirmed this order for a whole lease: it is void, and never sent if it was not."""
         command = line.command
         if command is not None and line.answered != (command.id, "done"):
-            self._acknowledge(line, Confirmation("expired", "the order could not be sent in time"))
+            self._acknowledge(line, Confirmation("expired", N_("the order could not be sent in time")))
         if abs(line.wanted - line.safe) >= LEVEL_STEP:
             self._record((Event("output.lapsed", line.output, now, "warning"),))
         line.command = None
@@ -256,7 +257,7 @@ class Gate:
             async with asyncio.timeout(HARDWARE_WAIT_S):
                 said = await call
         except TimeoutError:
-            said = Confirmation("failed", "the device did not answer in time")
+            said = Confirmation("failed", N_("the device did not answer in time"))
         except LineDown as down:
             said = Confirmation("failed", down.hint)
         if said.outcome == "done":

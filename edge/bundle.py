@@ -25,6 +25,7 @@ from edge.device_types import own_folder
 from edge.exits import LOG_FILE
 from edge.release import VERSION
 from edge.replay import Span
+from pages.words import N_, Told
 from telemetry.history import LogReader
 from telemetry.rows import RealDisk, open_for_reading, open_for_writing
 
@@ -38,7 +39,7 @@ _USERINFO: Final = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s]+@"
 _BARE: Final = re.compile(r"^[A-Za-z0-9_-]+$")
 
 
-class BadBundle(Exception):
+class BadBundle(Told):
     """The file is no bundle of ours, or it is damaged; the text says what was seen."""
 
 
@@ -151,13 +152,15 @@ def unpack(bundle: Path, folder: Path) -> dict[str, Any]:
         with tarfile.open(bundle, "r:gz") as tar:
             members = tar.getmembers()
             if sum(member.size for member in members) > BUNDLE_MAX:
-                raise BadBundle(f"{bundle}: more than {BUNDLE_MAX} bytes inside")
+                raise BadBundle(N_("{file}: more than {most} bytes inside"), file=str(bundle), most=BUNDLE_MAX)
             tar.extractall(folder, members, filter="data")
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, tarfile.TarError, EOFError, ValueError) as error:
-        raise BadBundle(f"{bundle}: not a bundle, or damaged ({error})") from error
+        raise BadBundle(N_("{file}: not a bundle, or damaged ({seen})"), file=str(bundle), seen=str(error)) from error
     if not isinstance(manifest, dict) or manifest.get("format") != 1:
-        raise BadBundle(f"{bundle}: a bundle of another version; seen: {manifest.get('format')!r}")
+        raise BadBundle(
+            N_("{file}: a bundle of another version; seen: {seen}"), file=str(bundle), seen=repr(manifest.get("format"))
+        )
     return manifest
 
 

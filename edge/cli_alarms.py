@@ -20,7 +20,7 @@ import msgspec
 from edge.agent_client import AgentAway, AgentClient, BadCall
 from edge.exits import FAILED, LOG_FILE, REFUSED, SOCKET_FILE, TRY_AGAIN, USAGE, speech, state_folder
 from edge.live import Alarm, LiveState, Outcome
-from pages.words import N_, Words
+from pages.words import N_, Words, error_text
 
 # Whoever may open the agent's socket on the machine itself may do what a technician may.
 ROLE: Final = "technician"
@@ -100,7 +100,7 @@ def test(person: str, state: Path | None, as_json: bool) -> None:
 
 
 @alarms.command()
-@click.option("--days", default=7.0, show_default=True, type=click.FloatRange(0.01, 366.0), help="How far back.")
+@click.option("--days", default=7.0, show_default=True, type=click.FloatRange(0.01, 366.0), help="How many days back.")
 @state_option
 @json_option
 def history(days: float, state: Path | None, as_json: bool) -> None:
@@ -117,7 +117,7 @@ def history(days: float, state: Path | None, as_json: bool) -> None:
     try:
         reader = LogReader(state_folder(state) / LOG_FILE)
     except DiskError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     try:
         stored = reader.events(now_ms - round(days * 86_400_000), now_ms + 1)
@@ -175,7 +175,9 @@ def seconds_of(span: str) -> float:
     """Read ``30min`` or ``2h``; click.BadParameter for anything without an end."""
     found = _SPAN.match(span.strip().lower())
     if found is None:
-        raise click.BadParameter(f"{span!r}: write a time with its unit, for instance 30min or 2h")
+        raise click.BadParameter(
+            speech().say(N_("{seen}: write a time with its unit, for instance 30min or 2h"), {"seen": repr(span)})
+        )
     return float(found[1]) * _UNIT_S[found[2]]
 
 
@@ -194,10 +196,10 @@ def ask(question: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(question)
     except AgentAway as away:
-        click.echo(str(away), err=True)
+        click.echo(error_text(away, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     except BadCall as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(USAGE) from None
 
 

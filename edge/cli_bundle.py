@@ -16,14 +16,14 @@ import msgspec
 
 from edge.agent_client import AgentAway, AgentClient
 from edge.exits import FAILED, SOCKET_FILE, TRY_AGAIN, speech, state_folder
-from pages.words import N_
+from pages.words import N_, error_text
 
 DAY_MS: Final = 86_400_000
 
 
 @click.command()
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="The agent's folder.")
-@click.option("--days", default=1.0, show_default=True, type=click.FloatRange(0.01, 366.0), help="How far back.")
+@click.option("--days", default=1.0, show_default=True, type=click.FloatRange(0.01, 366.0), help="How many days back.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
 @click.option("--json", "as_json", is_flag=True, help="Print what went in as JSON.")
 def bundle(state: Path | None, days: float, out: Path | None, as_json: bool) -> None:
@@ -48,10 +48,10 @@ def bundle(state: Path | None, days: float, out: Path | None, as_json: bool) -> 
     try:
         contents = write(folder, path, Span(now_ms - round(days * DAY_MS), now_ms + 1), _health(folder))
     except DiskError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     except OSError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(FAILED) from None
     fields: dict[str, str | float | int | bool] = {
         "file": str(path), "boots": len(contents.boots), "rows": contents.rows, "secrets": contents.stripped,

@@ -53,7 +53,7 @@ def certificate(
         _list(shelf, due=due, as_json=as_json)
         return
     if not series:
-        raise click.UsageError("name a series, or use --due or --drift")
+        raise click.UsageError(say.text(N_("name a series, or use --due or --drift")))
     record = shelf.active(series)
     if identity:
         record = next((one for one in shelf.kept(series)[0] if one.id == identity), None)

@@ -42,7 +42,7 @@ def check(file: Path | None, as_json: bool, no_ports: bool) -> None:
             problems = missing_ports(config, path)
             code = NO_DEVICE if problems else 0
     except OSError as error:
-        problems = [Problem("(file)", 0, N_("cannot be read: {seen}"), {"seen": error.strerror or str(error)})]
+        problems = [Problem("(file)", 0, N_("cannot be read: {seen:t}"), {"seen": error.strerror or str(error)})]
         code = BAD_CONFIG
     except SettingsRefused as refused:
         problems, code = refused.problems, BAD_CONFIG

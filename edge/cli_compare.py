@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.exits import BAD_CONFIG, FAILED, LOG_FILE, TRY_AGAIN, USAGE, config_file, speech, state_folder
-from pages.words import N_, Words
+from pages.words import N_, Words, error_text
 
 if TYPE_CHECKING:
     from controllers.comparing import Tally
@@ -46,7 +46,7 @@ def compare(zone_id: str, days: int, state: Path | None, config: Path | None, as
     try:
         control = load(source).control
     except (OSError, SettingsRefused) as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(BAD_CONFIG) from None
     zone = next((one for one in control.zones if one.id == zone_id), None)
     if zone is None:
@@ -61,7 +61,7 @@ def compare(zone_id: str, days: int, state: Path | None, config: Path | None, as
     try:
         reader = LogReader(folder / LOG_FILE)
     except DiskError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     try:
         weather = comparing.weather_of(reader, control, zone, days)

@@ -31,7 +31,7 @@ from edge.exits import BAD_CONFIG, SOCKET_FILE, TRY_AGAIN, USERS_FILE, config_fi
 from edge.machine import Machine
 from edge.toml_reader import SettingsRefused
 from edge.users import UserError, Users
-from pages.words import N_
+from pages.words import N_, error_text
 from telemetry.history import LogReader
 
 LOG_FILE: Final = "farm.log"
@@ -93,17 +93,20 @@ def console(config_path: Path | None, state: Path | None, port: int | None, lan:
     try:
         config = load(file)
     except OSError as error:
-        click.echo(say.say(N_("{file} cannot be read: {seen}"), {"file": str(file), "seen": str(error)}), err=True)
+        click.echo(
+            say.say(N_("{file} cannot be read: {seen:t}"), {"file": str(file), "seen": error.strerror or str(error)}),
+            err=True,
+        )
         sys.exit(BAD_CONFIG)
     except SettingsRefused as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         sys.exit(BAD_CONFIG)
     lan = lan or config.console.lan
     try:
         users = Users(folder / USERS_FILE)
         listening = listener(config.console.port if port is None else port, lan=lan)
     except UserError as error:
-        raise click.ClickException(say.text(str(error))) from error
+        raise click.ClickException(error_text(error, say)) from error
     except OSError as error:
         message = N_("Port {port} cannot be had: {seen}. Stop what uses it or give another --port.")
         wanted = config.console.port if port is None else port

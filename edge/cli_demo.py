@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from edge.exits import FAILED, speech, state_folder
-from pages.words import N_
+from pages.words import N_, Told, error_text
 
 if TYPE_CHECKING:
     from edge.demo import Demo
@@ -65,7 +65,7 @@ def demo(
         else:
             _show(folder, source, port, lan, influx)
     except DemoFailed as failed:
-        click.echo(say.say(N_("The demo failed: {seen}"), {"seen": str(failed)}), err=True)
+        click.echo(say.say(N_("The demo failed: {seen}"), {"seen": error_text(failed, say)}), err=True)
         raise SystemExit(FAILED) from None
     finally:
         if compiler is not None:
@@ -73,9 +73,9 @@ def demo(
             compiler.wait()
 
 
-def _told(faults: list[str], line: str) -> NoReturn:
+def _told(faults: list[Told], line: str) -> NoReturn:
     for fault in faults:
-        click.echo(fault, err=True)
+        click.echo(error_text(fault, speech()), err=True)
     click.echo(line)
     raise SystemExit(FAILED if faults else 0)
 

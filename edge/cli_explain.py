@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from edge.exits import FAILED, LOG_FILE, TRY_AGAIN, USAGE, speech, state_folder
-from pages.words import N_, words
+from pages.words import N_, error_text, words
 
 if TYPE_CHECKING:
     from edge.explaining import Explained
@@ -84,7 +84,7 @@ def _last_plan(zone: str, state: Path | None) -> "Stored | None":
     try:
         reader = LogReader(state_folder(state) / LOG_FILE)
     except DiskError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     try:
         now = max([seen.wall_ms for seen in reader.latest().values()], default=time.time_ns() // 1_000_000)

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from edge.exits import LOG_FILE, TRY_AGAIN, state_folder
+from edge.exits import LOG_FILE, TRY_AGAIN, speech, state_folder
+from pages.words import N_, error_text
 
 if TYPE_CHECKING:
     from telemetry.history import LogReader
@@ -58,12 +59,15 @@ def export(
     try:
         place = ZoneInfo(zone)
     except (KeyError, ValueError):
-        raise click.BadParameter(f"{zone!r} is no time zone", param_hint="--zone") from None
+        raise click.BadParameter(
+            speech().say(N_("{seen} is no time zone; write for instance Asia/Ho_Chi_Minh"), {"seen": repr(zone)}),
+            param_hint="--zone",
+        ) from None
     from_ms, to_ms = _moment(since, place, "--from"), _moment(until, place, "--to", last=True)
     try:
         reader = LogReader(state_folder(state) / LOG_FILE)
     except DiskError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     with ExitStack() as stack:
         stack.callback(reader.close)
@@ -120,7 +124,9 @@ def _moment(text: str, zone: ZoneInfo, option: str, *, last: bool = False) -> in
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no day; write 2026-11-22", param_hint=option) from None
+        raise click.BadParameter(
+            speech().say(N_("{seen} is no day; write it like 2026-11-22"), {"seen": repr(text)}), param_hint=option
+        ) from None
     if len(text) == 10 and last:
         moment += timedelta(days=1)
     return round((moment if moment.tzinfo else moment.replace(tzinfo=zone)).timestamp() * 1000.0)

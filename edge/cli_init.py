@@ -14,7 +14,7 @@ from edge.cli_bus import addresses_of
 from edge.cli_bus_sdi12 import DIGITS, kind_option, letters_of, opened
 from edge.exits import BAD_CONFIG, NO_DEVICE, USAGE, speech
 from edge.line_errands import known_types, run, wait_option
-from pages.words import N_
+from pages.words import N_, error_text
 
 if TYPE_CHECKING:
     from drivers.catalogue import Catalogue
@@ -80,7 +80,7 @@ def init(ports: tuple[str, ...], baud: int | None, addresses: str | None, kind: 
     try:
         parse(text, str(out), known_types(out))
     except SettingsRefused as refused:
-        click.echo(str(refused), err=True)
+        click.echo(error_text(refused, speech()), err=True)
         raise SystemExit(BAD_CONFIG) from None
     try:
         with out.open("x", encoding="utf-8") as file:

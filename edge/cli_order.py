@@ -66,7 +66,7 @@ def stop(output: str, person: str, state: Path | None, as_json: bool) -> None:
 def maintain(place: str, span: str | None, end: bool, person: str, state: Path | None, as_json: bool) -> None:
     """Keep the outputs of PLACE safe while somebody works there; only the switch at the plant moves them."""
     if (span is None) != end:
-        raise click.UsageError("say either --for 30min or --end")
+        raise click.UsageError(speech().text(N_("say either --for 30min or --end")))
     seconds = 0.0 if span is None else seconds_of(span)
     _tell(ask(client(state).maintain(place, seconds, signer(person), ROLE)), as_json)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from edge.exits import FAILED, LOG_FILE, TRY_AGAIN, speech, state_folder
-from pages.words import N_
+from pages.words import N_, error_text
 
 
 @click.command()
@@ -65,7 +65,7 @@ def recalibrate(
     try:
         reader = LogReader(folder / LOG_FILE)
     except DiskError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     with ExitStack() as stack:
         stack.callback(reader.close)
@@ -100,4 +100,8 @@ def _edge(folder: Path) -> str:
     try:
         return msgspec.json.decode((folder / PROFILE_FILE).read_bytes(), type=FarmProfile).edge
     except (OSError, msgspec.DecodeError) as error:
-        raise click.ClickException(f"{folder / PROFILE_FILE}: {error}; start the agent once") from None
+        raise click.ClickException(
+            speech().say(
+                N_("{file}: {seen}; start the agent once"), {"file": str(folder / PROFILE_FILE), "seen": str(error)}
+            )
+        ) from None

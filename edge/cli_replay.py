@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.exits import BAD_CONFIG, FAILED, TRY_AGAIN, USAGE, speech, state_folder
-from pages.words import N_, Words
+from edge.exits import BAD_CONFIG, BAD_MOMENT, FAILED, TRY_AGAIN, USAGE, speech, state_folder
+from pages.words import N_, Words, error_text
 
 if TYPE_CHECKING:
     from edge.replay import Span
@@ -58,7 +58,7 @@ def replay(
         with _folder(bundle, state) as folder:
             worst = _what_if(folder, other, span, as_json) if other else _again(folder, span, as_json)
     except DiskError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     raise SystemExit(worst)
 
@@ -99,7 +99,7 @@ def _what_if(folder: Path, other: Path, span: "Span", as_json: bool) -> int:
                 for line in lines(found, say, config.farm.timezone):
                     click.echo(line)
     except (OSError, SettingsRefused) as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         return BAD_CONFIG
     except NotComparable as error:
         message = N_("The two files do not have the same outputs: {names}")
@@ -159,7 +159,7 @@ def _moment_ms(option: str, text: str | None, without: int) -> int:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        click.echo(f"{option} {text}: write a time with its zone, for instance 2026-11-22T13:00:00+07:00", err=True)
+        click.echo(speech().say(BAD_MOMENT, {"option": option, "seen": text}), err=True)
         raise SystemExit(USAGE)
     return round(moment.timestamp() * 1000.0)
 
@@ -176,6 +176,6 @@ def _folder(bundle: Path | None, state: Path | None) -> Iterator[Path]:
         try:
             unpack(bundle, Path(folder))
         except BadBundle as error:
-            click.echo(str(error), err=True)
+            click.echo(error_text(error, speech()), err=True)
             raise SystemExit(TRY_AGAIN) from None
         yield Path(folder)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from edge.exits import BAD_CONFIG, FAILED, NO_DEVICE, TRY_AGAIN, config_file, speech, state_folder
-from pages.words import N_
+from pages.words import N_, error_text
 
 
 @click.command()
@@ -52,15 +52,18 @@ def run(config: Path | None, state: Path | None, tolerate_missing_ports: bool, v
         raise SystemExit(NO_DEVICE) from None
     except OSError as error:
         click.echo(
-            say.say(N_("{file} cannot be read: {seen}"), {"file": str(order.config), "seen": str(error)}), err=True
+            say.say(
+                N_("{file} cannot be read: {seen:t}"), {"file": str(order.config), "seen": error.strerror or str(error)}
+            ),
+            err=True,
         )
         raise SystemExit(BAD_CONFIG if isinstance(error, FileNotFoundError) else FAILED) from None
     except DiskError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     except BaseExceptionGroup as group:
         taken = group.subgroup(SocketTaken)
         if taken is None:
             raise
-        click.echo(str(taken.exceptions[0]), err=True)
+        click.echo(error_text(taken.exceptions[0], speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None

@@ -13,7 +13,7 @@ import msgspec
 from edge.agent_client import AgentAway, AgentClient
 from edge.exits import SOCKET_FILE, TRY_AGAIN, speech, state_folder
 from edge.live import LiveState
-from pages.words import N_, Words
+from pages.words import N_, Words, error_text
 
 
 @click.command()
@@ -32,7 +32,7 @@ def status(state: Path | None, as_json: bool) -> None:
     try:
         live = asyncio.run(AgentClient(state_folder(state) / SOCKET_FILE).status())
     except AgentAway as away:
-        click.echo(str(away), err=True)
+        click.echo(error_text(away, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     if as_json:
         click.echo(msgspec.json.encode(live).decode())

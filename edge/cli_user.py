@@ -17,6 +17,7 @@ import click
 
 from edge.exits import USERS_FILE, speech, state_folder
 from edge.users import ROLES, UserError, Users
+from pages.words import N_, error_text
 
 DEFAULT_PORT: Final = 8080
 
@@ -42,7 +43,7 @@ def _told(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except UserError as error:
-            raise click.ClickException(speech().text(str(error))) from error
+            raise click.ClickException(error_text(error, speech())) from error
 
     return run
 
@@ -104,7 +105,7 @@ def password(name: str, state: Path | None) -> None:
     """Give NAME a new password; ends their open sessions."""
     users = _users(state)
     if users.find(name) is None:
-        raise UserError("There is nobody of this name.")
+        raise UserError(N_("There is nobody of this name."))
     users.set_password(name, _asked())
 
 
@@ -138,12 +139,19 @@ def list_people(as_json: bool, state: Path | None) -> None:
         rows = [{"name": one.name, "role": one.role, "password": bool(one.password)} for one in people]
         click.echo(json.dumps({"version": 1, "people": rows}))
         return
+    say = speech()
     for one in people:
-        click.echo(f"{one.name:<32} {one.role:<11} {'password' if one.password else 'one-time links only'}")
+        way = say.text(N_("password") if one.password else N_("one-time links only"))
+        click.echo(f"{one.name:<32} {one.role:<11} {way}")
 
 
 def _asked() -> str:
     """Ask for a password twice, without showing it; from a pipe, take its first line."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    say = speech()
+    return str(
+        click.prompt(
+            say.text(N_("Password")), hide_input=True, confirmation_prompt=say.text(N_("Repeat for confirmation"))
+        )
+    )

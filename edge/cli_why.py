@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from edge.exits import FAILED, LOG_FILE, TRY_AGAIN, USAGE, speech, state_folder
-from pages.words import N_, Words
+from edge.exits import BAD_MOMENT, FAILED, LOG_FILE, TRY_AGAIN, USAGE, speech, state_folder
+from pages.words import N_, Words, error_text
 
 if TYPE_CHECKING:
     from edge.reason_runs import Past
@@ -52,7 +52,7 @@ def why(output: str, state: Path | None, at: str | None, last: int, as_json: boo
     try:
         reader = LogReader(state_folder(state) / LOG_FILE)
     except DiskError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
     try:
         found = past(reader, output, until_ms, last)
@@ -134,6 +134,6 @@ def _moment_ms(at: str | None) -> int:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        click.echo(f"--at {at}: write a time with its zone, for instance 2026-11-22T13:00:00+07:00", err=True)
+        click.echo(speech().say(BAD_MOMENT, {"option": "--at", "seen": at}), err=True)
         raise SystemExit(USAGE)
     return round(moment.timestamp() * 1000.0)

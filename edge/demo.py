@@ -30,6 +30,7 @@ from edge.users import Users
 from edge.wiring import SimulatedField, known_devices
 from firmware_bridge.board_process import BoardGone
 from firmware_bridge.linux_board import LiveBoard
+from pages.words import N_, Told
 from telemetry.history import LogReader
 from telemetry.records import Ack, Command, Decision, Event, Sample
 
@@ -39,7 +40,10 @@ STOP_MAX_S: Final = 15.0
 _PORT: Final = re.compile(r'^(\s*port\s*=\s*)"sim"')
 
 
-class DemoFailed(Exception):
+AGENT_ENDED: Final = N_("the agent ended with exit code {code}")
+
+
+class DemoFailed(Told):
     """A part of the demo did not come up, or the self-check found a fault."""
 
 
@@ -56,11 +60,14 @@ class Findings:
     bus_requests: int = 0
     boards: int = 0
     seconds: float = 0.0
-    faults: list[str] = field(default_factory=list)
+    faults: list[Told] = field(default_factory=list)
 
     def as_json(self) -> str:
         """Give one line of JSON."""
-        return json.dumps({name: getattr(self, name) for name in self.__slots__} | {"ok": not self.faults})
+        return json.dumps(
+            {name: getattr(self, name) for name in self.__slots__}
+            | {"faults": [str(fault) for fault in self.faults], "ok": not self.faults}
+        )
 
 
 def with_ports(text: str, config: FarmConfig, paths: dict[str, str]) -> str:
@@ -148,12 +155,12 @@ class Demo:
         end_s = time.monotonic() + START_MAX_S
         while time.monotonic() < end_s:
             if child.returncode is not None:
-                raise DemoFailed(f"the agent ended with exit code {child.returncode}")
+                raise DemoFailed(AGENT_ENDED, code=child.returncode)
             try:
                 return await self.client.status()
             except AgentAway:
                 await asyncio.sleep(0.05)
-        raise DemoFailed(f"the agent did not answer within {START_MAX_S:.0f} s")
+        raise DemoFailed(N_("the agent did not answer within {seconds} s"), seconds=START_MAX_S)
 
     def invitation(self, address: str) -> str:
         """Give the address with the one-time login of the first person; the address alone when somebody exists."""
@@ -174,7 +181,7 @@ async def boards_up(boards: dict[str, LiveBoard], running: list[asyncio.Task[Non
                     if task.done():
                         task.result()
     except (BoardGone, TimeoutError) as error:
-        raise DemoFailed(str(error) or "a board does not start") from error
+        raise DemoFailed(N_("a board does not start: {seen}"), seen=str(error) or "-") from error
     finally:
         for one in ready:
             one.cancel()
@@ -183,11 +190,11 @@ async def boards_up(boards: dict[str, LiveBoard], running: list[asyncio.Task[Non
 async def console_address(child: asyncio.subprocess.Process) -> str:
     """Read the address that the console prints once it answers."""
     if child.stdout is None:
-        raise DemoFailed("the console's output is not read")
+        raise DemoFailed(N_("the console's output is not read"))
     async with asyncio.timeout(START_MAX_S):
         line = await child.stdout.readline()
     if not line:
-        raise DemoFailed(f"the console ended with exit code {await child.wait()}")
+        raise DemoFailed(N_("the console ended with exit code {code}"), code=await child.wait())
     return str(json.loads(line)["address"])
 
 
@@ -199,7 +206,7 @@ async def check_itself(demo: Demo, seconds: float) -> Findings:
             began_s = time.monotonic()
             await asyncio.sleep(seconds)
             if child.returncode is not None:
-                raise DemoFailed(f"the agent ended with exit code {child.returncode}")
+                raise DemoFailed(AGENT_ENDED, code=child.returncode)
             live = await demo.client.status()
         lived_s = time.monotonic() - began_s
         return judge(demo, nature, live, lived_s)
@@ -236,15 +243,17 @@ def judge(demo: Demo, nature: SimulatedField, live: LiveState, lived_s: float) -
     found.acks, found.series, found.boards = len(done), len(alive), len(boards)
     silent = sorted({tile.series for tile in live.tiles} - alive)
     if silent:
-        found.faults.append(f"no value came over the line for {', '.join(silent)}")
+        found.faults.append(Told(N_("no value came over the line for {series}"), series=", ".join(silent)))
     if not found.decisions:
-        found.faults.append("no decision was stored")
+        found.faults.append(Told(N_("no decision was stored")))
     if not found.commands or not done:
-        found.faults.append(f"{found.commands} commands were given, {len(done)} acknowledged")
+        found.faults.append(
+            Told(N_("{given} commands were given, {done} acknowledged"), given=found.commands, done=len(done))
+        )
     for name in sorted(set(nature.boards) - boards):
-        found.faults.append(f"the board {name} was never ready")
+        found.faults.append(Told(N_("the board {name} was never ready"), name=name))
     if not found.bus_requests:
-        found.faults.append("no request was seen on the pseudo-terminals")
+        found.faults.append(Told(N_("no request was seen on the pseudo-terminals")))
     return found
 
 

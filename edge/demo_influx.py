@@ -7,7 +7,6 @@ answer of 204 is no proof.
 
 import asyncio
 import contextlib
-import dataclasses
 import json
 import time
 from collections import defaultdict
@@ -18,9 +17,10 @@ from typing import Final
 
 from drivers.bus import fine_timer_loop
 from edge.config import parse
-from edge.demo import Demo, DemoFailed, Findings, judge
+from edge.demo import AGENT_ENDED, Demo, DemoFailed, Findings, judge
 from edge.demo_servers import DATABASE, Servers, disk_indexes, servers, uplink_table
 from edge.exits import LOG_FILE
+from pages.words import N_, Told
 from telemetry.history import LogReader
 from telemetry.outgoing import OutgoingRows
 from telemetry.ranges import RangeSet
@@ -41,7 +41,7 @@ class Carried:
     points_in_influxdb: int = 0
     lost: int = 0
     different: int = 0
-    faults: list[str] = field(default_factory=list)
+    faults: list[Told] = field(default_factory=list)
 
 
 @contextlib.asynccontextmanager
@@ -67,9 +67,13 @@ async def check_itself(state: Path, source: Path, seconds: float) -> tuple[Findi
             end_s = time.monotonic() + ACK_WAIT_S
             while live.health.unsent_rows or not live.health.stored_rows:
                 if child.returncode is not None:
-                    raise DemoFailed(f"the agent ended with exit code {child.returncode}")
+                    raise DemoFailed(AGENT_ENDED, code=child.returncode)
                 if time.monotonic() > end_s:
-                    raise DemoFailed(f"{live.health.unsent_rows} batches were not acknowledged in {ACK_WAIT_S:.0f} s")
+                    raise DemoFailed(
+                        N_("{count} batches were not acknowledged in {seconds} s"),
+                        count=live.health.unsent_rows,
+                        seconds=ACK_WAIT_S,
+                    )
                 await asyncio.sleep(LOOK_S)
                 live = await demo.client.status()
             found = judge(demo, nature, live, lived_s)
@@ -77,7 +81,7 @@ async def check_itself(state: Path, source: Path, seconds: float) -> tuple[Findi
         accepted = await asyncio.to_thread(acknowledged, demo.state / LOG_FILE)
         carried = compare(accepted, await stored(made, live.edge, accepted))
         if disk_indexes(made):
-            carried.faults.append("InfluxDB made a shard with its index on the disk")
+            carried.faults.append(Told(N_("InfluxDB made a shard with its index on the disk")))
         return found, carried
 
 
@@ -125,20 +129,23 @@ def compare(accepted: Contents, there: Contents) -> Carried:
         carried.lost += len(lost)
         carried.different += sum(got[at] != value for at, value in points.items() if at in got)
         if lost:
-            carried.faults.append(f"{len(lost)} acknowledged points of {series} are not in InfluxDB")
+            carried.faults.append(
+                Told(N_("{count} acknowledged points of {series} are not in InfluxDB"), count=len(lost), series=series)
+            )
     if carried.different:
-        carried.faults.append(f"{carried.different} points are other values in InfluxDB")
+        carried.faults.append(Told(N_("{count} points are other values in InfluxDB"), count=carried.different))
     if not carried.points_acknowledged:
-        carried.faults.append("no point was acknowledged")
+        carried.faults.append(Told(N_("no point was acknowledged")))
     return carried
 
 
-def run_checked(state: Path, source: Path, seconds: float) -> tuple[list[str], str]:
+def run_checked(state: Path, source: Path, seconds: float) -> tuple[list[Told], str]:
     """Run the self-check on an event loop of its own; give its faults, and all of it as one line of JSON."""
     with asyncio.Runner(loop_factory=fine_timer_loop) as runner:
         found, carried = runner.run(check_itself(state, source, seconds))
     faults = found.faults + carried.faults
-    told = json.loads(found.as_json()) | dataclasses.asdict(carried) | {"faults": faults, "ok": not faults}
+    counts = {name: getattr(carried, name) for name in carried.__slots__}
+    told = json.loads(found.as_json()) | counts | {"faults": [str(fault) for fault in faults], "ok": not faults}
     return faults, json.dumps(told)
 
 

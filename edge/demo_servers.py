@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.demo import Demo, DemoFailed
+from pages.words import N_
 
 DEPLOY: Final = Path(__file__).parent.parent / "deploy"
 PACKAGE: Final = {
@@ -53,7 +54,11 @@ def program(name: str) -> str:
     found = shutil.which(name, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
     if found is None:
         packages = " ".join(sorted(set(PACKAGE.values())))
-        raise DemoFailed(f"{name} is not installed; run: sudo apt-get install --no-install-recommends {packages}")
+        raise DemoFailed(
+            N_("{name} is not installed; run: sudo apt-get install --no-install-recommends {packages}"),
+            name=name,
+            packages=packages,
+        )
     return found
 
 
@@ -170,13 +175,13 @@ def prepare_database(made: Servers) -> None:
         client.post("/api/v2/write", {"bucket": DATABASE, "org": "-", "precision": "s"}, b"vuon_start seen=1i")
         told = client.get("/query", {"db": DATABASE, "q": "SELECT last(seen) FROM vuon_start"})
     except StoreError as error:
-        raise DemoFailed(f"InfluxDB came up and does not store: {error}") from error
+        raise DemoFailed(N_("InfluxDB came up and does not store: {seen}"), seen=str(error)) from error
     finally:
         client.close()
     if b'"series"' not in told:
-        raise DemoFailed(f"InfluxDB took a point and did not give it back: {told[:200]!r}")
+        raise DemoFailed(N_("InfluxDB took a point and did not give it back: {seen}"), seen=repr(told[:200]))
     if disk_indexes(made):
-        raise DemoFailed('InfluxDB keeps its index on the disk; deploy/influxdb says index-version = "inmem"')
+        raise DemoFailed(N_('InfluxDB keeps its index on the disk; deploy/influxdb says index-version = "inmem"'))
 
 
 def disk_indexes(made: Servers) -> list[Path]:
@@ -194,7 +199,7 @@ async def _serving(
             end_s = asyncio.get_running_loop().time() + START_S
             while not await asyncio.to_thread(answers):
                 if child.returncode is not None or asyncio.get_running_loop().time() > end_s:
-                    raise DemoFailed(f"{name} did not start; read {folder}/{name}.log")
+                    raise DemoFailed(N_("{name} did not start; read {file}"), name=name, file=f"{folder}/{name}.log")
                 await asyncio.sleep(LOOK_S)
             yield
 

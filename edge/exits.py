@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pages.numbers import Language
-from pages.words import Words, words
+from pages.words import N_, Words, words
 
 OK: Final = 0
 FAILED: Final = 1
@@ -24,6 +24,8 @@ SYSTEM_CONFIG: Final = Path("/etc/vuon/farm.toml")
 SOCKET_FILE: Final = "agent.sock"
 USERS_FILE: Final = "users.json"
 LOG_FILE: Final = "farm.log"
+
+BAD_MOMENT: Final = N_("{option} {seen}: write a time with its zone, for instance 2026-11-22T13:00:00+07:00")
 
 
 def language(environment: Mapping[str, str] = os.environ) -> Language:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from firmware_bridge.image import Manifest, describe, sign, write_manifest
+from pages.words import N_, Told
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCE: Final = ROOT / "firmware_bridge" / "firmware"
@@ -39,11 +40,14 @@ BUILDS: Final = {
 }
 
 
-class BuildFailed(Exception):
+INSTALL: Final = N_("{seen}\ninstall: sudo apt-get install make {packages}")
+
+
+class BuildFailed(Told):
     """The compiler did not make an image; the text is the end of what it said and what to install."""
 
 
-class KeyUnusable(Exception):
+class KeyUnusable(Told):
     """A key file is not an Ed25519 key in PEM; the text says which."""
 
 
@@ -51,7 +55,7 @@ def source_version() -> str:
     """Give the version that the source builds."""
     found = re.search(r"^VERSION := (\S+)$", (SOURCE / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     if found is None:
-        raise BuildFailed(f"{SOURCE / 'Makefile'} names no VERSION")
+        raise BuildFailed(N_("{file} names no VERSION"), file=str(SOURCE / "Makefile"))
     return found.group(1)
 
 
@@ -62,9 +66,9 @@ def build(board: str, key: Ed25519PrivateKey | None) -> tuple[Path, Manifest]:
     try:
         made = subprocess.run(words, capture_output=True, text=True, check=False, timeout=BUILD_LIMIT_S)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BuildFailed(f"make: {error}; install: sudo apt-get install make {NEEDS[board]}") from error
+        raise BuildFailed(INSTALL, seen=f"make: {error}", packages=NEEDS[board]) from error
     if made.returncode:
-        raise BuildFailed(f"{made.stderr.strip()[-600:]}\ninstall: sudo apt-get install make {NEEDS[board]}")
+        raise BuildFailed(INSTALL, seen=made.stderr.strip()[-600:], packages=NEEDS[board])
     manifest = describe(plan.image, board, source_version())
     if key is not None:
         manifest = sign(manifest, key)
@@ -88,9 +92,14 @@ def private_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise KeyUnusable(f"{path}: {error}") from error
+        raise KeyUnusable(
+            N_("{file}: {seen:t}"), file=str(path), seen=getattr(error, "strerror", None) or str(error)
+        ) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyUnusable(f"{path}: this is no Ed25519 key; make one: openssl genpkey -algorithm ed25519 -out {path}")
+        raise KeyUnusable(
+            N_("{file}: this is no Ed25519 key; make one: openssl genpkey -algorithm ed25519 -out {file}"),
+            file=str(path),
+        )
     return key
 
 
@@ -102,8 +111,10 @@ def public_keys(given: Sequence[Path]) -> list[Ed25519PublicKey]:
         try:
             key = load_pem_public_key(path.read_bytes())
         except (OSError, ValueError, UnsupportedAlgorithm) as error:
-            raise KeyUnusable(f"{path}: {error}") from error
+            raise KeyUnusable(
+                N_("{file}: {seen:t}"), file=str(path), seen=getattr(error, "strerror", None) or str(error)
+            ) from error
         if not isinstance(key, Ed25519PublicKey):
-            raise KeyUnusable(f"{path}: this is no Ed25519 public key")
+            raise KeyUnusable(N_("{file}: this is no Ed25519 public key"), file=str(path))
         keys.append(key)
     return keys

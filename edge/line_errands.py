@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edge.exits import BAD_CONFIG, NO_DEVICE, config_file, speech
+from pages.words import error_text
 
 if TYPE_CHECKING:
     from drivers.catalogue import Catalogue
@@ -47,7 +48,7 @@ def farm_of(config: Path | None) -> "FarmConfig":
     try:
         return load(config_file(config))
     except (OSError, SettingsRefused) as refused:
-        click.echo(str(refused), err=True)
+        click.echo(error_text(refused, speech()), err=True)
         raise SystemExit(BAD_CONFIG) from None
 
 
@@ -68,7 +69,7 @@ def known_types(config: Path | None = None) -> "Catalogue":
         for name in own_types(path):
             types.entry(name)
     except CatalogueError as error:
-        click.echo(str(error), err=True)
+        click.echo(error_text(error, speech()), err=True)
         raise SystemExit(BAD_CONFIG) from None
     return types
 

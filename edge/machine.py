@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.world import Connection
+from pages.words import N_, Told
 
 _CREDENTIALS: Final = struct.Struct("3i")
 # struct sockaddr_un holds 108 bytes, the last one zero (unix(7)).
 PATH_MAX_BYTES: Final = 107
 
 
-class SocketTaken(Exception):
+class SocketTaken(Told):
     """Another agent answers at this socket, or the path cannot be a socket."""
 
 
@@ -44,7 +45,11 @@ class Machine:
             talk.add_done_callback(talks.discard)
 
         if len(os.fsencode(path)) > PATH_MAX_BYTES:
-            raise SocketTaken(f"{path}: a socket's path has at most {PATH_MAX_BYTES} bytes; choose a shorter --state")
+            raise SocketTaken(
+                N_("{path}: a socket's path has at most {most} bytes; choose a shorter --state"),
+                path=str(path),
+                most=PATH_MAX_BYTES,
+            )
         await _clear(path)
         server = await asyncio.start_unix_server(met, path)
         group = _open_to_group(path)
@@ -78,7 +83,9 @@ async def _clear(path: Path) -> None:
         _forget(path)
         return
     writer.close()
-    raise SocketTaken(f"{path}: another agent runs with this folder; stop it first, or give --state another folder")
+    raise SocketTaken(
+        N_("{path}: another agent runs with this folder; stop it first, or give --state another folder"), path=str(path)
+    )
 
 
 def _forget(path: Path) -> None:

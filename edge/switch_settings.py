@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from pages.words import N_
+
 
 class LocalSwitch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One switch of farm.toml. ``series`` is its contact (1 = hand), ``does`` what it orders its ``outputs``.
@@ -31,10 +33,10 @@ def problems(switches: Sequence[LocalSwitch], outputs: Iterable[str], series: It
     for i, switch in enumerate(switches):
         path = f"local_switch[{i}]"
         if switch.series not in delivered:
-            found.append((f"{path}.series", "no device delivers this series"))
+            found.append((f"{path}.series", N_("no device delivers this series")))
         for output in switch.outputs:
             if output not in known:
-                found.append((f"{path}.outputs", "there is no such output"))
+                found.append((f"{path}.outputs", N_("there is no such output")))
             elif claimed.setdefault(output, i) != i:
-                found.append((f"{path}.outputs", "another switch has this output already"))
+                found.append((f"{path}.outputs", N_("another switch has this output already")))
     return found

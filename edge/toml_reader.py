@@ -15,6 +15,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from pages.words import N_, Words, words
+
 S = TypeVar("S", bound=msgspec.Struct)
 
 _HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([A-Za-z0-9_.\-\" ]+?)\s*\]\]?\s*(?:#.*)?$")
@@ -46,7 +48,7 @@ class Problem:
 
     def text(self) -> str:
         """Give the message in English."""
-        return self.message.format(**self.fields)
+        return words("en").say(self.message, self.fields)
 
 
 class SettingsRefused(Exception):
@@ -56,6 +58,10 @@ class SettingsRefused(Exception):
         self.file = file
         self.problems = sorted(problems, key=lambda p: (p.line, p.path))
         super().__init__("\n".join(f"{file}:{p.line}: {p.path}: {p.text()}" for p in self.problems))
+
+    def said(self, say: Words) -> str:
+        """Say every mistake, one a line, the way compilers do."""
+        return "\n".join(f"{self.file}:{p.line}: {p.path}: {say.say(p.message, p.fields)}" for p in self.problems)
 
 
 def line_index(text: str) -> dict[str, int]:
@@ -109,7 +115,7 @@ class Page:
         except tomllib.TOMLDecodeError as error:
             at = _SYNTAX.search(str(error))
             line = int(at.group(1)) if at else max(1, text.count("\n"))
-            problem = Problem("(file)", line, "not TOML: {seen}", {"seen": str(error)})
+            problem = Problem("(file)", line, N_("not TOML: {seen}"), {"seen": str(error)})
             raise SettingsRefused(file, [problem]) from None
 
     def line(self, path: str) -> int:

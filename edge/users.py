@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from pages.words import N_
+from pages.words import N_, Told
 
 TOKEN_LIFE_S: Final = 15 * 60
 SESSION_IDLE_S: Final = 12 * 3600  # a farmer's day; a technician's laptop left open ends with it
@@ -69,7 +69,7 @@ ROLE_TITLES: Final = {
 }
 
 
-class UserError(ValueError):
+class UserError(Told, ValueError):
     """Something asked of the user list is not allowed; the text is a message id for a person."""
 
 
@@ -156,7 +156,11 @@ class Users:
             try:
                 self._book = msgspec.json.decode(self._path.read_bytes(), type=_Book)
             except msgspec.DecodeError as error:
-                raise UserError(f"{self._path}: not a list of users ({error}); restore it from a backup") from error
+                raise UserError(
+                    N_("{file}: not a list of users ({seen}); restore it from a backup"),
+                    file=str(self._path),
+                    seen=str(error),
+                ) from error
             self._stamp = stamp
         return self._book
 

@@ -12,7 +12,7 @@ import string
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from pages.numbers import UNKNOWN, Language, decimal, plain
 from pages.po import mo_image, read_po
@@ -72,6 +72,63 @@ class Words:
         except (ValueError, KeyError, IndexError):
             # A message with broken braces is a bug that a test finds; a farmer must still see its words.
             return text
+
+
+class Told(Exception):
+    """An error that people read: a message id and its fields. As a string, for a log, it is English."""
+
+    def __init__(self, msgid: str, **fields: Field) -> None:
+        super().__init__(words("en").say(msgid, fields))
+        self.msgid = msgid
+        self.fields = fields
+
+
+# What the operating system answers most often; ``{seen:t}`` in a message puts it into the reader's language.
+SYSTEM: Final = (
+    N_("Address already in use"),
+    N_("Connection refused"),
+    N_("Connection timed out"),
+    N_("Device or resource busy"),
+    N_("File exists"),
+    N_("Input/output error"),
+    N_("Is a directory"),
+    N_("Network is unreachable"),
+    N_("No route to host"),
+    N_("No space left on device"),
+    N_("No such device"),
+    N_("No such file or directory"),
+    N_("Not a directory"),
+    N_("Permission denied"),
+    N_("Read-only file system"),
+)
+
+
+@runtime_checkable
+class Sayable(Protocol):
+    """An error of a package that may not import this one: a message id and its fields."""
+
+    msgid: str
+    fields: Mapping[str, Field]
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """An error with more to say than one message."""
+
+    def said(self, say: Words) -> str:
+        """Say it in a language."""
+
+
+def error_text(error: BaseException, say: Words) -> str:
+    """Say an error to a person: one with a message id in the reader's language, another one as it tells itself."""
+    if isinstance(error, Telling):
+        return error.said(say)
+    if isinstance(error, Sayable):
+        return say.say(error.msgid, error.fields)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return where + say.text(error.strerror)
+    return str(error)
 
 
 @lru_cache(maxsize=4)

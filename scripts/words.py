@@ -6,7 +6,8 @@
     .venv/bin/python scripts/words.py merge F    take translations from the .po fragment F
 
 The rule it keeps: a text that people read is either marked in the source (``N_("…")``, ``_("…")``, ``.text("…")``,
-``.say("…")``, ``.count("…", "…")``), stands in a named table of message ids, or is in a template; nothing else counts.
+``.say("…")``, ``.count("…", "…")``), stands in a named table of message ids, is in a template, or is the help of a
+command; nothing else counts.
 """
 
 import ast
@@ -32,6 +33,8 @@ MARKS: Final = frozenset({"N_", "_", "text", "say", "gettext"})
 PLURAL_MARKS: Final = frozenset({"count", "ngettext"})
 # Methods whose given argument (0 = the first) is a message id: the mistakes that ``vuon check`` names.
 ARGUMENTS: Final = {"wrong": 1}
+# Errors of the packages that have no mark, and which of their arguments is a message id.
+TELLERS: Final = {"LineDown": 1, "self._gone": 0, "DiskError": 0}
 JS_TEXT: Final = re.compile(r"\b(?:_|gettext|say)\(\s*[\"'`]")
 
 # Modules that speak to people in message ids without a mark.
@@ -115,6 +118,22 @@ def in_catalogue_of_devices(text: str) -> Found:
     return {ast.literal_eval(one): "" for one in quoted}
 
 
+def in_errors(text: str) -> Found:
+    """Give what errors below the applications tell people: constants named ``HINT…``, and those of ``TELLERS``."""
+    found: Found = {}
+    for node in ast.walk(ast.parse(text)):
+        said: ast.expr | None = None
+        if isinstance(node, ast.Assign | ast.AnnAssign) and "HINT" in ast.unparse(node).partition("=")[0]:
+            said = node.value
+        elif isinstance(node, ast.Call):
+            place = TELLERS.get(ast.unparse(node.func), -1)
+            said = node.args[place] if 0 <= place < len(node.args) else None
+        msgid = _constant(said) if said is not None else None
+        if msgid:
+            found[msgid] = ""
+    return found
+
+
 def _sources() -> Iterator[Path]:
     for package in PACKAGES:
         yield from sorted((ROOT / package).rglob("*.py"))
@@ -132,6 +151,15 @@ def in_tables() -> Found:
     return dict.fromkeys(texts, "")
 
 
+def in_programs() -> Found:
+    """Give what the help pages of the two programs say."""
+    from cooperative.cli import main as hub
+    from edge.cli import main as farm
+    from pages.commands import message_ids
+
+    return dict.fromkeys(message_ids(farm) + message_ids(hub), "")
+
+
 @cache
 def everything() -> Found:
     """Give every message id of the tree."""
@@ -144,9 +172,12 @@ def everything() -> Found:
     for pattern in SPEAKERS:
         for path in sorted(ROOT.glob(pattern)):
             found |= sentences(path.read_text(encoding="utf-8"))
+    for package in ("telemetry", "drivers", "firmware_bridge"):
+        for path in {*(ROOT / package).rglob("*.py")} - {*(ROOT / package / "sim").glob("*.py")}:
+            found |= in_errors(path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / "drivers" / "catalog").glob("*.toml")):
         found |= in_catalogue_of_devices(path.read_text(encoding="utf-8"))
-    return found | in_tables()
+    return found | in_tables() | in_programs()
 
 
 def words_in_javascript() -> list[str]:
@@ -166,6 +197,11 @@ def missing(found: Found, messages: Iterable[Message]) -> list[str]:
     return sorted(msgid for msgid in found if msgid not in complete)
 
 
+def unused(found: Found, messages: Iterable[Message]) -> list[str]:
+    """Give the message ids of the catalogue that nothing in the tree says."""
+    return sorted(message.msgid for message in messages if message.msgid and message.msgid not in found)
+
+
 def main(arguments: list[str]) -> int:
     """Run one of the three commands."""
     found, messages = everything(), catalogue()
@@ -183,9 +219,9 @@ def main(arguments: list[str]) -> int:
         case _:
             for msgid in missing(found, messages):
                 print(f"missing: {msgid!r}")
-            for msgid in sorted(known.keys() - found.keys() - {""}):
+            for msgid in unused(found, messages):
                 print(f"unused:  {msgid!r}")
-    return 1 if missing(found, catalogue()) else 0
+    return 1 if missing(found, catalogue()) or unused(found, catalogue()) else 0
 
 
 if __name__ == "__main__":

@@ -107,7 +107,12 @@ class Log:
         try:
             owner = connection.execute("SELECT edge FROM source WHERE id=0").fetchone()
             if owner and owner[0] != edge:
-                raise DiskError(f"{path}: this log belongs to {owner[0]!r}, not to {edge!r}; give another path")
+                raise DiskError(
+                    "{path}: this log belongs to {owner}, not to {edge}; give another path",
+                    path=str(path),
+                    owner=repr(owner[0]),
+                    edge=repr(edge),
+                )
             nonce = secrets.randbits(32) if nonce is None else nonce
             connection.execute("BEGIN IMMEDIATE")
             connection.execute("INSERT OR IGNORE INTO source VALUES(0, ?)", (edge,))
@@ -115,7 +120,9 @@ class Log:
             connection.execute("INSERT INTO boot VALUES(?, ?)", (epoch, nonce))
             connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise DiskError(f"{path}: {error}; check that the disk is writable and not full") from error
+            raise DiskError(
+                "{path}: {seen}; check that the disk is writable and not full", path=str(path), seen=str(error)
+            ) from error
         return cls(connection, path, edge, profile, epoch, nonce)
 
     @property

@@ -50,7 +50,12 @@ MIGRATIONS: Final[tuple[str, ...]] = (
 
 
 class DiskError(Exception):
-    """The disk refused: full, read-only, broken or not ours. The message says which file and what to check."""
+    """The disk refused: full, read-only, broken or not ours; a message id says which file and what to check."""
+
+    def __init__(self, msgid: str, **fields: str | int) -> None:
+        super().__init__(msgid.format(**fields))
+        self.msgid = msgid
+        self.fields = fields
 
 
 class Disk(Protocol):
@@ -105,22 +110,28 @@ def open_for_writing(disk: Disk, path: Path) -> sqlite3.Connection:
         connection.execute(f"PRAGMA journal_size_limit={4 * CHECKPOINT_PAGES * PAGE_BYTES}")
         _migrate(connection, path)
     except sqlite3.Error as error:
-        raise DiskError(f"{path}: {error}; check that the disk is there, writable and not full") from error
+        raise DiskError(
+            "{path}: {seen}; check that the disk is there, writable and not full", path=str(path), seen=str(error)
+        ) from error
     return connection
 
 
 def open_for_reading(disk: Disk, path: Path) -> sqlite3.Connection:
     """Open an existing file beside its writer. DiskError if it is missing or of another schema."""
     if not path.exists():
-        raise DiskError(f"{path}: no such log; has the agent run with this configuration?")
+        raise DiskError("{path}: no such log; has the agent run with this configuration?", path=str(path))
     try:
         connection = disk.connect(path, read_only=True)
         connection.execute("PRAGMA query_only=1")
         _check(connection, path)
         if _version(connection) != len(MIGRATIONS):
-            raise DiskError(f"{path}: schema {_version(connection)}; start the agent once to bring it up to date")
+            raise DiskError(
+                "{path}: schema {schema}; start the agent once to bring it up to date",
+                path=str(path),
+                schema=_version(connection),
+            )
     except sqlite3.Error as error:
-        raise DiskError(f"{path}: {error}; check that this user may read it") from error
+        raise DiskError("{path}: {seen}; check that this user may read it", path=str(path), seen=str(error)) from error
     return connection
 
 
@@ -145,9 +156,16 @@ def _version(connection: sqlite3.Connection) -> int:
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     application = int(connection.execute("PRAGMA application_id").fetchone()[0])
     if application != APPLICATION_ID:
-        raise DiskError(f"{path}: this is not a log of Vườn (application id {application:#x})")
+        raise DiskError(
+            "{path}: this is not a log of Vườn (application id {seen})", path=str(path), seen=f"{application:#x}"
+        )
     if _version(connection) > len(MIGRATIONS):
-        raise DiskError(f"{path}: schema {_version(connection)} is newer than this program ({len(MIGRATIONS)})")
+        raise DiskError(
+            "{path}: schema {schema} is newer than this program ({known})",
+            path=str(path),
+            schema=_version(connection),
+            known=len(MIGRATIONS),
+        )
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

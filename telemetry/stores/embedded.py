@@ -45,7 +45,9 @@ class EmbeddedStore:
             self._connection.execute(_KEY)
             self._connection.execute(_TIME)
         except sqlite3.Error as error:
-            raise DiskError(f"{path}: {error}; check that the disk is writable and not full") from error
+            raise DiskError(
+                "{path}: {seen}; check that the disk is writable and not full", path=str(path), seen=str(error)
+            ) from error
         self._sources: dict[str, int] = dict(self._connection.execute("SELECT edge, id FROM source").fetchall())
         self._readers: OrderedDict[str, LogReader] = OrderedDict()
 

@@ -52,7 +52,7 @@ def tile(seen: FarmView, series: str = SERIES) -> TileView:
         (23.0, 2.0, Quality.STALE, "old", "số liệu cũ"),
         (23.0, 2.0, Quality.STUCK, "bad", "số đo đứng yên"),
         (23.0, 2.0, Quality.RANGE | Quality.STALE, "bad", "số liệu cũ"),
-        (nan, 2.0, Quality.COMM, "bad", "đầu dò không trả lời"),
+        (nan, 2.0, Quality.COMM, "bad", "đầu đo không trả lời"),
         (nan, 2.0, 0, "bad", "chưa có số đo"),
         (23.0, 2.0, Quality.UNCALIBRATED, "good", "đạt"),
     ],

@@ -37,7 +37,7 @@ def test_a_missing_and_a_changed_point_are_faults() -> None:
     carried = compare(accepted, there)
     assert (carried.lost, carried.different) == (1, 1)
     assert len(carried.faults) == 2
-    assert compare({}, {}).faults == ["no point was acknowledged"]
+    assert [str(fault) for fault in compare({}, {}).faults] == ["no point was acknowledged"]
 
 
 def test_a_missing_server_is_named_with_the_line_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
