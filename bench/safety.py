@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
@@ -46,18 +46,20 @@ from tests.torture.hostile_orders import try_sequences
 
 ROOT = Path(__file__).parents[1]
 SEGMENT_DAYS = 365.0 / 8
-FAULTS_A_DAY = 28.0
+FAULTS_A_DAY, FAULTS_A_DAY_TORTURE = 28.0, 280.0  # 10^4 a year; 10^6 in ten
+LONGEST_LIFE_H = 72.0  # longer times of the whole agent are lived by several farms, each from its own seed
 LOOP_S = 20.0
 CORE = "controllers/kernels/safety*.py,controllers/kernels/interlock.py,controllers/safety.py"
 SCORE = re.compile(r"(\d+) of (\d+) noticed .*, (\d+) mutants in all")
 
 
-def years(count: float) -> list[Verdict]:
+def years(count: float, faults_a_day: float) -> list[Verdict]:
     """Live through so many greenhouse-years in two processes."""
+    rate = ["--faults-a-day", str(faults_a_day)]
     parts = list(range(max(1, round(count * 365.0 / SEGMENT_DAYS))))
     lives = [
         subprocess.Popen(
-            [sys.executable, "-m", "bench.safety", "--segments", ",".join(map(str, half))],
+            [sys.executable, "-m", "bench.safety", *rate, "--segments", ",".join(map(str, half))],
             cwd=ROOT,
             stdout=subprocess.PIPE,
         )
@@ -68,11 +70,11 @@ def years(count: float) -> list[Verdict]:
     return [msgspec.json.decode(line, type=Verdict) for text in told for line in text.splitlines()]
 
 
-def segments(parts: list[int]) -> None:
+def segments(parts: list[int], faults_a_day: float) -> None:
     """Live through some eighths of years and print each verdict."""
     names = sorted(HOUSES)
     for part in parts:
-        verdict = torture(HOUSES[names[part % len(names)]], part, SEGMENT_DAYS, FAULTS_A_DAY)
+        verdict = torture(HOUSES[names[part % len(names)]], part, SEGMENT_DAYS, faults_a_day)
         print(msgspec.json.encode(verdict).decode(), flush=True)
 
 
@@ -99,13 +101,22 @@ def dst() -> tuple[int, int, int]:
 def agent_hours(hours: float) -> tuple[list[AgentVerdict], float]:
     """Let the whole agent live on bytes, firmware, disk and network in virtual time, in two processes."""
     began = time.perf_counter()
-    share, faults = hours / 2.0, math.ceil(hours / 2.0 * 63.0)
+    lives = 2 * math.ceil(hours / 2.0 / LONGEST_LIFE_H)
+    share, faults = hours / lives, math.ceil(hours / lives * 63.0)
     command = [sys.executable, "-m", "tests.torture.agent", "--hours", str(share), "--faults", str(faults), "--seed"]
-    lives = [
-        subprocess.Popen([*command, *half], cwd=ROOT, stdout=subprocess.PIPE) for half in (("1", "--no-replay"), ("2",))
-    ]
-    told = [life.communicate()[0] for life in lives]
-    verdicts = [msgspec.json.decode(line, type=AgentVerdict) for text in told for line in text.splitlines()]
+
+    def live(seed: int) -> AgentVerdict:
+        words = [*command, str(seed), *(["--no-replay"] if seed % 2 else [])]
+        told = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, check=False).stdout
+        verdict = msgspec.json.decode(told.splitlines()[-1], type=AgentVerdict)
+        print(
+            f"  seed {seed}: {verdict.hours:.1f} h, {verdict.faults} faults, {verdict.breaches or 'no breach'}",
+            flush=True,
+        )
+        return verdict
+
+    with ThreadPoolExecutor(2) as pool:
+        verdicts = list(pool.map(live, range(1, lives + 1)))
     return verdicts, hours * 3600.0 / (time.perf_counter() - began)
 
 
@@ -218,7 +229,7 @@ def branches_and_mutants(sample: int) -> tuple[float, int, int, int]:
 
 def lived(given: argparse.Namespace) -> dict[str, object]:
     """Live through the years."""
-    verdicts = years(given.years)
+    verdicts = years(given.years, given.faults_a_day)
     breaches = Counter[str]()
     for verdict in verdicts:
         breaches.update(verdict.breaches)
@@ -310,6 +321,7 @@ def main() -> None:
     """Run everything, print the tables and one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--years", type=float, default=1.0)
+    parser.add_argument("--faults-a-day", type=float, default=FAULTS_A_DAY)
     parser.add_argument("--mutants", type=int, default=40)
     parser.add_argument("--agent-hours", type=float, default=6.0)
     parser.add_argument("--files", type=int, default=4_000)
@@ -318,10 +330,11 @@ def main() -> None:
     parser.add_argument("--torture", action="store_true", help="ten years, thirty days, every mutant, all bad input")
     given = parser.parse_args()
     if given.segments:
-        segments([int(part) for part in given.segments.split(",")])
+        segments([int(part) for part in given.segments.split(",")], given.faults_a_day)
         return
     if given.torture:
         given.years, given.agent_hours, given.mutants = 10.0, 720.0, 0
+        given.faults_a_day = FAULTS_A_DAY_TORTURE
         given.files = given.sequences = 100_000
     fill()
     result: dict[str, object] = {}

@@ -10,6 +10,7 @@ breach with its second; the same seed lives the same hours again. Seeds that onc
 
 import argparse
 import asyncio
+import math
 import random
 import re
 import sys
@@ -203,12 +204,16 @@ class Judge:
         self._scheduled = scheduled
 
     def end(self, hours: float) -> None:
-        """Judge the whole time."""
-        if self.jobs_begun > len(JOBS):
+        """Judge the whole time; it begins before the day's first job."""
+        days = math.ceil(hours / 24.0)
+        if self.jobs_begun > len(JOBS) * days:
             self.breach("H12 a job ran twice", f"{self.jobs_begun} runs of {len(JOBS)} jobs in {hours} h")
         for zone in range(2):
             litres = float(self.nature.field.twin.state.zone[zone, gc.Z_METER_L])
-            if litres > CAP_L * 1.1 + 80.0 and not self.chaos.kinds & {"plant.valve_stuck_open", "plant.pipe_burst"}:
+            if litres > days * (CAP_L * 1.1 + 80.0) and not self.chaos.kinds & {
+                "plant.valve_stuck_open",
+                "plant.pipe_burst",
+            }:
                 self.breach("H12 more than a day's water", f"zone {zone + 1}: {litres:.0f} L in {hours} h")
         for hostile in self.chaos.hostile:
             self.breach("H14 an order that may not be", hostile)
