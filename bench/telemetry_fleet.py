@@ -65,7 +65,10 @@ def connect(port: int) -> socket.socket:
 
 
 class Answers:
-    """Counts the batches that the hub acknowledges, in a thread of its own."""
+    """Counts the batches that the hub has in its hands or acknowledges, in a thread of its own.
+
+    A store that settles slowly (VictoriaMetrics) has them held meanwhile; an edge sends on then, and so does the fleet.
+    """
 
     def __init__(self, client: socket.socket) -> None:
         self.count = 0
@@ -86,7 +89,8 @@ class Answers:
                 edge = body[2 : 2 + size].decode().split("/")[3]
                 ranges = self._stored.setdefault(edge, RangeSet())
                 before = sum(high - low + 1 for low, high in ranges)
-                for spans in read_note(AckNote, body[2 + size :]).stored:
+                note = read_note(AckNote, body[2 + size :])
+                for spans in note.stored + note.held:
                     for low, high in spans.ranges:
                         ranges.add(low, high)
                 self.count += sum(high - low + 1 for low, high in ranges) - before

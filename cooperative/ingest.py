@@ -150,7 +150,7 @@ class Ingest:
             times += [int(np.minimum.reduce(samples.mono_ms)), int(np.maximum.reduce(samples.mono_ms))]
             if np.fmax.reduce(np.abs(samples.value)) > VALUE_MAX:  # fmax passes over nan
                 return "range"
-            if np.minimum.reduce(samples.quality) < 0 or np.maximum.reduce(samples.quality) >= QUALITY_MAX:
+            if not 0 <= np.bitwise_or.reduce(samples.quality) < QUALITY_MAX:  # QUALITY_MAX is a power of two
                 return "quality"
         if times and max(times) + header.offset_ms > now_ms + AHEAD_MS:
             return "future"

@@ -133,7 +133,8 @@ def mosquitto(folder: Path, extra: str = "allow_anonymous true\n") -> Iterator[S
     name, port = program("mosquitto"), free_port()
     conf = folder / "mosquitto.conf"
     conf.write_text(
-        f"listener {port} 127.0.0.1\npersistence false\nset_tcp_nodelay true\nmax_packet_size 1200000\n{extra}"
+        f"listener {port} 127.0.0.1\npersistence false\nset_tcp_nodelay true\nmax_packet_size 1200000\n"
+        f"max_queued_messages 10000\nmax_queued_bytes 67108864\n{extra}"
     )
     with running(Server("mosquitto", [name, "-c", str(conf)], folder, port, answers)) as server:
         yield server
@@ -178,24 +179,43 @@ def victoria_metrics(folder: Path) -> Iterator[Server]:
         yield server
 
 
+@dataclass
+class NatsNode(Server):
+    """One of three NATS servers."""
+
+    monitor: int = 0
+
+    def whole(self) -> bool:
+        """Say whether it holds every copy that it should."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.monitor}/healthz", timeout=1) as answer:
+                return int(answer.status) == 200
+        except OSError:
+            return False
+
+
 @contextmanager
-def nats_cluster(folder: Path) -> Iterator[list[Server]]:
+def nats_cluster(folder: Path) -> Iterator[list[NatsNode]]:
     """Run three NATS servers as one JetStream cluster, with our deploy files."""
     name = program("nats-server")
-    ports, routes = [free_port() for _ in range(3)], [free_port() for _ in range(3)]
+    ports, routes, monitors = ([free_port() for _ in range(3)] for _ in range(3))
     with ExitStack() as stack:
-        nodes: list[Server] = []
+        nodes: list[NatsNode] = []
         for at in range(3):
             own = folder / f"nats-{at + 1}"
             own.mkdir()
             shutil.copy(DEPLOY / "nats/vuon-users.conf", own)
             conf = (DEPLOY / "nats/vuon.conf").read_text().replace("vuon-1", f"vuon-{at + 1}")
             conf = conf.replace("/var/lib/nats/vuon", str(own / "jetstream"))
-            conf = conf.replace("127.0.0.1:4222", f"127.0.0.1:{ports[at]}")
+            conf = conf.replace("127.0.0.1:4222", f"127.0.0.1:{ports[at]}").replace(
+                "http: 127.0.0.1:8222", f"http: 127.0.0.1:{monitors[at]}"
+            )
             conf = conf.replace("listen: 127.0.0.1:6222", f"listen: 127.0.0.1:{routes[at]}")
             for other in range(3):
                 conf = conf.replace(f"nats://127.0.0.{other + 1}:6222", f"nats://127.0.0.1:{routes[other]}")
             (own / "vuon.conf").write_text(conf)
             command = [name, "-c", str(own / "vuon.conf")]
-            nodes.append(stack.enter_context(running(Server(f"nats-{at + 1}", command, own, ports[at], answers))))
+            node = NatsNode(f"nats-{at + 1}", command, own, ports[at], answers, monitor=monitors[at])
+            stack.enter_context(running(node))
+            nodes.append(node)
         yield nodes
