@@ -11,10 +11,12 @@ from scripts.words import (
     catalogue,
     everything,
     in_catalogue_of_devices,
+    in_errors,
     in_python,
     in_template,
     missing,
     sentences,
+    unused,
     words_in_javascript,
 )
 
@@ -26,6 +28,11 @@ def fields_of(text: str) -> set[str]:
 def test_nothing_is_missing_or_fuzzy_in_vietnamese() -> None:
     lacking = missing(everything(), catalogue())
     assert not lacking, "run scripts/words.py update and translate:\n" + "\n".join(lacking)
+
+
+def test_nothing_is_kept_that_nobody_says() -> None:
+    idle = unused(everything(), catalogue())
+    assert not idle, "run scripts/words.py update, or mark the text in the source:\n" + "\n".join(idle)
 
 
 def test_a_translation_has_the_fields_of_its_message() -> None:
@@ -75,6 +82,14 @@ def test_sentences_of_modules_below_the_applications_are_found_without_a_mark() 
     source += 'raise ValueError("for us")\n'
     assert set(sentences(source)) == {"Too noisy: {sd}", "A point is old"}
     assert set(in_catalogue_of_devices('name = "x y"\n  means = "The sensor is busy"\n')) == {"The sensor is busy"}
+
+
+def test_what_errors_below_the_applications_tell_is_found_without_a_mark() -> None:
+    source = 'HINT: Final = "Is it on?"\nHINT_B = "Try again"\nraise LineDown(where, "no port", HINT)\n'
+    source += (
+        'raise self._gone("it went")\nraise DiskError("{path}: full", path=p)\nraise LineDown(where, seen, HINT)\n'
+    )
+    assert set(in_errors(source)) == {"Is it on?", "Try again", "no port", "it went", "{path}: full"}
 
 
 def test_texts_in_templates_are_found() -> None:
