@@ -238,7 +238,10 @@ def _decode_deltas(cursor: Cursor, n: int) -> Ints:
     if n == 0:
         return np.empty(0, np.int64)
     first, usual = cursor.varint(), cursor.varint()
-    steps = _decode_planes(cursor, n - 1)
+    width = cursor.byte()
+    if width == 0:  # all steps are alike, as those of a time are that was kept to the millisecond
+        return first + usual * np.arange(n, dtype=np.int64)
+    steps = _unpack_planes(cursor, n - 1, width)
     odd = steps & 1
     np.negative(odd, out=odd)
     np.right_shift(steps.view(np.uint64), np.uint64(1), out=steps.view(np.uint64))
@@ -261,7 +264,10 @@ def _encode_planes(column: Ints) -> bytes:
 
 
 def _decode_planes(cursor: Cursor, n: int) -> Ints:
-    width = cursor.byte()
+    return _unpack_planes(cursor, n, cursor.byte())
+
+
+def _unpack_planes(cursor: Cursor, n: int, width: int) -> Ints:
     if width > 64:
         raise ColumnError(f"{width} bit planes")
     row = (n + 7) // 8
