@@ -111,7 +111,7 @@ def main() -> None:
     count = options.faults or (940 if options.torture else 196)
     if not options.torture:
         edge, peers, notes = telemetry_edge.run()
-        ingest, more = telemetry_ingest.run(seconds=20)
+        ingest, more = telemetry_ingest.run(seconds=60)
         figures |= edge | ingest
         figures["peers"] = peers
         notes |= more

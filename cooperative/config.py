@@ -7,6 +7,7 @@ secrets stand in files of their own, never here.
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Final, Literal
 
@@ -100,9 +101,8 @@ def problems(config: HubConfig) -> list[str]:
         for name in names + edges
         if not EDGE_PATTERN.fullmatch(name)
     ]
-    found += [f"`{name}` is there twice" for name in sorted({each for each in edges if edges.count(each) > 1})]
-    members = names[1:]
-    found += [f"`{name}` is there twice" for name in sorted({each for each in members if members.count(each) > 1})]
+    for several in (edges, names[1:]):
+        found += [f"`{name}` is there twice" for name, times in sorted(Counter(several).items()) if times > 1]
     if not 1 <= config.workers <= WORKERS_MAX:
         found.append(f"`workers` is {config.workers}; 1 to {WORKERS_MAX} are possible")
     stores = config.store.shards if config.store.kind == "sharded" else (config.store,)
