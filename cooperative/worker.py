@@ -149,12 +149,14 @@ class HubWorker:
                 self._memory.keep_profile(address.edge, message.payload, self._wall_ms())
         except (TopicError, NoteError, EnvelopeError):
             self.ingest.counts[f"bad_{kind}"[:32]] += 1
+        except StoreError as error:
+            _log.warning("%s: %s", self.name, error)
 
     def _learn(self, edge: str, data: bytes) -> None:
         number = dictionary_id(data)
-        self._memory.keep_dictionary(edge, number, data, self._wall_ms())
         if isinstance(self._store, KeepsDictionaries):
-            self._store.learn(number, data)
+            self._store.learn(number, data)  # first: what only the memory knew would never be asked for again
+        self._memory.keep_dictionary(edge, number, data, self._wall_ms())
 
     async def _heed(self, session: Session, verdict: Verdict) -> None:
         if verdict.batches:

@@ -34,13 +34,14 @@ DURABLE: Final = "ingest"
 BATCH: Final = "batch"
 API: Final = "$JS.API"
 CONNECT_S: Final = 2.0
+RECONNECT_S: Final = 1  # before a node is tried again; another one is tried at once
 REQUEST_S: Final = 0.8
-LOOK_S: Final = 1.0
+LOOK_S: Final = 0.5
 WATCH_S: Final = 0.1
 PULL: Final = 128
 PULL_S: Final = 1.0
 REFUSED_S: Final = 0.1  # between two questions to a consumer that has no leader just now
-ACK_WAIT_S: Final = 2.0
+ACK_WAIT_S: Final = 1.0
 KEEP_S: Final = 600.0
 KEEP_BYTES: Final = 1 << 30
 TWICE_S: Final = 10.0
@@ -70,20 +71,22 @@ class JetStreamBroker:
         servers = self.servers()
         client = Client()
         try:
-            await client.connect(
-                servers,
-                name=name,
-                user=self.username or None,
-                password=self.password or None,
-                tls=self._tls() if self.url.startswith("tls") else None,
-                connect_timeout=2,
-                reconnect_time_wait=0,
-                max_reconnect_attempts=-1,
-                ping_interval=2,
-                error_cb=_told,
-                allow_reconnect=True,
-            )
+            async with asyncio.timeout(3 * CONNECT_S):  # else it would try for ever
+                await client.connect(
+                    servers,
+                    name=name,
+                    user=self.username or None,
+                    password=self.password or None,
+                    tls=self._tls() if self.url.startswith("tls") else None,
+                    connect_timeout=2,
+                    reconnect_time_wait=RECONNECT_S,
+                    max_reconnect_attempts=-1,
+                    ping_interval=2,
+                    error_cb=_told,
+                    allow_reconnect=True,
+                )
         except (nats.errors.Error, OSError, TimeoutError) as error:
+            await client.close()
             raise BrokerError(f"{self.url}: {error!r}; is the cluster running and may this user connect?") from error
         session = _JetStreamSession(client, copies=3 if len(servers) > 2 else 1)
         try:
@@ -130,7 +133,7 @@ class _JetStreamSession:
     def __init__(self, client: Client, copies: int) -> None:
         self._client = client
         self._copies = copies
-        self._queue: asyncio.Queue[_Taken] = asyncio.Queue(QUEUE_MAX)
+        self._queue: asyncio.Queue[_Taken | BaseException] = asyncio.Queue(QUEUE_MAX)
         self._in_hand = asyncio.Semaphore(IN_HAND_MAX)
         self._tasks: list[asyncio.Task[None]] = []
         self._lanes: Lanes | None = None
@@ -141,8 +144,9 @@ class _JetStreamSession:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        with contextlib.suppress(nats.errors.Error, OSError, asyncio.CancelledError):
-            await self._client.close()
+        with contextlib.suppress(nats.errors.Error, OSError, TimeoutError):
+            async with asyncio.timeout(CONNECT_S):
+                await self._client.close()
 
     # ---- the port
 
@@ -175,6 +179,8 @@ class _JetStreamSession:
         """Give what arrives (see Session). A batch is the stream's no more once the next message is asked for."""
         while True:
             taken = await self._queue.get()
+            if isinstance(taken, BaseException):
+                raise taken
             yield taken.message
             if taken.reply:
                 self._in_hand.release()
@@ -209,7 +215,7 @@ class _JetStreamSession:
             await self._reship(lanes.late(time.monotonic()))
 
     async def _look(self, lanes: Lanes) -> None:
-        """Look at every lane once a second: has it leaders, and does each node lead one?"""
+        """Look at every lane twice a second: has it leaders, and does each node lead one?"""
         while True:
             found = await asyncio.gather(*(self._leaders(lane) for lane in range(LANES)))
             now = time.monotonic()
@@ -233,12 +239,13 @@ class _JetStreamSession:
             return None
         if self._copies == 1:
             return _Leaders("", "")
-        of_stream, of_consumer = stream.get("cluster", {}), consumer.get("cluster", {})
+        of_stream, of_consumer = stream.get("cluster") or {}, consumer.get("cluster") or {}
         if not of_stream.get("leader") or not of_consumer.get("leader"):
             return None
-        replicas = of_stream.get("replicas", [])
+        replicas = of_stream.get("replicas") or []
         whole = len(replicas) == self._copies - 1 and all(
-            each.get("current") and not each.get("offline") for each in [*replicas, *of_consumer.get("replicas", [])]
+            each.get("current") and not each.get("offline")
+            for each in [*replicas, *(of_consumer.get("replicas") or [])]
         )
         peers = sorted([of_stream["leader"], *(each["name"] for each in replicas)]) if whole else []
         return _Leaders(of_stream["leader"], of_consumer["leader"], peers)
@@ -289,7 +296,8 @@ class _JetStreamSession:
             with contextlib.suppress(BrokerError):
                 await self._put(f"{API}.CONSUMER.MSG.NEXT.{STREAM}-{lane}.{DURABLE}", want, inbox)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), PULL_S + REQUEST_S)
+                async with asyncio.timeout(PULL_S + REQUEST_S):
+                    await ended.wait()
             if refused:
                 await asyncio.sleep(REFUSED_S)
 
@@ -339,7 +347,15 @@ class _JetStreamSession:
             raise BrokerError(f"NATS: {error!r}") from error
 
     def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(work, name=name))
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Let who listens know that a task of the session broke: none of them ends by itself."""
+        if not task.cancelled() and (error := task.exception()):
+            with contextlib.suppress(asyncio.QueueFull):
+                self._queue.put_nowait(error)
 
 
 def _subject(topic: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 
 LANES: Final = 3
 ANSWER_S: Final = 0.7
-RECENT_S: Final = 2.0
+RECENT_S: Final = 4.0
 WAITING_MAX: Final = 8_000
 RECENT_MAX: Final = 8_000
 TRIES_MAX: Final = 20

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shape of a nation on one machine: two regions' brokers with a bridge each, three NATS nodes, three workers, shards.
+"""The shape of a nation on one machine: two regions with broker and bridge, three NATS nodes, three workers, shards.
 
 Everything is a process of its own with the deploy files' settings; everything can be killed and started again.
 """
@@ -100,6 +100,10 @@ class ClusterRig:
         for process in [*self.workers, *self.bridges]:
             self.stack.callback(process.kill)
             process.start()
+
+    def whole(self) -> bool:
+        """Say whether every node holds all copies: one more may be killed."""
+        return all(node.whole() for node in self.nodes)
 
     def configure(self, shards: dict[str, str]) -> None:
         """Write what the workers read when they start."""

@@ -18,6 +18,7 @@ from telemetry.ports import Mark, Store, StoreError
 from telemetry.records import Ack, AnyRecord, Decision, Event, Input, Sample
 from telemetry.stores.embedded import EmbeddedStore
 from telemetry.stores.influx import InfluxStore
+from telemetry.stores.sharded import ShardedStore
 from telemetry.stores.victoria import VictoriaStore
 from tests.support.influx_generations import ORG, TOKEN, influx_door
 from tests.support.servers import influxdb, victoria_metrics
@@ -26,7 +27,7 @@ from tests.support.waiting import passes
 T = TypeVar("T")
 NOW = time.time_ns() // 1_000_000 // 60_000 * 60_000
 # influx2 and influx3 are the documented HTTP interfaces of those servers before the engine of a real 1.6.
-BACKENDS = ("embedded", "influx", "influx2", "influx3", "victoria")
+BACKENDS = ("embedded", "influx", "influx2", "influx3", "victoria", "sharded")
 
 
 class Servers:
@@ -81,6 +82,8 @@ async def store(request: pytest.FixtureRequest, servers: Servers, tmp_path: Path
     made: Store
     if request.param == "embedded":
         made = EmbeddedStore(tmp_path / "store.db")
+    elif request.param == "sharded":
+        made = ShardedStore({name: EmbeddedStore(tmp_path / f"{name}.db") for name in ("a", "b", "c")})
     elif request.param == "influx":
         made = InfluxStore(servers.url("influx"), f"db{next(_edges)}")
         await made.prepare()
