@@ -123,9 +123,14 @@ def report(
     chosen = [name.strip() for name in formats.split(",") if name.strip()]
     unknown = sorted(set(chosen) - set(FORMATS))
     if unknown or not chosen:
-        raise click.UsageError(f"--format: {', '.join(unknown) or 'nothing'} is not among {', '.join(FORMATS)}")
+        raise click.UsageError(
+            speech().say(
+                N_("--format: {seen} is not among {known}"),
+                {"seen": ", ".join(unknown) or "-", "known": ", ".join(FORMATS)},
+            )
+        )
     if (path is None) == (farm is None):
-        raise click.UsageError("give either --config (a hub) or --farm (one farm's state folder)")
+        raise click.UsageError(speech().text(N_("give either --config (a hub) or --farm (one farm's state folder)")))
     _write_report(period, chosen, path, farm, member, out, speech(lang), as_json=as_json)
 
 
@@ -154,7 +159,7 @@ def _write_report(
     except ConfigError as error:
         _fail(error_text(error, speech()), EXIT_CONFIG)
     except PeriodError as error:
-        raise click.UsageError(f"--period: {error}") from error
+        raise click.UsageError(f"--period: {error_text(error, speech())}") from error
     except NothingToReport:
         _fail(speak.text(N_("No farm has told the hub about itself yet; nothing can be reported.")), EXIT_FAILED)
     except NoFarmHere as error:

@@ -172,7 +172,12 @@ def _give(
     config = _load(path)
     members = Members(config.members)
     if edge not in members.edges():
-        raise click.UsageError(f"--edge: {edge} is not in {path}; it has: {', '.join(members.edges())}")
+        raise click.UsageError(
+            speech().say(
+                N_("--edge: {edge} is not in {file}; it has: {known}"),
+                {"edge": edge, "file": str(path), "known": ", ".join(members.edges())},
+            )
+        )
     book = OrderBook(Path(config.state))
     try:
         signing = load_key(Path(config.state))

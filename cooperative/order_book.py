@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from pages.words import N_, Told
 from telemetry.remote_orders import DIGEST_BYTES, OrderAnswer
 
 KEY_FILE: Final = "command.key"
@@ -34,7 +35,7 @@ _SCHEMA: Final = (
 )
 
 
-class KeyFault(Exception):
+class KeyFault(Told):
     """The key cannot be read or made; the message says which file and why."""
 
 
@@ -58,14 +59,14 @@ def load_key(state: Path) -> Ed25519PrivateKey:
     path = state / KEY_FILE
     try:
         if path.stat().st_mode & 0o077:
-            raise KeyFault(f"{path} may be read by others; run: chmod 600 {path}")
+            raise KeyFault(N_("{file} may be read by others; run: chmod 600 {file}"), file=str(path))
         key = load_pem_private_key(path.read_bytes(), None)
     except FileNotFoundError:
-        raise KeyFault(f"{path} is not there; make it once with: vuon-hub command key") from None
+        raise KeyFault(N_("{file} is not there; make it once with: vuon-hub command key"), file=str(path)) from None
     except (OSError, ValueError) as error:
-        raise KeyFault(f"{path}: {error}") from error
+        raise KeyFault(N_("{file}: {seen}"), file=str(path), seen=str(error)) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyFault(f"{path} holds another kind of key; Ed25519 is needed")
+        raise KeyFault(N_("{file} holds another kind of key; Ed25519 is needed"), file=str(path))
     return key
 
 

@@ -23,6 +23,15 @@ _UNKNOWN: Final = re.compile(r"^Object contains unknown field `(.*)`")
 _SYNTAX: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
 
+class UnknownType(KeyError):
+    """The catalogue has no such type or variant; ``msgid`` and ``fields`` name the near ones."""
+
+    def __init__(self, msgid: str, **fields: str) -> None:
+        super().__init__(msgid.format(**fields))
+        self.msgid = msgid
+        self.fields = fields
+
+
 def parse_entry(text: str, file: str) -> Entry:
     """Read one entry from TOML ``text``; ``file`` is for messages and its stem must be the entry's type."""
     try:
@@ -68,7 +77,9 @@ class Catalogue:
             if path.is_file():
                 return path
         near = [name for name in self.types() if name[:3] == type_name[:3] or type_name in name]
-        raise KeyError(f"unknown device type {type_name!r}; known with a like name: {', '.join(near) or 'none'}")
+        raise UnknownType(
+            "unknown device type {name!r}; known with a like name: {near}", name=type_name, near=", ".join(near) or "-"
+        )
 
     def entry(self, type_name: str, variant: str = "") -> Entry:
         """Give one entry; CatalogueError when its file is wrong, KeyError when there is none."""
@@ -126,5 +137,5 @@ def apply_variant(entry: Entry, name: str) -> Entry:
                 golden=(),
                 variant=(),
             )
-    known = ", ".join(v.name for v in entry.variant) or "none"
-    raise KeyError(f"{entry.type} has no variant {name!r}; known: {known}")
+    known = ", ".join(v.name for v in entry.variant) or "-"
+    raise UnknownType("{type} has no variant {name!r}; known: {known}", type=entry.type, name=name, known=known)

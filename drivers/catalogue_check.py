@@ -172,7 +172,7 @@ def _check_golden(entry: Entry, refuse: Refuse) -> None:
     for number, golden in enumerate(entry.golden):
         path = f"golden[{number}]"
         if golden.verified and (golden.cited is None or not golden.cited.at):
-            raise refuse(f"{path}.verified", "a verified frame needs cited = {{ at = ..., page = ... }}")
+            raise refuse(f"{path}.verified", "a verified frame needs cited with at = ..., page = ...")
         try:
             given = replay(entry, golden)
         except GoldenError as error:

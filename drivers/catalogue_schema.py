@@ -27,14 +27,14 @@ WORDS: Final[dict[str, int]] = {
 
 
 class CatalogueError(ValueError):
-    """An entry breaks the rules of the catalogue. ``message`` is an English msgid filled with ``fields``."""
+    """An entry breaks the rules of the catalogue. ``msgid`` is English and filled with ``fields``."""
 
-    def __init__(self, file: str, line: int, message: str, **fields: str | float) -> None:
+    def __init__(self, file: str, line: int, msgid: str, **fields: str | float) -> None:
         self.file = file
         self.line = line
-        self.message = message
+        self.msgid = msgid
         self.fields = fields
-        super().__init__(f"{file}:{line}: {message.format(**fields)}")
+        super().__init__(f"{file}:{line}: {msgid.format(**fields)}")
 
 
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

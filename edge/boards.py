@@ -24,6 +24,7 @@ from firmware_bridge.board_config import (
     Valve,
 )
 from firmware_bridge.board_types import BOARD_TYPES
+from pages.words import N_
 from telemetry.quantities import quantity
 
 if TYPE_CHECKING:
@@ -99,7 +100,13 @@ def board_config(board: Board, control: ControlSettings) -> BoardConfig:
         report_s=board.period_s,
     )
     if len(config.pumps) > kind.pumps or len(config.dosers) > kind.dosers:
-        raise BoardConfigError(f"{board.name}: a {board.type} has room for {kind.pumps} pumps and {kind.dosers} dosers")
+        raise BoardConfigError(
+            N_("{board}: a {type} has room for {pumps} pumps and {dosers} dosers"),
+            board=board.name,
+            type=board.type,
+            pumps=kind.pumps,
+            dosers=kind.dosers,
+        )
     config.crc  # noqa: B018 every number must fit into its message
     return config
 
@@ -122,7 +129,7 @@ def pump_valves(pump: OutputSettings, board: Board, control: ControlSettings) ->
 
 def _doser(one: OutputSettings, output: int, board: Board, meters: dict[str, str]) -> Doser:
     if one.id not in meters:
-        raise BoardConfigError(f"{one.id}: a doser needs a counter of its board that guards it")
+        raise BoardConfigError(N_("{name}: a doser needs a counter of its board that guards it"), name=one.id)
     return Doser(
         name=one.id,
         output=output,
@@ -152,7 +159,7 @@ def _counter(entry: BoardCounter) -> Counter:
 
 def _analogue(entry: BoardAnalogue) -> Analogue:
     if entry.full_v == entry.zero_v:
-        raise BoardConfigError(f"analogue {entry.channel}: zero_v and full_v are the same")
+        raise BoardConfigError(N_("analogue {channel}: zero_v and full_v are the same"), channel=entry.channel)
     per_volt = (entry.full - entry.zero) / (entry.full_v - entry.zero_v)
     return Analogue(
         name=f"analogue-{entry.channel}",

@@ -17,7 +17,7 @@ from edge.cli_bus_practice import practice
 from edge.cli_bus_sdi12 import KINDS, identify_line, kind_option, listen, readdress_line, scan_line
 from edge.exits import FAILED, NO_DEVICE, REFUSED, speech
 from edge.line_errands import known_types, line_options, run, settings_of, wait_option
-from pages.words import N_
+from pages.words import N_, error_text
 
 # What becomes of a readdress, in words. ``{detail}`` is the maker's reason or the number in question.
 REASONS: Final = {
@@ -180,7 +180,7 @@ def readdress(port: str, old: str, new: str, type_name: str | None, alone: bool,
     try:
         entry = known_types().entry(type_name)
     except KeyError as error:
-        raise click.BadParameter(str(error.args[0])) from None
+        raise click.BadParameter(error_text(error, say)) from None
     if not yes:
         click.confirm(say.say(N_("Write address {new} into {title}?"), {"new": new, "title": entry.title}), abort=True)
 
@@ -219,7 +219,7 @@ def monitor(port: str, devices: tuple[str, ...], seconds: float | None, golden: 
         try:
             known[int(address)] = catalogue.entry(type_name)
         except (KeyError, ValueError) as error:
-            raise click.BadParameter(f"{text!r}: {error.args[0]}") from None
+            raise click.BadParameter(f"{text!r}: {error_text(error, speech())}") from None
     watch = Monitor(settings, known)
 
     def show(seen: Seen) -> None:

@@ -12,7 +12,7 @@ import click
 
 from edge.exits import speech
 from edge.line_errands import known_types
-from pages.words import N_
+from pages.words import N_, error_text
 
 
 @click.command()
@@ -37,7 +37,7 @@ def practice(devices: tuple[str, ...]) -> None:
         try:
             wanted.append((catalogue.entry(type_name), address))
         except KeyError as error:
-            raise click.BadParameter(f"{text!r}: {error.args[0]}", param_hint="--device") from None
+            raise click.BadParameter(f"{text!r}: {error_text(error, speech())}", param_hint="--device") from None
     say = speech()
 
     async def play() -> None:

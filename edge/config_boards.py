@@ -92,7 +92,7 @@ def check_boards(
             try:
                 board_config(board, config.control)
             except BoardConfigError as error:
-                page.wrong(path, "the board cannot be told so: {said}", said=str(error))
+                page.wrong(path, error.msgid, **error.fields)
 
 
 def _path(page: Page, table: str, name: str) -> str:

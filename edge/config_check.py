@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from controllers.settings_check import TWICE, problems
 from controllers.settings_mistake import UNKNOWN
-from drivers.catalogue import Catalogue
+from drivers.catalogue import Catalogue, UnknownType
 from drivers.catalogue_schema import CatalogueError, Entry
 from drivers.registry import names_of
 from edge.boards import measured_series
@@ -167,9 +167,8 @@ def _entry(device: "Device", path: str, page: Page, catalogue: Catalogue) -> Ent
         return catalogue.entry(device.type, device.variant)
     except CatalogueError as error:
         page.wrong(f"{path}.type", "the catalogue file is wrong: {said}", said=str(error))
-    except KeyError as error:
-        key = "variant" if device.variant and "variant" in str(error) else "type"
-        page.wrong(f"{path}.{key}", "{said}", said=str(error.args[0]))
+    except UnknownType as error:
+        page.wrong(f"{path}.{'variant' if 'type' in error.fields else 'type'}", error.msgid, **error.fields)
     return None
 
 

@@ -22,7 +22,12 @@ _FORMATS: Final = {form.name: form for form in map(parse_format, EXPECTED)}
 
 
 class BoardConfigError(ValueError):
-    """The configuration cannot be told to a board; the text names the output and the value."""
+    """The configuration cannot be told to a board; ``msgid`` and ``fields`` name the output and the value."""
+
+    def __init__(self, msgid: str, **fields: str | float) -> None:
+        super().__init__(msgid.format(**fields))
+        self.msgid = msgid
+        self.fields = fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,22 +149,36 @@ class BoardConfig:
         """Check names and numbers; BoardConfigError names what is doubled or unknown."""
         for part in self.outputs:
             if part.name in self.numbers or part.output in self.numbers.values():
-                raise BoardConfigError(f"{self.name}: output {part.output} or name {part.name!r} is used twice")
+                raise BoardConfigError(
+                    "{board}: output {output} or name {name} is used twice",
+                    board=self.name,
+                    output=part.output,
+                    name=repr(part.name),
+                )
             self.numbers[part.name] = part.output
             if not 0.1 <= part.lease_s <= LEASE_LIMIT_S:
-                raise BoardConfigError(f"{part.name}: lease_s {part.lease_s} is not within 0.1 to {LEASE_LIMIT_S}")
+                raise BoardConfigError(
+                    "{name}: lease_s {seen} is not within 0.1 to {most}",
+                    name=part.name,
+                    seen=part.lease_s,
+                    most=LEASE_LIMIT_S,
+                )
             if not 0 < part.max_on_s <= DAY_S:
-                raise BoardConfigError(f"{part.name}: max_on_s {part.max_on_s} is not within 0 to {DAY_S}")
+                raise BoardConfigError(
+                    "{name}: max_on_s {seen} is not within 0 to {most}", name=part.name, seen=part.max_on_s, most=DAY_S
+                )
         valves = {valve.name for valve in self.valves}
         for pump in self.pumps:
             if not pump.valves or not valves.issuperset(pump.valves):
-                raise BoardConfigError(f"{pump.name}: valves {pump.valves} must name valves of this board")
+                raise BoardConfigError(
+                    "{name}: valves {seen} must name valves of this board", name=pump.name, seen=", ".join(pump.valves)
+                )
         for doser in self.dosers:
             if not 0 < doser.event_ml <= doser.hour_ml <= doser.day_ml:
-                raise BoardConfigError(f"{doser.name}: caps must be 0 < event_ml <= hour_ml <= day_ml")
+                raise BoardConfigError("{name}: caps must be 0 < event_ml <= hour_ml <= day_ml", name=doser.name)
         for entry in self.inputs:
             if entry.input == 0:
-                raise BoardConfigError(f"{entry.name}: input 0 is the stop chain and cannot be configured")
+                raise BoardConfigError("{name}: input 0 is the stop chain and cannot be configured", name=entry.name)
 
     @property
     def outputs(self) -> tuple[Valve | Pump | Doser, ...]:
@@ -236,7 +255,12 @@ class BoardConfig:
         bits = 0
         for name in names:
             if name not in self.numbers:
-                raise BoardConfigError(f"{self.name} has no output {name!r}; it has {sorted(self.numbers)}")
+                raise BoardConfigError(
+                    "{board} has no output {name}; it has {known}",
+                    board=self.name,
+                    name=repr(name),
+                    known=", ".join(sorted(self.numbers)),
+                )
             bits |= 1 << self.numbers[name]
         return bits
 
@@ -249,7 +273,7 @@ class BoardConfig:
                 body = _FORMATS[name].encode(values)
                 data += bytes((len(body),)) + body
         except CodecError as bad:
-            raise BoardConfigError(f"{self.name}: {bad}") from bad
+            raise BoardConfigError("{board}: a number does not fit: {seen}", board=self.name, seen=str(bad)) from bad
         return zlib.crc32(data)
 
 
@@ -270,5 +294,7 @@ def _ms(seconds: float) -> int:
 
 def _find(numbers: dict[str, int], name: str) -> int:
     if name not in numbers:
-        raise BoardConfigError(f"no counter or channel {name!r}; there are {sorted(numbers)[1:]}")
+        raise BoardConfigError(
+            "no counter or channel {name}; there are {known}", name=repr(name), known=", ".join(sorted(numbers)[1:])
+        )
     return numbers[name]

@@ -112,6 +112,14 @@ class Sayable(Protocol):
 
 
 @runtime_checkable
+class Placed(Sayable, Protocol):
+    """Such an error of a file."""
+
+    file: str
+    line: int
+
+
+@runtime_checkable
 class Telling(Protocol):
     """An error with more to say than one message."""
 
@@ -123,6 +131,8 @@ def error_text(error: BaseException, say: Words) -> str:
     """Say an error to a person: one with a message id in the reader's language, another one as it tells itself."""
     if isinstance(error, Telling):
         return error.said(say)
+    if isinstance(error, Placed):
+        return f"{error.file}:{error.line}: {say.say(error.msgid, error.fields)}"
     if isinstance(error, Sayable):
         return say.say(error.msgid, error.fields)
     if isinstance(error, OSError) and error.strerror:

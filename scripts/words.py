@@ -34,7 +34,10 @@ PLURAL_MARKS: Final = frozenset({"count", "ngettext"})
 # Methods whose given argument (0 = the first) is a message id: the mistakes that ``vuon check`` names.
 ARGUMENTS: Final = {"wrong": 1}
 # Errors of the packages that have no mark, and which of their arguments is a message id.
-TELLERS: Final = {"LineDown": 1, "self._gone": 0, "DiskError": 0}
+TELLERS: Final = {
+    "LineDown": 1, "self._gone": 0, "DiskError": 0, "CatalogueError": 2, "refuse": 1, "UnknownType": 0,
+    "BoardConfigError": 0,
+}  # fmt: skip
 JS_TEXT: Final = re.compile(r"\b(?:_|gettext|say)\(\s*[\"'`]")
 
 # Modules that speak to people in message ids without a mark.

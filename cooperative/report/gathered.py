@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 
 from cooperative.indicators.evidence import Span, Track
+from pages.words import N_, Told
 from telemetry.history import LogReader, Points
 from telemetry.ports import Store
 from telemetry.records import FarmProfile, series_id
@@ -21,7 +22,7 @@ LOG_FILE: Final = "farm.log"
 PROFILE_FILE: Final = "profile.json"
 
 
-class NoFarmHere(Exception):
+class NoFarmHere(Told):
     """The folder holds no farm's log and profile."""
 
 
@@ -70,14 +71,18 @@ async def gather_from_store(store: Store, farms: Iterable[FarmProfile], member: 
     return gathered
 
 
+def _seen(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
 def gather_from_farm(folder: Path, member: str, span: Span) -> Gathered:
     """Read one farm's own log and profile. Raises NoFarmHere; telemetry's DiskError if the log cannot be read."""
     try:
         farm = msgspec.json.decode((folder / PROFILE_FILE).read_bytes(), type=FarmProfile)
     except (OSError, msgspec.DecodeError) as error:
-        raise NoFarmHere(f"{folder / PROFILE_FILE}: {error}") from error
+        raise NoFarmHere(N_("{file}: {seen:t}"), file=str(folder / PROFILE_FILE), seen=_seen(error)) from error
     if not (folder / LOG_FILE).is_file():
-        raise NoFarmHere(f"{folder / LOG_FILE} is not there")
+        raise NoFarmHere(N_("{file} is not there"), file=str(folder / LOG_FILE))
     if member not in ("", farm.member):
         return Gathered(())
     gathered = Gathered((farm,))

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from cooperative.indicators.evidence import Span
+from pages.words import N_, Told
 
 
-class PeriodError(ValueError):
+class PeriodError(Told, ValueError):
     """What was written is no period."""
 
 
@@ -40,9 +41,9 @@ def parse_period(text: str, timezone: str, now: datetime) -> Period:
     if dots:
         end = _bounds(last, zone)[1]
     if end <= begin:
-        raise PeriodError(f"the period {text!r} ends before it begins")
+        raise PeriodError(N_("the period {seen} ends before it begins"), seen=text)
     if begin >= now:
-        raise PeriodError(f"the period {text!r} has not begun")
+        raise PeriodError(N_("the period {seen} has not begun"), seen=text)
     return Period(text.strip(), begin, min(end, now.astimezone(zone)), complete=end <= now)
 
 
@@ -62,8 +63,10 @@ def _bounds(text: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
             moment = datetime.fromisoformat(text).replace(tzinfo=zone)
             return moment, moment
     except ValueError as error:
-        raise PeriodError(f"{text!r} is no date: {error}") from error
-    raise PeriodError(f"{text!r} is no period; write 2026, 2026-Q4, 2026-11, 2026-11-22 or 2026-11-01..2026-11-15")
+        raise PeriodError(N_("{seen} is no date"), seen=text) from error
+    raise PeriodError(
+        N_("{seen} is no period; write 2026, 2026-Q4, 2026-11, 2026-11-22 or 2026-11-01..2026-11-15"), seen=text
+    )
 
 
 def _month(year: int, month: int, zone: ZoneInfo) -> tuple[datetime, datetime]:

@@ -86,9 +86,8 @@ def test_sentences_of_modules_below_the_applications_are_found_without_a_mark() 
 
 def test_what_errors_below_the_applications_tell_is_found_without_a_mark() -> None:
     source = 'HINT: Final = "Is it on?"\nHINT_B = "Try again"\nraise LineDown(where, "no port", HINT)\n'
-    source += (
-        'raise self._gone("it went")\nraise DiskError("{path}: full", path=p)\nraise LineDown(where, seen, HINT)\n'
-    )
+    source += 'raise self._gone("it went")\nraise DiskError("{path}: full", path=p)\n'
+    source += "raise LineDown(where, seen, HINT)\n"
     assert set(in_errors(source)) == {"Is it on?", "Try again", "no port", "it went", "{path}: full"}
 
 
