@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controllers.kernels import crop_response as crops
-from controllers.kernels.jit import njit
+from controllers.kernels.jit import njit, njit_counted
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def threshold_gift_mm(x: Array, crop: Array, allowed: Array, terms: Array, used_
     return float(gift) if gift >= terms[SMALLEST_MM] else 0.0
 
 
-@njit
+@njit_counted
 def worth(x0: Array, crop: Array, weather: Array, first_mm: float, allowed: Array, terms: Array) -> float:
     """Return the mean money of the seasons that follow if ``first_mm`` [mm] is given now and the plain rule after.
 
@@ -81,7 +81,7 @@ def worth(x0: Array, crop: Array, weather: Array, first_mm: float, allowed: Arra
     return float(total / max(weather.shape[0], 1))
 
 
-@njit
+@njit_counted
 def plan(x: Array, crop: Array, weather: Array, terms: Array, passes: int, allowed: Array) -> float:
     """Improve the stages' ``allowed`` depletion shares [0..1] for the season ahead; return what it is worth [money].
 

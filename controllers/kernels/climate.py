@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from controllers.kernels import codes
 from controllers.kernels import columns as c
-from controllers.kernels.jit import njit
+from controllers.kernels.jit import njit, njit_counted
 from controllers.kernels.pid import Gains, fresh_state, parameters, pid_step
 from controllers.kernels.psychrometrics import vapour_pressure_kpa
 
@@ -112,7 +112,7 @@ def _switches(house: int, air: Array, band: Array, shade_above: Array, last: Arr
         level[house, SHADE], code[house, SHADE] = 1.0, codes.CLIMATE_SHADING
 
 
-@njit
+@njit_counted
 def decide(dt_s: float, air: Array, band: Array, shade_above: Array, applied: Array, gains: Array, state: Array,
            last: Array, out_level: Array, out_code: Array) -> None:  # fmt: skip
     """Write what each of n houses needs: ``out_level`` [n, KINDS] in 0..1 and ``out_code`` [n, KINDS].

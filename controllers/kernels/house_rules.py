@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from controllers.kernels import climate, codes
 from controllers.kernels import columns as c
-from controllers.kernels.jit import njit
+from controllers.kernels.jit import njit, njit_counted
 
 Floats = npt.NDArray[np.float64]
 PULSE_MS = 600_000.0
@@ -52,7 +52,7 @@ def pulsed(level: float, now_ms: float) -> float:
     return 1.0 if share - math.floor(share) < level else 0.0
 
 
-@njit
+@njit_counted
 def decide_houses(now: float, dt_s: float, hc: Floats, band: Floats, shade: Floats, op: Floats, os: Floats,
                   gains: Floats, loops: Floats, asked: Floats, want: Floats, code_of: Floats) -> None:  # fmt: skip
     """Write ``want`` [0..1] and ``code_of`` for each output of a house, and 0 for what belongs nowhere.

@@ -5,6 +5,10 @@ Rule kept: a kernel gives the same numbers compiled or not (to 1e-12), so a boar
 irrigates. To keep it, a kernel takes floats, ints and C-contiguous float64/int64 arrays, and never divides by what
 may be zero (the compiled code follows IEEE, plain Python raises).
 
+``@njit`` is for kernels that only borrow: they write into the arrays that they were given, make none and return none,
+so nothing in them counts references (which costs several times the work of a zone's tick; Numba refuses to compile
+one that breaks this). ``@njit_counted`` is for the few that make arrays inside or return a view.
+
 How to use it: ``from controllers.kernels.jit import njit``, put ``@njit`` on module-level functions, and give the
 module a function ``warm_up()`` that calls each entry kernel once with the types the agent uses; ``python -m
 controllers.kernels.warm`` runs them all in a child process and so fills the cache. Numba itself is imported when the
@@ -58,15 +62,15 @@ class _Toolchain:
             return JitState(True, "kernels are compiled at each start: the cache cannot be written", str(error), "")
         return JitState(True, "kernels are compiled and cached", "", str(folder))
 
-    def compile(self, function: Callable[P, R]) -> Callable[P, R]:
+    def compile(self, function: Callable[P, R], *, counted: bool = False) -> Callable[P, R]:
         if not self.state.enabled:
             return function
         if self.state.cache_dir:
             self.numba.config.CACHE_DIR = str(cache_folder(function.__module__))  # read when a kernel is decorated
-        # error_model numpy: no zero checks in loops, so LLVM can vectorise them
-        dispatcher = self.numba.njit(cache=bool(self.state.cache_dir), nogil=True, fastmath=False, error_model="numpy")(
-            function
-        )
+        # error_model numpy: no zero checks in loops, so LLVM can vectorise them; _nrt: Numba counts references
+        dispatcher = self.numba.njit(
+            cache=bool(self.state.cache_dir), nogil=True, fastmath=False, error_model="numpy", _nrt=counted
+        )(function)
         self.dispatchers.append(dispatcher)
         return dispatcher  # type: ignore[no-any-return]
 
@@ -84,6 +88,11 @@ def _tools() -> _Toolchain:
 def njit(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a kernel on its first call (cached on disk, releases the GIL, strict IEEE), or leave it plain Python."""
     return _tools().compile(function)
+
+
+def njit_counted(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a kernel that makes arrays or returns a view. One that returns a new array is for Python callers only."""
+    return _tools().compile(function, counted=True)
 
 
 def jit_state() -> JitState:

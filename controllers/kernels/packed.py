@@ -8,13 +8,13 @@ to compiled code costs some 0.3 µs, which for forty of them is ten times the wo
 import numpy as np
 import numpy.typing as npt
 
-from controllers.kernels.jit import njit
+from controllers.kernels.jit import njit_counted
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-@njit
+@njit_counted
 def table(memory: Floats, shape: Ints, number: int) -> Floats:
     """Give one table of numbers as a view of the buffer.
 
@@ -24,7 +24,7 @@ def table(memory: Floats, shape: Ints, number: int) -> Floats:
     return memory[start : start + rows * columns].reshape((rows, columns))
 
 
-@njit
+@njit_counted
 def vector(memory: Floats, shape: Ints, number: int) -> Floats:
     """Give one vector of numbers as a view of the buffer.
 
@@ -34,7 +34,7 @@ def vector(memory: Floats, shape: Ints, number: int) -> Floats:
     return memory[start : start + rows]
 
 
-@njit
+@njit_counted
 def index_table(indices: Ints, shape: Ints, number: int) -> Ints:
     """Give one table of indices as a view of the buffer.
 
@@ -44,7 +44,7 @@ def index_table(indices: Ints, shape: Ints, number: int) -> Ints:
     return indices[start : start + rows * columns].reshape((rows, columns))
 
 
-@njit
+@njit_counted
 def index_vector(indices: Ints, shape: Ints, number: int) -> Ints:
     """Give one vector of indices as a view of the buffer.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from controllers.kernels import soil_water as sw
-from controllers.kernels.jit import njit
+from controllers.kernels.jit import njit, njit_counted
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def layered_mm(depth_m: float, bottom_m: Array, content: Array) -> float:
     return total
 
 
-@njit
+@njit_counted
 def begin(surface: Array, zr_m: float, ze_m: float, bottom_m: Array, layers: Array, state: Array) -> None:
     """Start a season's state from the layers: ``layers`` (k, 3) field capacity, wilting point, water now [m³/m³].
 

@@ -14,7 +14,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from controllers.kernels.jit import njit
+from controllers.kernels.jit import njit, njit_counted
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -53,16 +53,13 @@ def added_cost(i: int, start: int, d: Floats, s: Floats, at_once: float, early: 
 
 
 @njit
-def put(i: int, start: int, d: Floats, s: Floats) -> Floats:
-    """Let demand ``i`` occupy its slots [L/min]; give the rows as they were. Source: docs/water.md."""
-    end = start + int(d[i, D_SLOTS])
-    before = s[start:end].copy()
-    for t in range(start, end):
+def put(i: int, start: int, d: Floats, s: Floats) -> None:
+    """Let demand ``i`` occupy its slots [L/min]. Source: docs/water.md."""
+    for t in range(start, start + int(d[i, D_SLOTS])):
         s[t, S_LOAD] += d[i, D_FLOW]
         s[t, S_COUNT] += 1.0
         s[t, S_ROOM] = min(s[t, S_ROOM], d[i, D_ROOM])
         s[t, S_RECIPE] = d[i, D_RECIPE]
-    return before
 
 
 @njit
@@ -79,7 +76,7 @@ def best_start(i: int, d: Floats, s: Floats, at_once: float, early: float) -> tu
     return found, least
 
 
-@njit
+@njit_counted
 def rebuild(starts: Ints, but_a: int, but_b: int, d: Floats, free: Floats, s: Floats) -> None:
     """Set the slots to what runs already plus all placed demands but two [L/min]. Source: docs/water.md."""
     s[:, :] = free
@@ -88,7 +85,7 @@ def rebuild(starts: Ints, but_a: int, but_b: int, d: Floats, free: Floats, s: Fl
             put(i, starts[i], d, s)
 
 
-@njit
+@njit_counted
 def value(starts: Ints, d: Floats, free: Floats, early: float, missed: float) -> float:
     """Give the cost [money] of a plan; a demand without a place costs ``missed``. Source: docs/water.md."""
     s = free.copy()
@@ -105,7 +102,7 @@ def value(starts: Ints, d: Floats, free: Floats, early: float, missed: float) ->
     return total
 
 
-@njit
+@njit_counted
 def place_all(order: Ints, d: Floats, free: Floats, at_once: float, early: float, starts: Ints) -> None:
     """Place the demands one after the other where each adds least [money]. Source: docs/water.md."""
     s = free.copy()
@@ -116,7 +113,7 @@ def place_all(order: Ints, d: Floats, free: Floats, at_once: float, early: float
             put(i, starts[i], d, s)
 
 
-@njit
+@njit_counted
 def improve(starts: Ints, d: Floats, free: Floats, at_once: float, early: float, missed: float) -> float:
     """Move one demand, then two at a time, while that lowers the cost [money]; give it. Source: docs/water.md."""
     n = starts.shape[0]
@@ -144,7 +141,7 @@ def improve(starts: Ints, d: Floats, free: Floats, at_once: float, early: float,
     return best
 
 
-@njit
+@njit_counted
 def search(d: Floats, free: Floats, at_once: float, early: float, missed: float, starts: Ints, best: float) -> float:
     """Try all starts of few demands, leaving out what cannot beat ``best`` [money]; the best stay in ``starts``.
 
@@ -190,7 +187,7 @@ def search(d: Floats, free: Floats, at_once: float, early: float, missed: float,
     return best
 
 
-@njit
+@njit_counted
 def plan(d: Floats, free: Floats, at_once: float, starts: Ints) -> float:
     """Write the slot in which each demand starts (-1: no place for it) and give the cost [money] of the plan.
 

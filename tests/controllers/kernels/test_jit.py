@@ -119,6 +119,15 @@ def test_every_import_between_kernels_is_seen() -> None:
         assert said <= jit._with_imports(folder, path.stem)
 
 
+def test_only_the_views_of_packed_tables_come_out_of_a_kernel_as_arrays() -> None:
+    """An array that a kernel made would never be freed if a kernel that counts no references took it."""
+    for path in Path(jit.__file__).parent.glob("*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.decorator_list:
+                array = ast.unparse(node.returns) in {"Floats", "Ints", "Array"} if node.returns else False
+                assert not array or path.stem == "packed", f"{path.name}: {node.name}"
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
