@@ -121,7 +121,8 @@ def at_75k(folder: Path, seconds: int) -> tuple[Figures, str]:
         publisher.communicate()
         there, _ = until_counted(lambda: influx_count(client), count * 100 + len(waits), 20)
     waits.sort()
-    note = f"{there - len(waits):,} of {count * 100:,} points counted in InfluxDB; {min(COUNTRY, count):,} edges of 10 series"
+    note = f"{there - len(waits):,} of {count * 100:,} points counted in InfluxDB; "
+    note += f"{min(COUNTRY, count):,} edges of 10 series"
     return {
         "cores_75k": cores,
         "p99_ms_75k": waits[int(len(waits) * 0.99)] * 1000,
