@@ -12,9 +12,9 @@ from typing import Final, NamedTuple
 from telemetry.notes import Spans
 from telemetry.ranges import RangeSet
 
-# Bytes on their way and not yet answered. The hub answers once a second: at 200 bytes a group of 50 points this
-# lets 130,000 points a second through, and keeps the live group at most half a second behind the backlog.
-WINDOW_BYTES: Final = 524_288
+# Bytes on their way and not yet answered. The hub answers once a second: at 120 bytes a group of 50 points this lets
+# 160,000 points a second through, which is what a hub on two cores writes, and the live group waits a second behind it.
+WINDOW_BYTES: Final = 393_216
 ANSWER_S: Final = 4.0
 ANSWER_S_MAX: Final = 60.0
 

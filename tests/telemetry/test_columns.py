@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from telemetry.columns import UNKNOWN, Groups, Shape, decode_floats, encode_floats
 from telemetry.ints import ColumnError, Cursor, decode_ints, encode_ints, varint
+from telemetry.steady import SteadyColumn
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 NEAR = st.integers(-300, 300)
@@ -17,6 +18,7 @@ ANY_BITS = st.integers(0, 2**64 - 1).map(lambda bits: struct.unpack("<d", struct
 ODD = st.sampled_from(
     [float("nan"), -0.0, 0.0, float("inf"), float("-inf"), 5e-324, 1 / 3, 1e308, 2.0**53, 2.0**53 + 2]
 )
+USUAL = st.integers(-3, 3).map(lambda tenths: 20.0 + tenths / 10)
 
 
 def new_shape(count: int) -> Shape:
@@ -24,6 +26,7 @@ def new_shape(count: int) -> Shape:
 
 
 @given(st.one_of(st.lists(INT64, max_size=60), st.lists(NEAR, max_size=60), st.lists(st.just(7), max_size=9)))
+@settings(deadline=None)
 def test_whole_numbers_come_back(numbers: list[int]) -> None:
     column = np.array(numbers, np.int64)
     cursor = Cursor(encode_ints(column))
@@ -32,6 +35,7 @@ def test_whole_numbers_come_back(numbers: list[int]) -> None:
 
 
 @given(INT64)
+@settings(deadline=None)
 def test_a_varint_comes_back(number: int) -> None:
     assert Cursor(varint(number)).varint() == number
 
@@ -40,6 +44,7 @@ def test_a_varint_comes_back(number: int) -> None:
     st.lists(st.tuples(st.integers(0, 5), st.one_of(DECIMAL, ODD, ANY_BITS)), max_size=50),
     st.lists(st.tuples(st.integers(0, 5), DECIMAL), max_size=50),
 )
+@settings(deadline=None)
 def test_floats_come_back_bit_for_bit_also_from_an_encoder_that_remembers(
     first: list[tuple[int, float]], second: list[tuple[int, float]]
 ) -> None:
@@ -80,3 +85,20 @@ def test_any_bytes_give_a_column_or_a_column_error(data: bytes, n: int) -> None:
                 assert len(read()) == n
             except ColumnError:
                 continue
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.data())
+@settings(deadline=None)
+def test_a_steady_column_writes_what_the_plain_way_writes(series: list[int], data: st.DataObject) -> None:
+    groups = Groups(np.array(series, np.int64))
+    plain, own = new_shape(len(groups)), new_shape(len(groups))
+    steady = SteadyColumn(groups, own)
+    for value in data.draw(
+        st.lists(st.sampled_from([USUAL, USUAL, USUAL, st.one_of(USUAL, DECIMAL, ODD)]), min_size=4, max_size=12)
+    ):
+        column = np.array(data.draw(st.lists(value, min_size=len(series), max_size=len(series))), np.float64)
+        written = steady.encode(column)
+        assert written == encode_floats(column, groups, plain)
+        assert (own.decimals.tolist(), own.width.tolist()) == (plain.decimals.tolist(), plain.width.tolist())
+        cursor = Cursor(written)
+        assert decode_floats(cursor, groups).view(np.int64).tolist() == column.view(np.int64).tolist()
