@@ -47,7 +47,9 @@ def result_lines(seen: Preview, signal_unit: str, unit: str) -> list[Line]:
 
 
 def proposed(field: Ask, speak: Words) -> str:
-    """Give what is proposed for an answer; a reference's usual name in the reader's language."""
+    """Give what is proposed for an answer, in the reader's language: a reference's usual name, a decimal comma."""
+    if field.kind == "number" and speak.language == "vi":
+        return field.value.replace(".", ",")
     return speak.text(field.value) if field.kind == "text" and field.value else field.value
 
 
@@ -55,7 +57,8 @@ def sheet_rows(point: Point, speak: Words) -> list[tuple[str, float, str]]:
     """Give what a point's truth was worked out from, or what was shown before an instrument's memory was calibrated."""
     labels = {name: (label, unit) for fields in SHEET_FIELDS.values() for name, label, unit in fields}
     rows = []
-    for name, value in point.sheet.items():
+    order = list(labels)
+    for name, value in sorted(point.sheet.items(), key=lambda one: order.index(one[0]) if one[0] in order else -1):
         label, unit = (SHOWN_BEFORE, "") if name == FOUND else labels.get(name, (name, ""))
         rows.append((speak.text(label), value, unit))
     return rows

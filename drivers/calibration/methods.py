@@ -185,6 +185,9 @@ _ALL: Final = (
 )  # fmt: skip
 METHODS: Final[dict[str, Method]] = {method.name: method for method in _ALL}
 
+# What no instrument measures: its parts are calibrated.
+_COMPUTED: Final = frozenset({"vapour_pressure_deficit"})
+
 # How much a signal may move while it is called still: share of the quantity's usual span.
 _SD_SHARE: Final = 0.004
 _DRIFT_SHARE: Final = 0.01
@@ -220,6 +223,8 @@ def methods_for(name: str, signal_unit: str = "", model: str = "") -> list[Metho
     ``signal_unit`` "" leaves the instrument's signal out of account; ``model`` is its type in the catalogue.
     """
     known = quantity(name)
+    if name in _COMPUTED:
+        return []
     fitting = [
         method
         for method in METHODS.values()

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from drivers.calibration.artifact import Calibration
 from drivers.calibration.methods import METHODS
 from edge.calibration_words import health_lines, sheet_rows
-from pages.numbers import FARM_ZONE, decimal, plain, unit_name
+from pages.numbers import FARM_ZONE, decimal, unit_name
 from pages.paper import pdf
 from pages.qr import svg
 from pages.words import N_, Words
@@ -154,10 +154,16 @@ def _sheets(record: Calibration, speak: Words) -> list[list[str]]:
     rows = []
     for point in record.points:
         sheet = sheet_rows(point, speak)
-        told = [f"{name} {plain(value, speak.language)} {unit}".strip() for name, value, unit in sheet]
+        told = [f"{name} {_entered(value, speak)} {unit}".strip() for name, value, unit in sheet]
         if told:
             rows.append([decimal(point.truth, places, speak.language), " · ".join(told)])
     return rows
+
+
+def _entered(value: float, speak: Words) -> str:
+    """Write a number of a sheet whole: what was weighed is evidence and is not rounded."""
+    text = f"{value:.6f}".rstrip("0").rstrip(".")
+    return text.replace(".", ",") if speak.language == "vi" else text
 
 
 def _budget(record: Calibration, speak: Words, number: Any) -> list[list[str]]:

@@ -229,3 +229,76 @@ def test_an_scd30_takes_only_what_its_maker_allows(value: float) -> None:
     with pytest.raises(ChipRefused):
         chip_request("scd30", "co2", 0x61, value)
     assert chip_request("scd30", "co2", 0x61, 425.0).pdu == bytes.fromhex("06 0039 01A9")
+
+
+GAS_LINE = """
+[[bus]]
+name = "gas"
+port = "sim"
+baud_bd = 19200
+
+[[device]]
+name = "packhouse-co2"
+bus = "gas"
+type = "scd30"
+address = 97
+place = "pepper-1-water"
+period_s = 10
+"""
+
+
+@pytest.mark.parametrize(
+    ("series", "method", "device", "air", "register", "left"),
+    [
+        ("pepper-1-water/co2", "forced-co2", "packhouse-co2", 425.0, 0x0039, 425.0),
+        ("pepper-1/co2", "background-co2", "pepper-1-co2", 405.0, 0x0001, 400.0),
+    ],
+)
+def test_a_co2_sensors_own_memory_is_calibrated_in_fresh_air_to_a_signed_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, series: str, method: str, device: str, air: float, register: int,
+    left: float,
+) -> None:  # fmt: skip
+    """The sensor shows 38 ppm too much; the whole way from the keys through agent, bus and register and back."""
+    seen = Seen()
+    writes: list[tuple[int, int]] = []
+
+    async def script(agent: Agent, nature: SimulatedField) -> None:
+        sensor = nature.instruments[device]
+        plain = sensor._calibrate
+
+        def watched(at: int, word: int, now: float) -> None:
+            writes.append((at, word))
+            plain(at, word, now)
+
+        monkeypatch.setattr(type(sensor), "_calibrate", lambda one, *what: watched(*what) if one is sensor else None)
+        nature.practice[series] = Probe(beaker=air, offset=38.0)
+        for _ in range(12):
+            await agent.desk.bell.wait()
+        seen.tiles["before"] = tile_of(agent.desk.live(), series)
+
+        def now() -> datetime:
+            return datetime.fromtimestamp(agent.boot.wall()[0] / 1000.0, UTC)
+
+        seen.person = Person(lambda _air: None, [air])
+        monkeypatch.setattr(cli_calibrate, "AgentClient", lambda _path: Inside(agent))
+        monkeypatch.setattr(cli_calibrate, "_now", now)
+        monkeypatch.setattr(cli_calibrate, "_ask_person", seen.person.press)
+        desk = CalibrationDesk(tmp_path, Inside(agent), now)
+        seen.record = await perform(desk, tmp_path, series, method, "Trần Văn Bình", words("en"))
+        for _ in range(25):
+            await agent.desk.bell.wait()
+        seen.tiles["after"] = tile_of(agent.desk.live(), series)
+
+    rehearse(parse(DEMO + GAS_LINE), DEMO + GAS_LINE, tmp_path, 150, script)
+    made = seen.record
+    assert made is not None
+    assert (made.method, made.adjusted, made.person, len(made.points)) == (method, True, "Trần Văn Bình", 1)
+    assert [at for at, _word in writes if at == register] == [register], "told once"
+    assert made.points[0].sheet["found"] == pytest.approx(air + 38.0, abs=12.0)
+    assert made.points[0].signal == pytest.approx(left, abs=12.0)
+    assert made.as_found_error == pytest.approx(air + 38.0 - left, abs=12.0)
+    assert made.as_left_error <= 12.0
+    assert seen.tiles["before"].value == pytest.approx(air + 38.0, abs=15.0)
+    assert seen.tiles["after"].value == pytest.approx(left, abs=15.0)
+    assert seen.tiles["after"].calibration == made.id
+    assert not seen.tiles["after"].quality & Quality.LOCKED
