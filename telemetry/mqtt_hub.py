@@ -19,7 +19,7 @@ from telemetry.ports import BrokerError, Message, Session
 
 QUEUE_BYTES: Final = 64 * 1024 * 1024
 LUMP: Final = 100  # messages given before others get their turn
-GATHER_S: Final = 0.01  # what arrives is read at most this often
+GATHER_S: Final = 0.02  # what arrives is read at most this often
 _REFUSED: Final = 0x80
 
 
