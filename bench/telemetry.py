@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Telemetry in figures: loss under faults, ingest, queries, bytes on wire, disk and card, beside the peers.
 
-``python -m bench.telemetry`` prints the tables and one JSON line; ``--torture`` runs a thousand faults and the naive
-design in the same rig. Classes of durability: A answered from memory, B survives kill -9, C synced before it is
+``python -m bench.telemetry`` prints the tables and one JSON line; ``--torture`` runs a thousand faults, the naive design
+in the same rig and a million mutated messages. Classes of durability: A answered from memory, B survives kill -9, C synced before it is
 accepted. Ours is C everywhere.
 """
 
 import argparse
 import asyncio
 import json
+import subprocess
 import sys
+from collections import Counter
 from typing import Final
 
-from bench import telemetry_edge, telemetry_ingest
+from bench import telemetry_cluster, telemetry_edge, telemetry_ingest
 from tests.support import loopdisk
 from tests.torture.log_power import bit_flips, full_disks, power_cuts
 from tests.torture.telemetry import Outcome, torture
@@ -48,9 +50,17 @@ ROWS: Final = {
     "recovery_p99_s": ("recovery, p99", "s", "< 5", ""),
     "recovery_max_s": ("recovery, worst", "s", "< 15", ""),
     "cluster_gap_s": ("cluster: gap when a node dies", "s", "<= 5", ""),
-    "cluster_lost": ("cluster: lost", "", "0", ""),
+    "cluster_lost": ("cluster: accepted and not readable afterwards", "", "0", "C"),
+    "cluster_points_per_s": ("cluster: load meanwhile", "points/s", ">= 75,000", ""),
+    "naive_accepted": ("naive design under the same faults: accepted", "", "", "A"),
+    "naive_lost": ("of them lost", "", "", ""),
+    "mutants": ("mutated messages at the hub", "", ">= 1,000,000", ""),
+    "mutants_slipped": ("of them stored though they may not be", "", "0", ""),
 }
-RIGS: Final = 2
+RIGS: Final = 3
+NAIVE_FAULTS: Final = 6
+MUTANTS: Final = 1_000_000
+MUTANT_RUNS: Final = 2
 SINGLE: Final = {"power cut": 12, "disk full": 6, "bit flipped": 40}
 
 
@@ -99,10 +109,29 @@ def show_torture(title: str, whole: Outcome) -> None:
     print(f"  accepted {whole.accepted:,}, lost {whole.lost:,}, twice {whole.duplicates:,}")
 
 
+def mutants(count: int, seed: int) -> dict[str, object]:
+    """Give the hub mutated messages, in as many processes as there are cores, and say what became of them."""
+    command = [sys.executable, "-m", "tests.torture.hub_mutants", "--count", str(count // MUTANT_RUNS), "--seed"]
+    runs = [
+        subprocess.Popen([*command, str(seed + at)], stdout=subprocess.PIPE, text=True) for at in range(MUTANT_RUNS)
+    ]
+    found = [json.loads(run.communicate()[0].splitlines()[-1]) for run in runs]
+    refused: Counter[str] = Counter()
+    for each in found:
+        refused.update(each["refused"])
+    print(f"\n{count:,} mutated messages at the hub, refused by reason")
+    for reason, times in refused.most_common():
+        print(f"  {reason:20} {times:10,}")
+    print(f"  let pass {sum(each['lines'] for each in found):,} lines, each well formed and under its own edge")
+    slipped = sum(times for each in found for times in each["slipped"].values())
+    grown_mb = max(each["grown_mb"] for each in found)
+    return {"mutants": count, "mutants_slipped": slipped, "mutants_grown_mb": grown_mb, "mutants_refused": refused}
+
+
 def main() -> None:
     """Run the bench, or the long torture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--torture", action="store_true", help="a thousand faults and the naive design, nothing else")
+    parser.add_argument("--torture", action="store_true", help="a thousand faults, a million messages, nothing else")
     parser.add_argument("--faults", type=int, default=0, help="how many faults in the rig")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -115,13 +144,16 @@ def main() -> None:
         figures |= edge | ingest
         figures["peers"] = peers
         notes |= more
-        notes["cluster"] = "the three-node cluster is planned in deploy/nats and not yet run by this bench"
-        figures |= {"cluster_gap_s": None, "cluster_lost": None}
+        nation, notes["cluster"] = telemetry_cluster.run()
+        figures |= nation
     whole = add_up(asyncio.run(faults(count, options.seed)))
     log_faults(whole, 4 if options.torture else 1)
     figures |= whole.line()
+    peer = add_up(asyncio.run(faults(36 if options.torture else NAIVE_FAULTS, options.seed, naive=True)))
+    figures |= {"naive_accepted": peer.accepted, "naive_lost": peer.lost}
     if options.torture:
-        show_torture("The naive design in the same rig", add_up(asyncio.run(faults(36, options.seed, naive=True))))
+        figures |= mutants(MUTANTS, options.seed)
+    show_torture("The naive design in the same rig", peer)
     show_torture("Faults", whole)
     print()
     for key, (title, unit, goal, durability) in ROWS.items():

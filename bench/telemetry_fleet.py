@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fleet in one process, for the bench: ``python -m bench.telemetry_fleet PORT EDGES MESSAGES POINTS RATE``.
+"""A fleet in one process, for the bench: ``python -m bench.telemetry_fleet PORT EDGES MESSAGES POINTS RATE [FIRST]``.
 
 It publishes batches of many edges at a rate of points a second (0 = as fast as they are acknowledged), real
 envelopes with a dictionary, and prints how many it sent and how long that took. As an edge does, it keeps only so
@@ -96,27 +96,27 @@ class Answers:
                 self.count += sum(high - low + 1 for low, high in ranges) - before
 
 
-def messages(edges: int, count: int, points: int) -> Iterator[bytes]:
-    """Give the packets one after the other, each with the time of now."""
+def messages(edges: int, count: int, points: int, first: int = 0) -> Iterator[bytes]:
+    """Give the packets one after the other, each with the time of now; the edges are numbered from ``first``."""
     made, packer, _ = bodies(points)
     for at in range(count):
-        edge = f"farm-{at % edges}"
+        edge = f"farm-{first + at % edges}"
         wall_ms = time.time_ns() // 1_000_000
         last_ms = 3_600_000 + (points // SERIES_AN_EDGE - 1) * 6_000
         header = Header(edge, 1, 7, at // edges + 1, 0, last_ms, wall_ms, True, points)
         yield packet(topic("coop", edge, "batch"), packer.seal(header, made[at % len(made)]))
 
 
-def main(port: int, edges: int, count: int, points: int, rate: float) -> None:
+def main(port: int, edges: int, count: int, points: int, first: int, rate: float) -> None:
     """Send them all, no faster than ``rate`` points a second."""
     client = connect(port)
     _, _, dictionary = bodies(points)
-    announcement = packet(topic("coop", "farm-0", "dictionary"), dictionary)
+    announcement = packet(topic("coop", f"farm-{first}", "dictionary"), dictionary)
     client.sendall(announcement)
     time.sleep(1.0)
     answers = Answers(client)
     start = time.monotonic()
-    for at, data in enumerate(messages(edges, count, points)):
+    for at, data in enumerate(messages(edges, count, points, first)):
         client.sendall(announcement + data if at % 500 == 0 else data)
         while not rate and at - answers.count > WINDOW:
             time.sleep(0.01)
@@ -126,4 +126,5 @@ def main(port: int, edges: int, count: int, points: int, rate: float) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(argument) for argument in sys.argv[1:5]), rate=float(sys.argv[5]))  # type: ignore[misc]
+    start_at = int(sys.argv[6]) if len(sys.argv) > 6 else 0
+    main(*(int(argument) for argument in sys.argv[1:5]), first=start_at, rate=float(sys.argv[5]))  # type: ignore[misc]

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import random
 import ssl
 import time
 from collections.abc import AsyncIterator, Coroutine
@@ -37,6 +38,7 @@ CONNECT_S: Final = 2.0
 RECONNECT_S: Final = 1  # before a node is tried again; another one is tried at once
 REQUEST_S: Final = 0.8
 LOOK_S: Final = 0.5
+SPREAD_S: Final = 3.0
 WATCH_S: Final = 0.1
 PULL: Final = 128
 PULL_S: Final = 1.0
@@ -216,12 +218,14 @@ class _JetStreamSession:
 
     async def _look(self, lanes: Lanes) -> None:
         """Look at every lane twice a second: has it leaders, and does each node lead one?"""
+        spread_s = time.monotonic() + random.uniform(0.0, SPREAD_S)  # noqa: S311 - no secret
         while True:
             found = await asyncio.gather(*(self._leaders(lane) for lane in range(LANES)))
             now = time.monotonic()
             for lane, leaders in enumerate(found):
                 await self._reship(lanes.seen(lane, well=leaders is not None, now=now))
-            if all(found):
+            if all(found) and now >= spread_s:
+                spread_s = now + random.uniform(SPREAD_S, 2 * SPREAD_S)  # noqa: S311 - two bridges do not do it at once
                 await self._spread([each for each in found if each])
             await asyncio.sleep(LOOK_S)
 

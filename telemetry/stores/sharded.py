@@ -73,7 +73,9 @@ class ShardedStore:
         took = {name for name, good in zip(parts, await asyncio.gather(*tries), strict=True) if good}
         for batch in batches:
             if took.isdisjoint(self.homes(batch.header.edge)):
-                raise StoreError(f"no home of {batch.header.edge} took its data: {', '.join(sorted(self._away))} away")
+                raise StoreError(
+                    f"no home of {batch.header.edge} took its data: {', '.join(self.homes(batch.header.edge))}"
+                )
         if not took:
             raise StoreError("no shard took the mark")
 
@@ -117,17 +119,15 @@ class ShardedStore:
     # ---- who is up
 
     def _up(self) -> list[str]:
-        up = [name for name in self._shards if name not in self._away]
-        if len(self._shards) - len(up) >= self._replicas:
-            raise StoreError(f"the shards {', '.join(sorted(self._away))} are away: some edges have no home")
-        return up
+        return [name for name in self._shards if name not in self._away]
 
     async def _ask(self, question: Callable[[Store], Awaitable[_Answer]]) -> list[_Answer]:
         """Ask every shard that is up. StoreError when so few answer that an edge may be missing."""
-        up = self._up()
-        answers = await asyncio.gather(*(self._answer(name, question) for name in up))
-        self._up()
-        return [answer for each in answers for answer in each]
+        answers = await asyncio.gather(*(self._answer(name, question) for name in self._up()))
+        found = [answer for each in answers for answer in each]
+        if len(found) <= len(self._shards) - self._replicas:
+            raise StoreError(f"{len(found)} of {len(self._shards)} shards answer: some edges have no home")
+        return found
 
     async def _answer(self, name: str, question: Callable[[Store], Awaitable[_Answer]]) -> list[_Answer]:
         try:
@@ -152,7 +152,8 @@ class ShardedStore:
         return False
 
     def _leave_out(self, name: str, error: Exception) -> None:
-        if name not in self._away:
+        """Count a shard out, as long as every edge keeps a home; the last one is asked again and again."""
+        if name not in self._away and len(self._away) + 1 < self._replicas:
             _log.warning("shard %s is left out: %s", name, error)
             self._away[name] = asyncio.create_task(self._await_return(name), name=f"waits for shard {name}")
 
