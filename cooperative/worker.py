@@ -20,7 +20,17 @@ from cooperative.members import Members
 from cooperative.memory import Memory
 from telemetry.envelope import Batch, EnvelopeError, Header, Opener, dictionary_id
 from telemetry.notes import AckNote, AskNote, NoteError, Spans, read_note, write_note
-from telemetry.ports import Broker, BrokerError, KeepsDictionaries, Mark, Message, Session, Store, StoreError
+from telemetry.ports import (
+    Broker,
+    BrokerError,
+    KeepsDictionaries,
+    Mark,
+    Message,
+    Session,
+    Store,
+    StoreError,
+    StoreRefusedError,
+)
 from telemetry.ranges import RangeSet
 from telemetry.records import FarmProfile
 from telemetry.topics import TopicError, all_edges, read_topic, topic
@@ -201,16 +211,23 @@ class HubWorker:
                 await asyncio.sleep(GATHER_S)
 
     async def _write_group(self, batches: list[Batch]) -> None:
-        """Write a group, as often as it takes; the queue behind it is bounded and the edges wait."""
+        """Write a group, as often as it takes; the queue behind it is bounded and the edges wait.
+
+        What the store refuses for good is tried in halves, so that one batch that it cannot take holds up no other.
+        """
         tries = 0
         while True:
             self._mark += 1
             try:
                 await self._store.write(batches, Mark(self.name, self._mark))
                 break
+            except StoreRefusedError as error:
+                self.ingest.counts["store_refused"] += 1
+                await self._write_apart(batches, error)
+                return
             except StoreError as error:
                 _log.warning("%s: %s", self.name, error)
-                self.ingest.counts["store_refused"] += 1
+                self.ingest.counts["store_away"] += 1
                 await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
                 tries += 1
         headers = tuple(batch.header for batch in batches)
@@ -220,6 +237,18 @@ class HubWorker:
         if self._store.settle_s:
             held = _spans_by_boot(headers)
             await self._tell({}, held, hold_s=self._store.settle_s + VERIFY_WITHIN_S)
+
+    async def _write_apart(self, batches: list[Batch], error: StoreRefusedError) -> None:
+        """Write the halves of a refused group; a batch refused alone stays with its edge, which sends it again."""
+        if len(batches) > 1:
+            half = len(batches) // 2
+            await self._write_group(batches[:half])
+            await self._write_group(batches[half:])
+            return
+        header = batches[0].header
+        _log.error("%s: the store refuses batch %d of %s: %s", self.name, header.seq, header.edge, error)
+        self.ingest.pending_bytes -= len(batches[0].data)
+        self.ingest.given_up([header])
 
     # ---- what is read back and acknowledged
 

@@ -21,6 +21,10 @@ class StoreError(Exception):
     """The store did not take or give the data: it is away, full or unwell. Nothing is lost; try again."""
 
 
+class StoreRefusedError(StoreError):
+    """The store is well and will not take this data as it is: a field of another type, a limit. Try the rest."""
+
+
 class Message(NamedTuple):
     """What came or goes on a topic."""
 

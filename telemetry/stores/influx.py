@@ -22,7 +22,7 @@ from influxdb_client.rest import ApiException
 from telemetry.codec import Others
 from telemetry.envelope import EDGE_PATTERN, Batch
 from telemetry.history import Points, Seen, Stored
-from telemetry.ports import Mark, StoreError
+from telemetry.ports import Mark, StoreError, StoreRefusedError
 from telemetry.records import SERIES_PATTERN, Sample
 from telemetry.stores.http_client import HttpClient
 from telemetry.stores.line_protocol import (
@@ -38,6 +38,7 @@ from telemetry.stores.line_protocol import (
 
 MARK_HOURS: Final = 2
 BODY_BYTES: Final = 1_000_000
+REFUSALS: Final = (400, 413, 422)
 _records = msgspec.json.Decoder(Others)
 
 
@@ -131,7 +132,9 @@ class InfluxStore:
             for body in _bodies(texts):
                 self._writer.write(self._bucket, self._org, body)
         except (ApiException, InfluxDBError, urllib3.exceptions.HTTPError, OSError) as error:
-            raise StoreError(f"InfluxDB did not take {len(batches)} batches: {error}") from error
+            refused = isinstance(error, ApiException) and error.status in REFUSALS
+            kind = StoreRefusedError if refused else StoreError
+            raise kind(f"InfluxDB did not take {len(batches)} batches: {error}") from error
 
     def _text(self, batch: Batch) -> bytes:
         others = "".join(f"{line}\n" for line in other_lines(batch)).encode()

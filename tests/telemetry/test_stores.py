@@ -14,9 +14,10 @@ import pytest
 
 from telemetry.envelope import Batch, Header, Opener, Packer
 from telemetry.history import Points
-from telemetry.ports import Mark, Store, StoreError
+from telemetry.ports import Mark, Store, StoreError, StoreRefusedError
 from telemetry.records import Ack, AnyRecord, Decision, Event, Input, Sample
 from telemetry.stores.embedded import EmbeddedStore
+from telemetry.stores.http_client import HttpClient
 from telemetry.stores.influx import InfluxStore
 from telemetry.stores.sharded import ShardedStore
 from telemetry.stores.victoria import VictoriaStore
@@ -285,3 +286,15 @@ async def test_a_store_that_is_away_says_so(url: str, tmp_path: Path, edge: str)
         with pytest.raises(StoreError):
             await store.read_marks("w0", 0)
         await store.close()
+
+
+async def test_a_value_of_another_type_than_the_database_has_is_refused_for_good(servers: Servers, edge: str) -> None:
+    store = InfluxStore(servers.url("influx"), "typed")
+    await store.prepare()
+    client = HttpClient(servers.url("influx"))
+    client.post("/write", {"db": "typed"}, b"co2,place=a v=1i")
+    with pytest.raises(StoreRefusedError, match="field type conflict"):
+        await store.write([batch(edge, 1, samples("a/co2", [1.5]))], Mark("w0", 1))
+    await store.write([batch(edge, 2, samples("a/soil_ec", [1.5]))], Mark("w0", 2))
+    client.close()
+    await store.close()

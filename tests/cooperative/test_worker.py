@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hub's worker where the store does not take everything: what is refused stays at its edge, the rest goes on."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from cooperative.config import MemberConfig
+from cooperative.memory import Memory
+from cooperative.worker import HubWorker
+from telemetry.envelope import Batch, Header, Packer
+from telemetry.inprocess import InProcessBroker
+from telemetry.notes import AckNote, read_note
+from telemetry.ports import Mark, Message, StoreRefusedError
+from telemetry.records import Sample
+from telemetry.stores.embedded import EmbeddedStore
+from telemetry.topics import topic
+from tests.support.waiting import passes
+
+EDGES = tuple(f"farm-{at}" for at in range(20))
+
+
+class Choosy(EmbeddedStore):
+    """A store that will not take the batches of one edge."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.refuses = "farm-7"
+        self.refused = 0
+
+    async def write(self, batches: Sequence[Batch], mark: Mark) -> None:
+        if any(batch.header.edge == self.refuses for batch in batches):
+            self.refused += 1
+            raise StoreRefusedError("field type conflict")
+        await super().write(batches, mark)
+
+
+async def test_a_batch_that_the_store_refuses_holds_up_no_other_and_is_taken_when_it_comes_again(
+    tmp_path: Path,
+) -> None:
+    store, memory, broker = Choosy(tmp_path / "store.db"), Memory(tmp_path / "memory.db"), InProcessBroker()
+    worker = HubWorker("hub-1", [MemberConfig("coop", "C", EDGES)], broker, store, memory)
+    task = asyncio.create_task(worker.run(), name="hub")
+    wall_ms = time.time_ns() // 1_000_000 - 1_000
+    sent = {
+        edge: Packer().pack(Header(edge, 1, 7, 1, 0, 0, wall_ms, True, 0), [Sample("a/co2", 0, 1.0, 1.0)])
+        for edge in EDGES
+    }
+    told: set[str] = set()
+    async with broker.connect("edges") as session:
+        await session.subscribe("vuon/1/coop/+/ack")
+
+        async def listen() -> None:
+            async for message in session.messages():
+                if read_note(AckNote, message.payload).stored:
+                    told.add(message.topic.split("/")[3])
+
+        listener = asyncio.create_task(listen(), name="listener")
+        await passes(0.1)
+        for edge, data in sent.items():
+            await session.publish(Message(topic("coop", edge, "batch"), data))
+        end = time.monotonic() + 10
+        while len(told) < len(EDGES) - 1 and time.monotonic() < end:
+            await passes(0.05)
+        assert told == set(EDGES) - {store.refuses}
+        assert worker.ingest.counts["store_refused"] == store.refused > 1
+        assert worker.ingest.pending_bytes == 0
+        edge, store.refuses = store.refuses, ""
+        await session.publish(Message(topic("coop", edge, "batch"), sent[edge]))
+        while edge not in told and time.monotonic() < end:
+            await passes(0.05)
+        for each in (listener, task):
+            each.cancel()
+            with suppress(asyncio.CancelledError):
+                await each
+    assert told == set(EDGES)
+    await store.close()
+    memory.close()
