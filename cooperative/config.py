@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from pages.words import N_, Told, Words, error_text
 from telemetry.envelope import EDGE_PATTERN
 
 WORKERS_MAX: Final = 32
@@ -22,6 +23,15 @@ NATS: Final = ("nats://", "tls://")
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message says which key, which line, and what to write."""
+
+    def __init__(self, where: str, problem: Exception) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where = where
+        self.problem = problem
+
+    def said(self, say: Words) -> str:
+        """Say it in a language."""
+        return f"{self.where}: {error_text(self.problem, say)}"
 
 
 class BrokerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,63 +89,76 @@ def load_config(path: Path) -> HubConfig:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}; give the path of hub.toml") from error
+        raise ConfigError(
+            str(path), Told(N_("{seen:t}; give the path of hub.toml"), seen=error.strerror or str(error))
+        ) from error
     try:
         config = msgspec.convert(tomllib.loads(text), HubConfig)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
+        raise ConfigError(str(path), Told(N_("not TOML: {seen}"), seen=str(error))) from error
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}{_line(text, str(error))}: {error}") from error
+        raise ConfigError(f"{path}{_line(text, str(error))}", error) from error
     for problem in problems(config):
-        raise ConfigError(f"{path}{_line(text, problem)}: {problem}")
+        raise ConfigError(f"{path}{_line(text, str(problem))}", problem)
     return msgspec.structs.replace(config, state=str(path.parent / config.state))
 
 
-def problems(config: HubConfig) -> list[str]:
+def problems(config: HubConfig) -> list[Told]:
     """Say what in a configuration of the right shape cannot work."""
-    found: list[str] = []
+    found: list[Told] = []
     names = [config.name, *(member.name for member in config.members)]
     edges = [edge for member in config.members for edge in member.edges]
     found += [
-        f"`{name}`: use a-z, 0-9 and '-', beginning with a letter, at most 32 characters"
+        Told(N_("`{name}`: use a-z, 0-9 and '-', beginning with a letter, at most 32 characters"), name=name)
         for name in names + edges
         if not EDGE_PATTERN.fullmatch(name)
     ]
     for several in (edges, names[1:]):
-        found += [f"`{name}` is there twice" for name, times in sorted(Counter(several).items()) if times > 1]
+        found += [
+            Told(N_("`{name}` is there twice"), name=name)
+            for name, times in sorted(Counter(several).items())
+            if times > 1
+        ]
     if not 1 <= config.workers <= WORKERS_MAX:
-        found.append(f"`workers` is {config.workers}; 1 to {WORKERS_MAX} are possible")
+        found.append(Told(N_("`workers` is {seen}; 1 to {most} are possible"), seen=config.workers, most=WORKERS_MAX))
     stores = config.store.shards if config.store.kind == "sharded" else (config.store,)
     if any(store.kind == "embedded" for store in stores) and config.workers > 1:
-        found.append("`workers`: the embedded store has one writer; use 1, or another store")
+        found.append(Told(N_("`workers`: the embedded store has one writer; use 1, or another store")))
     found += _shard_problems(config.store)
     found += [
-        f"`url` of the {store.kind} store is {store.url!r}; write http://host:port"
+        Told(N_("`url` of the {kind} store is {seen}; write http://host:port"), kind=store.kind, seen=repr(store.url))
         for store in stores
         if store.kind not in {"embedded", "sharded"} and not store.url.startswith(("http://", "https://"))
     ]
     if not config.broker.url.startswith((*MQTT, *NATS)):
-        found.append(f"`url` of the broker is {config.broker.url!r}; write mqtt://host:1883 or mqtts://host:8883")
+        found.append(
+            Told(
+                N_("`url` of the broker is {seen}; write mqtt://host:1883 or mqtts://host:8883"),
+                seen=repr(config.broker.url),
+            )
+        )
     if config.cluster and not (config.cluster.url.startswith(NATS) and config.broker.url.startswith(MQTT)):
-        found.append("`cluster`: write nats://host:4222,host:4222,host:4222 there and the MQTT broker under `broker`")
+        found.append(
+            Told(N_("`cluster`: write nats://host:4222,host:4222,host:4222 there and the MQTT broker under `broker`"))
+        )
     return found
 
 
-def _shard_problems(store: StoreConfig) -> list[str]:
+def _shard_problems(store: StoreConfig) -> list[Told]:
     names = [shard.name for shard in store.shards]
     if store.kind != "sharded":
-        return ['`shards`: only a store of kind "sharded" has them'] if names else []
+        return [Told(N_('`shards`: only a store of kind "sharded" has them'))] if names else []
     found = [
-        f"`{name}`: a shard's name is a-z, 0-9 and '-', beginning with a letter, at most 32 characters"
+        Told(N_("`{name}`: use a-z, 0-9 and '-', beginning with a letter, at most 32 characters"), name=name)
         for name in names
         if not EDGE_PATTERN.fullmatch(name)
     ]
     if len(set(names)) < len(names):
-        found.append("`shards`: each needs a name of its own")
+        found.append(Told(N_("`shards`: each needs a name of its own")))
     if any(shard.kind == "sharded" for shard in store.shards):
-        found.append("`shards`: a shard cannot be sharded itself")
+        found.append(Told(N_("`shards`: a shard cannot be sharded itself")))
     if not 1 <= store.replicas <= len(names):
-        found.append(f"`replicas` is {store.replicas}; there are {len(names)} shards")
+        found.append(Told(N_("`replicas` is {seen}; there are {count} shards"), seen=store.replicas, count=len(names)))
     return found
 
 
@@ -146,7 +169,9 @@ def read_secret(file: str) -> str:
     try:
         return Path(file).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}; this user must be able to read the secret") from error
+        raise ConfigError(
+            file, Told(N_("{seen:t}; this user must be able to read the secret"), seen=error.strerror or str(error))
+        ) from error
 
 
 def _line(text: str, message: str) -> str:

@@ -212,6 +212,8 @@ def log(state: Path | None, board: str, hours: float, as_json: bool) -> None:
 def _hands(port: str, board: str) -> "Hands":
     from firmware_bridge.flash import TOOLS, Hands, run_tool, tool_missing
 
+    say = speech()
+
     async def drain() -> str:
         missing = tool_missing(board)
         if missing:
@@ -222,17 +224,17 @@ def _hands(port: str, board: str) -> "Hands":
             return ""
         if word.kind not in {"", board}:
             return _other_board(word, board)
-        return f"outputs {word.on:b} are on" if word.on else ""
+        return say.say(N_("outputs {bits} are on"), {"bits": f"{word.on:b}"}) if word.on else ""
 
     async def handshake(version: str) -> str:
         word = await _word(port, 30.0)
         if word is None:
-            return "the board does not answer"
+            return say.text(N_("the board does not answer"))
         if word.mismatch:
-            return f"the board speaks other messages: {word.mismatch[0]}"
+            return say.say(N_("the board speaks other messages: {seen}"), {"seen": word.mismatch[0]})
         if word.kind != board:
             return _other_board(word, board)
-        return "" if version in {"", word.version} else f"the board says {word.about}"
+        return "" if version in {"", word.version} else say.say(N_("the board says {seen}"), {"seen": word.about})
 
     return Hands(
         drain=drain,
@@ -243,7 +245,7 @@ def _hands(port: str, board: str) -> "Hands":
 
 
 def _other_board(word: "BoardWord", board: str) -> str:
-    return f"the board says {word.about}, the image is for {board}"
+    return speech().say(N_("the board says {seen}, the image is for {board}"), {"seen": word.about, "board": board})
 
 
 async def _word(port: str, patience_s: float) -> "BoardWord | None":

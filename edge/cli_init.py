@@ -76,7 +76,7 @@ def init(ports: tuple[str, ...], baud: int | None, addresses: str | None, kind: 
     place = Place(
         told["farm"], told["title"], told["latitude"], told["longitude"], told["house"], told["area"], told["crop"]
     )
-    text = draft(place, found)
+    text = draft(place, found, say)
     try:
         parse(text, str(out), known_types(out))
     except SettingsRefused as refused:

@@ -7,6 +7,7 @@ told is a comment that says what to do, never a guess that looks like knowledge.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from controllers.climate_bands import band_row
 from drivers.catalogue_schema import Entry
@@ -14,6 +15,11 @@ from drivers.line_settings import LineSettings
 from drivers.registry import names_of
 from edge.config import Device
 from edge.config_check import series_of
+from pages.words import N_, Words
+
+# What the comments of a draft say.
+LIMITS: Final = N_("Air limits for {crop}, for reference: put your own in their place.")
+MAYBE: Final = N_("It may also be: {types}. Compare its values.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ def _part(name: str, starts: str, band: tuple[float, float, float, float]) -> st
     )
 
 
-def _head(place: Place) -> str:
+def _head(place: Place, say: Words) -> str:
     return f"""\
 [farm]
 edge = {_quoted(place.farm)}
@@ -68,7 +74,7 @@ id = {_quoted(place.house)}
 area_m2 = {place.area_m2!r}
 crop = {_quoted(place.crop)}
 
-# Air limits for {place.crop}, for reference: put your own in their place.
+# {say.say(LIMITS, {"crop": place.crop})}
 day_parts = [
 {_part("day", "06:00", band_row(place.crop, day=True))}
 {_part("night", "18:00", band_row(place.crop, day=False))}
@@ -82,25 +88,33 @@ def main_settings(seen: Sequence[Seen]) -> LineSettings:
     return max(found, key=found.count)
 
 
-def _remark(one: Seen, settings: LineSettings) -> str:
+def _remark(one: Seen, settings: LineSettings, say: Words) -> str:
     """Say why a device is not in the file; '' when it can be."""
     if one.several:
-        return "several devices answer at once; connect one alone and give it a new address: vuon bus readdress"
+        return say.text(
+            N_("several devices answer at once; connect one alone and give it a new address: vuon bus readdress")
+        )
     if one.settings != settings:
-        return f"it talks {one.settings}, this line {settings}; set the device to the line's"
+        return say.say(
+            N_("it talks {seen}, this line {settings}; set the device to the line's"),
+            {"seen": str(one.settings), "settings": str(settings)},
+        )
     if not one.types:
-        return (
-            "no type of the catalogue fits; a relay board or a drive is written by hand, a sensor with vuon sensor add"
+        return say.text(
+            N_(
+                "no type of the catalogue fits; "
+                "a relay board or a drive is written by hand, a sensor with vuon sensor add"
+            )
         )
     return ""
 
 
-def draft(place: Place, found: Sequence[Seen]) -> str:
+def draft(place: Place, found: Sequence[Seen], say: Words) -> str:
     """Give the whole file; KeyError when no climate band of the crop is known.
 
     Devices that measure the same thing are numbered with ``index`` in the order found.
     """
-    parts = [_head(place)]
+    parts = [_head(place, say)]
     taken: set[str] = set()
     names: set[str] = set()
     for number, port in enumerate(dict.fromkeys(one.port for one in found), start=1):
@@ -109,11 +123,11 @@ def draft(place: Place, found: Sequence[Seen]) -> str:
         bus = f"line-{number}"
         parts.append(_bus(bus, port, here[0].kind, settings))
         for one in here:
-            remark = _remark(one, settings)
+            remark = _remark(one, settings, say)
             if remark:
-                parts.append(f"# {port} address {one.address}: {remark}\n")
+                parts.append(f"# {port} {say.text(N_('address'))} {one.address}: {remark}\n")
             else:
-                parts.append(_device(one, bus, place.house, taken, names))
+                parts.append(_device(one, bus, place.house, taken, names, say))
     return "\n".join(parts)
 
 
@@ -126,7 +140,7 @@ def _bus(name: str, port: str, kind: str, settings: LineSettings) -> str:
     return f"{head}baud_bd = {settings.baud}\nformat = {_quoted(form)}\n"
 
 
-def _device(one: Seen, bus: str, place: str, taken: set[str], names: set[str]) -> str:
+def _device(one: Seen, bus: str, place: str, taken: set[str], names: set[str], say: Words) -> str:
     entry = one.types[0]
     stem = entry.type[:29]
     name = next(n for i in range(1, 249) if (n := stem if i == 1 else f"{stem[:28]}-{i}") not in names)
@@ -140,7 +154,7 @@ def _device(one: Seen, bus: str, place: str, taken: set[str], names: set[str]) -
     taken |= set(series_of(Device(name, bus, entry.type, place, index=index), gives).values())
     lines = ["[[device]]", f"# {entry.title}"]
     if len(one.types) > 1:
-        lines.append(f"# It may also be: {', '.join(other.type for other in one.types[1:4])}. Compare its values.")
+        lines.append("# " + say.say(MAYBE, {"types": ", ".join(other.type for other in one.types[1:4])}))
     lines += [f"name = {_quoted(name)}", f"bus = {_quoted(bus)}", f"type = {_quoted(entry.type)}"]
     address = one.address if isinstance(one.address, int) else _quoted(one.address)
     lines += [f"address = {address}", f"place = {_quoted(place)}"]

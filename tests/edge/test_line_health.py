@@ -13,6 +13,7 @@ from drivers.line_settings import LineSettings
 from drivers.sim.instruments import SimulatedInstrument
 from edge.cli_bus import bus
 from edge.farm_draft import Place, Seen, draft
+from pages.words import words
 from tests.drivers.served import served
 
 LINE = LineSettings(115200)
@@ -27,7 +28,9 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def farm_with(port: str, folder: Path, *addresses: int) -> str:
     path = folder / "farm.toml"
-    path.write_text(draft(HOUSE, [Seen(port, address, LINE, (AIR,)) for address in addresses]), encoding="utf-8")
+    path.write_text(
+        draft(HOUSE, [Seen(port, address, LINE, (AIR,)) for address in addresses], words("en")), encoding="utf-8"
+    )
     return str(path)
 
 

@@ -17,6 +17,7 @@ from drivers.line_settings import LineSettings
 from drivers.sim.instruments import SimulatedInstrument
 from edge.cli_sensor import sensor
 from edge.farm_draft import Place, Seen, draft
+from pages.words import words
 from tests.drivers.served import served
 
 LINE = LineSettings(115200)
@@ -44,7 +45,7 @@ def farm(new: SimulatedInstrument, tmp_path: Path) -> Iterator[Path]:
     with served([new], LINE) as port:
         path = tmp_path / "farm.toml"
         place = Place("f", "F", 11.9, 108.4, "house", 100.0, "tomato")
-        path.write_text(draft(place, [Seen(port, 9, LINE, (SOIL,))]), encoding="utf-8")
+        path.write_text(draft(place, [Seen(port, 9, LINE, (SOIL,))], words("en")), encoding="utf-8")
         yield path
 
 
