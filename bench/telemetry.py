@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Telemetry in figures: loss under faults, ingest, queries, bytes on wire, disk and card, beside the peers.
 
-``python -m bench.telemetry`` prints the tables and one JSON line; ``--torture`` runs a thousand faults, the naive design
-in the same rig and a million mutated messages. Classes of durability: A answered from memory, B survives kill -9, C synced before it is
-accepted. Ours is C everywhere.
+``python -m bench.telemetry`` prints the tables and one JSON line; ``--torture`` runs a thousand faults, the naive
+design in the same rig and a million mutated messages. Classes of durability: A answered from memory, B survives
+kill -9, C synced before it is accepted. Ours is C everywhere.
 """
 
 import argparse

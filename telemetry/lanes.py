@@ -3,7 +3,7 @@
 
 The rule it keeps: no I/O and no clock; topics, bytes and ``now`` go in, parcels to publish come out. A stream whose
 leader died elects another only after 4 to 9 s (NATS's own timer), so what waits in it, and what it took in the
-last seconds, goes by another stream after less than one. To get a batch twice harms no worker.
+last seconds, goes by another stream after one second. To get a batch twice harms no worker.
 """
 
 import zlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 LANES: Final = 3
-ANSWER_S: Final = 0.7
+ANSWER_S: Final = 1.0
 RECENT_S: Final = 4.0
 WAITING_MAX: Final = 8_000
 RECENT_MAX: Final = 8_000
@@ -61,9 +61,12 @@ class Lanes:
         return parcel
 
     def answered(self, number: int, now: float) -> None:
-        """Note that a lane has a parcel; it is remembered for a while in case the lane dies with it."""
+        """Note that a lane has a parcel; it is remembered for a while in case the lane dies with it.
+
+        What went a second time is not: else a cluster that is only slow would be given ever more to do.
+        """
         parcel = self._waiting.pop(number, None)
-        if parcel is None:
+        if parcel is None or parcel.tries > 1:
             return
         parcel.at_s = now
         recent = self._recent[parcel.lane]
