@@ -17,6 +17,7 @@ from telemetry.records import FarmProfile
 
 DEAD_MAX: Final = 50_000
 DICTIONARIES_AN_EDGE: Final = 16
+ANNOUNCED_AGAIN_S: Final = 3_600
 COVERED_KEEP_S: Final = 3_600
 
 _SCHEMA: Final = (
@@ -56,13 +57,19 @@ class Memory:
         self._db.close()
 
     def keep_dictionary(self, edge: str, number: int, data: bytes, at_ms: int) -> None:
-        """Keep an edge's dictionary; of each edge the newest few."""
+        """Keep an edge's dictionary; of each edge the newest few. One announced again soon costs no write."""
+        since_ms = at_ms - ANNOUNCED_AGAIN_S * 1000
+        known = "SELECT 1 FROM dictionary WHERE id=? AND edge=? AND at_ms BETWEEN ? AND ?"
+        if self._db.execute(known, (number, edge, since_ms, at_ms)).fetchone():
+            return
+        self._db.execute("BEGIN IMMEDIATE")
         self._db.execute("INSERT OR REPLACE INTO dictionary VALUES(?, ?, ?, ?)", (number, edge, at_ms, data))
         self._db.execute(
             "DELETE FROM dictionary WHERE edge=? AND id NOT IN"
             " (SELECT id FROM dictionary WHERE edge=? ORDER BY at_ms DESC LIMIT ?)",
             (edge, edge, DICTIONARIES_AN_EDGE),
         )
+        self._db.execute("COMMIT")
 
     def dictionary(self, number: int) -> bytes | None:
         """Give a dictionary by its id."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cooperative.config import ConfigError, MemberConfig, load_config
 from cooperative.ingest import Ingest
 from cooperative.members import Members
-from cooperative.memory import DEAD_MAX, Memory
+from cooperative.memory import DEAD_MAX, DICTIONARIES_AN_EDGE, Memory
 from telemetry.envelope import Header, Opener, Packer
 from telemetry.notes import Spans
 from telemetry.ports import Message
@@ -152,6 +152,19 @@ def test_dead_letters_keep_their_bytes_and_come_back_when_asked_for(tmp_path: Pa
     assert [each.data for each in memory.dead_letters()] == [b"two"]
     memory.bury([("x", "", "", b"")] * (DEAD_MAX + 5), NOW)
     assert len(memory.dead_letters(limit=DEAD_MAX * 2)) == DEAD_MAX
+    memory.close()
+
+
+def test_of_an_edge_the_newest_dictionaries_are_kept_and_one_announced_again_counts_as_new(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "worker.db")
+    for number in range(1, DICTIONARIES_AN_EDGE + 1):
+        memory.keep_dictionary("farm-1", number, b"%d" % number, NOW + number)
+    memory.keep_dictionary("farm-1", 1, b"1", NOW + 60_000)  # so soon it need not be written
+    memory.keep_dictionary("farm-1", 2, b"2", NOW + 7_200_000)
+    memory.keep_dictionary("farm-1", 99, b"99", NOW + 7_200_001)
+    memory.keep_dictionary("farm-1", 100, b"100", NOW + 7_200_002)
+    kept = [number for number in (*range(1, DICTIONARIES_AN_EDGE + 1), 99, 100) if memory.dictionary(number)]
+    assert kept == [2, *range(4, DICTIONARIES_AN_EDGE + 1), 99, 100]
     memory.close()
 
 
