@@ -14,9 +14,9 @@ from typing import Final
 
 from drivers.crc import crc16
 from drivers.modbus_rtu import frame_of
+from drivers.sim.faults_framing import FRAMING, LATE_MOST_S
 from drivers.sim.line import Behaviour, Emission, Exchange, plain
 
-LATE_MOST_S: Final = 1.8  # below the master's limit of 2 s, which counts from the end of its own wait
 TWICE_MOST_S: Final = 0.2
 
 Damage = Callable[[bytearray, random.Random], bytearray]
@@ -91,6 +91,18 @@ def _swap_bytes(data: bytearray, rng: random.Random) -> bytearray:
     at = rng.randrange(len(data) - 1)
     data[at], data[at + 1] = data[at + 1], data[at]
     return data
+
+
+def _slip(data: bytearray, rng: random.Random) -> bytearray:
+    """A bit is lost or heard twice: all after it moves by one place."""
+    place = rng.randrange(8 * len(data) - 8)
+    bits = "".join(f"{byte:08b}" for byte in data)
+    bits = bits[:place] + (bits[place + 1 :] + "1" if rng.random() < 0.5 else bits[place] + bits[place:-1])
+    return bytearray(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
+
+
+def _other_speed(data: bytearray, rng: random.Random) -> bytearray:
+    return bytearray(rng.choice((0x00, 0x80, 0xE0, 0xF8, 0xFE, 0xFF)) for _ in data)
 
 
 def _damaged(how: Damage, exchange: Exchange) -> list[Emission]:
@@ -314,6 +326,8 @@ DAMAGES: Final[Mapping[str, Damage]] = {
     "byte inserted": _insert,
     "all bits inverted": _invert,
     "neighbours swapped": _swap_bytes,
+    "a bit slipped": _slip,
+    "another speed": _other_speed,
 }
 
 KINDS: Final[Mapping[str, Behaviour]] = {
@@ -351,6 +365,7 @@ KINDS: Final[Mapping[str, Behaviour]] = {
     "exception 2": partial(_exception, 2),
     "exception 4": partial(_exception, 4),
     "exception 6": partial(_exception, 6),
+    "exception 11": partial(_exception, 11),
     "exception unknown": partial(_exception, 0x77),
     "write echoed wrong": _wrong_echo,
     "foreign answer before": _foreign_before,
@@ -360,6 +375,7 @@ KINDS: Final[Mapping[str, Behaviour]] = {
     "echo": echoed,
     "echo damaged": _echo_damaged,
     "echo only": _echo_only,
+    **FRAMING,
 }
 
 
