@@ -73,14 +73,14 @@ class JetStreamBroker:
         servers = self.servers()
         client = Client()
         try:
-            async with asyncio.timeout(3 * CONNECT_S):  # else it would try for ever
+            async with asyncio.timeout(2 * CONNECT_S):  # else it would try for ever
                 await client.connect(
                     servers,
                     name=name,
                     user=self.username or None,
                     password=self.password or None,
                     tls=self._tls() if self.url.startswith("tls") else None,
-                    connect_timeout=2,
+                    connect_timeout=1,
                     reconnect_time_wait=RECONNECT_S,
                     max_reconnect_attempts=-1,
                     ping_interval=2,
