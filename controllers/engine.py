@@ -111,6 +111,7 @@ class Engine:
         self._band: Floats = np.full((len(lay.houses), c.B_WIDTH), math.nan)
         self._band_of: int | None = -1
         self._parts = _day_parts(self._settings)
+        self._part_of = [-2] * len(self._parts)  # the part of the day that holds, by house; -2 none yet
         self._shade = np.array([house.shade_above_w_m2 for house in self._settings.houses], dtype=np.float64)
         self._want: Floats = np.zeros(n)
         self._code: Floats = np.zeros(n)
@@ -225,16 +226,22 @@ class Engine:
         self._band_of = moment
         for h, parts in enumerate(self._parts):
             if moment is None:
+                self._part_of[h] = -2
                 low, high = parts[1].min(axis=0), parts[1].max(axis=0)
                 self._band[h] = (low[c.B_T_LOW], high[c.B_T_HIGH], low[c.B_VPD_LOW], high[c.B_VPD_HIGH])
             else:  # before the first part of the day the last one of yesterday holds: index -1
-                self._band[h] = parts[1][bisect_right(parts[0], moment) - 1]
+                part = bisect_right(parts[0], moment) - 1
+                if part != self._part_of[h]:
+                    self._part_of[h] = part
+                    self._band[h] = parts[1][part]
 
     def _schedule(self, given: TickInput) -> list[Event]:
         """Put the scheduled runs that are due into the zones' inputs; tell those that were dropped."""
         if self._due_any:
             self._due_l[:] = math.nan
             self._due_any = False
+        if not self._job_litres:
+            return []
         agenda = self._calendar.agenda(LocalTime(given.day, given.minute), given.mono_ms, clock_ok=given.clock_ok)
         for due in agenda.due:
             z, litres = self._job_litres[due.job.id]
@@ -332,10 +339,10 @@ class Engine:
 
     def band_errors(self, house: int) -> tuple[float, float]:
         """Give how far a house's air is from its band now [K, kPa]: above it positive, below negative, nan unknown."""
-        air, band = self._hc.item, self._band.item
+        air, band = self._hc[house].tolist(), self._band[house].tolist()
         return (
-            _beyond(air(house, c.C_T), band(house, c.B_T_LOW), band(house, c.B_T_HIGH)),
-            _beyond(air(house, c.C_VPD), band(house, c.B_VPD_LOW), band(house, c.B_VPD_HIGH)),
+            _beyond(air[c.C_T], band[c.B_T_LOW], band[c.B_T_HIGH]),
+            _beyond(air[c.C_VPD], band[c.B_VPD_LOW], band[c.B_VPD_HIGH]),
         )
 
     def hazards(self) -> list[tuple[str, str]]:

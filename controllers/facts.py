@@ -18,6 +18,8 @@ from controllers.ticks import Floats, Ints, Sense
 from telemetry.records import Input, Quality
 
 MINUTE_MS: Final = 60_000.0
+LOCKED: Final = int(Quality.LOCKED)
+MEASURED: Final = frozenset({"soil_moisture", "tension_kpa", "temperature_c", "vpd_kpa", "wind_m_s", "flow_l_min"})
 
 
 class Facts:
@@ -34,6 +36,7 @@ class Facts:
         self._sense: Sense | None = None
         self._override: Callable[[int], tuple[float, float]] = lambda _output: (math.nan, math.nan)
         self._zone_of = {int(layout.zp[z, c.Z_VALVE]): z for z in range(len(layout.zones))}
+        self._rests_on: dict[int, Ints] = {}  # by output: the rows of all sensors that it rests on
         self._readers: dict[str, Callable[[int], float]] = (
             self._zone_readers() | self._line_readers() | self._house_readers()
         )
@@ -154,18 +157,26 @@ class Facts:
 
     def locked(self, output: int) -> bool:
         """Say whether a sensor that this output rests on is out for its calibration."""
+        if self._sense is None:
+            return False
+        if output not in self._rests_on:
+            self._rests_on[output] = self._sensors(output)
+        return bool((self._sense.quality[self._rests_on[output]] & LOCKED).any())
+
+    def _sensors(self, output: int) -> Ints:
         layout = self._layout
         line, house = int(layout.op[output, c.O_LINE]), int(layout.op[output, c.O_HOUSE])
-        index = [layout.index_moisture[self._zone_of[output]]] if output in self._zone_of else []
+        index = [np.zeros(0, dtype=np.int64)]
+        index += [layout.index_moisture[self._zone_of[output]]] if output in self._zone_of else []
         index += [layout.index_hazard[house, : c.Y_T3 + 1]] if house >= 0 else []
         index += [layout.index_line[line]] if line >= 0 else []
-        if self._sense is None or not index:
-            return False
         there = np.concatenate(index)
-        return bool(np.any(self._sense.quality[there[there >= 0]] & int(Quality.LOCKED)))
+        return there[there >= 0]
 
     def _quality(self, name: str, output: int) -> int:
         """Join the quality bits of the sensors behind a measured fact; 0 for settings and counts."""
+        if name not in MEASURED:
+            return 0
         layout = self._layout
         line, house = int(layout.op[output, c.O_LINE]), int(layout.op[output, c.O_HOUSE])
         index: Ints | None = None

@@ -40,6 +40,7 @@ class Water:
         self.tables: WaterTables = lay_water(settings, layout, float(tables.f[c.F_BOOT]))
         self._sequencer = Sequencer(settings, layout)
         self._told = np.zeros(len(layout.zones) + len(layout.lines))
+        self._looked = b""  # what verdicts and washes were when they were last compared with what was told
         self._day = float(tables.f[c.F_DAY_RESET])
         self._zone_of = {int(layout.zp[z, c.Z_VALVE]): z for z in range(len(layout.zones))}
 
@@ -51,13 +52,14 @@ class Water:
         """Tell which zones' flow has changed, which filter stays clogged, and at a day's turn what was fed."""
         found: list[Event] = []
         t = self.tables
-        clogged = np.where(t.ls[:, w.S_BW_N] >= STILL_CLOGGED, float(codes.FILTER_CLOGGED), 0.0)
-        now = np.concatenate([t.zs[:, w.Z_VERDICT], clogged])
-        if not np.array_equal(now, self._told):
+        looked = t.zs[:, w.Z_VERDICT].tobytes() + t.ls[:, w.S_BW_N].tobytes()
+        if looked != self._looked:  # it hardly ever is, and this look is all that most ticks need
+            self._looked = looked
+            now = self._verdicts()
             for i in np.flatnonzero(now != self._told).tolist():
                 found += self._change(i, int(self._told[i]), int(now[i]), mono_ms)
             self._told = now
-        day = float(self._engine.f[c.F_DAY_RESET])
+        day = self._engine.f.item(c.F_DAY_RESET)
         if day != self._day:
             self._day = day
             found += [
@@ -65,6 +67,12 @@ class Water:
                 for zone, account in self.nutrients().items()
             ]
         return found
+
+    def _verdicts(self) -> Floats:
+        """Give the code of each zone's flow, then of each line's filter."""
+        t = self.tables
+        clogged = np.where(t.ls[:, w.S_BW_N] >= STILL_CLOGGED, float(codes.FILTER_CLOGGED), 0.0)
+        return np.concatenate([t.zs[:, w.Z_VERDICT], clogged])
 
     def _change(self, i: int, before: int, now: int, mono_ms: int) -> list[Event]:
         zones = self._layout.zones
@@ -139,8 +147,7 @@ class Water:
             t.nutrients[i, w.N_DAY] = self._day
         for i, name in enumerate(lay.lines):
             _take(saved.get(f"line {name}"), t.ls[i], _LINE_KEPT, (w.S_BW_ENDED,), shift_ms)
-        clogged = np.where(t.ls[:, w.S_BW_N] >= STILL_CLOGGED, float(codes.FILTER_CLOGGED), 0.0)
-        self._told = np.concatenate([t.zs[:, w.Z_VERDICT], clogged])
+        self._told, self._looked = self._verdicts(), b""
 
     def readers(self) -> dict[str, Callable[[int], float]]:
         """Give how to look up, for an output, each fact that a sentence about water names."""

@@ -93,6 +93,9 @@ class _Reader:
 
 
 def _unquote(text: str) -> str:
+    inner = text[1:-1]
+    if text.startswith('"') and text.endswith('"') and len(text) > 1 and '"' not in inner and "\\" not in inner:
+        return inner  # nearly every line, and each start of the agent reads them all
     value = ast.literal_eval(text)
     if not isinstance(value, str):
         raise TypeError("not a quoted string")
