@@ -182,6 +182,19 @@ def test_h3_a_flow_measured_before_this_run_is_neither_a_dry_pump_nor_a_dead_val
     assert not farm.raised()
 
 
+def test_h3_a_pump_that_rested_behind_its_open_valve_is_not_dry_when_it_starts_again(rig: RigMaker) -> None:
+    farm = rig()
+    farm.hold("valve-a", seconds=900)
+    metered(farm, 5, 61)
+    for rest_s in (10, 11, 12, 13, 14):  # wherever the meter's period stands
+        farm.hold("pump", level=0.0, seconds=rest_s + 1)
+        metered(farm, 5, rest_s)
+        assert farm.level("pump") == 0.0
+        metered(farm, 5, 40)
+        assert farm.level("pump") == 1.0
+    assert not farm.raised()
+
+
 @pytest.mark.parametrize("period_s", [1, 5])
 def test_h3_a_slow_meter_delays_the_end_of_a_dry_run_by_no_more_than_its_own_period(
     rig: RigMaker, period_s: int
