@@ -12,9 +12,14 @@ from typing import Final, NamedTuple
 from telemetry.notes import Spans
 from telemetry.ranges import RangeSet
 
-# Bytes on their way and not yet answered. The hub answers once a second: at 120 bytes a group of 50 points this lets
-# 160,000 points a second through, which is what a hub on two cores writes, and the live group waits a second behind it.
-WINDOW_BYTES: Final = 393_216
+# Bytes on their way and not yet answered: at first, at least, at most. The hub answers once a second; at 240 bytes a
+# group of 50 points the most lets 220,000 points a second through.
+WINDOW_BYTES: Final = 524_288
+WINDOW_LEAST: Final = 65_536
+WINDOW_MOST: Final = 1_048_576
+# What the hub has in hand stands before the live group. While half of the answers take no longer than this, half a
+# second of it waiting for the hub's next look, a live group is there within a second or so.
+ANSWER_WELL_S: Final = 1.5
 ANSWER_S: Final = 4.0
 ANSWER_S_MAX: Final = 60.0
 
@@ -45,6 +50,8 @@ class Outbox:
         self._acked = RangeSet()
         self._flying: dict[int, _Flight] = {}
         self._flying_bytes = 0
+        self._window = float(WINDOW_BYTES)
+        self._filled = False
         self._patience_s = ANSWER_S
         self._dirty = False
         for spans in acked:
@@ -72,7 +79,8 @@ class Outbox:
 
     def next_rows(self, now: float, limit: int) -> list[int]:
         """Give the rows to send now, newest first; none when the window is full."""
-        if self._flying_bytes >= WINDOW_BYTES:
+        if self._flying_bytes >= self._window:
+            self._filled = True
             return []
         rows: list[int] = []
         for row in self._missing():
@@ -95,6 +103,7 @@ class Outbox:
         waits = [now - flight.sent_s for flight in landed if flight]
         if waits:
             self._patience_s = ANSWER_S
+            self._fit_window(sorted(waits)[len(waits) // 2])
         return waits
 
     def held(self, spans: Iterable[Spans], until_s: float) -> None:
@@ -161,6 +170,14 @@ class Outbox:
             shift = boot.first_seq - boot.first_row
             found.append(Spans(boot.epoch, boot.nonce, [(low + shift, high + shift) for low, high in clipped]))
         return found
+
+    def _fit_window(self, answer_s: float) -> None:
+        """Send less ahead to a hub that is slow to answer, more to one that is quick and had all it was sent."""
+        if answer_s > ANSWER_WELL_S:
+            self._window = max(self._window * 0.75, WINDOW_LEAST)
+        elif self._filled:
+            self._window = min(self._window * 1.25, WINDOW_MOST)
+        self._filled = False
 
     def _missing(self) -> Iterator[int]:
         for low, high in self._acked.missing_below(self.top, self.bottom):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.notes import Spans
-from telemetry.outbox import ANSWER_S, WINDOW_BYTES, Boot, Outbox
+from telemetry.outbox import ANSWER_S, ANSWER_WELL_S, WINDOW_BYTES, WINDOW_LEAST, WINDOW_MOST, Boot, Outbox
 from telemetry.ranges import RangeSet
 
 STEP = st.tuples(st.booleans(), st.integers(1, 40), st.integers(0, 9))
@@ -72,6 +72,32 @@ def test_the_window_is_a_bound_and_an_answer_opens_it() -> None:
     assert box.next_rows(0.0, 100) == []
     box.answered([Spans(2, 8, [(5, 5)])], 0.1)
     assert box.next_rows(0.1, 1) == [14]
+
+
+@pytest.mark.parametrize(
+    ("answer_s", "bound"), [(ANSWER_WELL_S + 0.1, WINDOW_LEAST), (ANSWER_WELL_S - 0.1, WINDOW_MOST)]
+)
+def test_a_slow_hub_is_sent_less_ahead_and_a_quick_one_more_within_bounds(answer_s: float, bound: int) -> None:
+    rows = 2_000
+    box = Outbox([Boot(1, 7, 1, 1, rows)], [])
+    now, row, step, ahead = 0.0, rows, 16_384, 0
+    for _ in range(14):
+        first, ahead = row, 0
+        while box.next_rows(now, 1) == [row]:
+            box.sent(row, step, now)
+            row, ahead = row - 1, ahead + step
+        now += answer_s
+        box.answered([Spans(1, 7, [(row + 1, first)])], now)
+    assert bound <= ahead < bound + step
+
+
+def test_a_quick_hub_that_had_little_to_answer_is_not_sent_more_ahead() -> None:
+    box = Outbox([Boot(1, 7, 1, 1, 100)], [])
+    for row in range(100, 50, -1):
+        box.sent(row, 100, 0.0)
+        box.answered([Spans(1, 7, [(row, row)])], 0.1)
+    box.sent(50, WINDOW_BYTES, 1.0)
+    assert box.next_rows(1.0, 1) == []
 
 
 @pytest.mark.parametrize("spans", [Spans(9, 9, [(1, 10)]), Spans(1, 8, [(1, 10)]), Spans(2, 8, [(6, 900)])])
