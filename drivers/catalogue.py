@@ -16,6 +16,7 @@ import msgspec
 from drivers.catalogue_check import check_entry
 from drivers.catalogue_schema import CatalogueError, Entry, Serial, Value, Variant
 from drivers.toml_lines import find_line
+from telemetry.quantities import NotKnown
 
 BUILT_IN: Final = Path(__file__).parent / "catalog"
 _PATH: Final = re.compile(r"^(.*) - at `(.*)`$")
@@ -23,13 +24,8 @@ _UNKNOWN: Final = re.compile(r"^Object contains unknown field `(.*)`")
 _SYNTAX: Final = re.compile(r"\(at line (\d+), column \d+\)")
 
 
-class UnknownType(KeyError):
-    """The catalogue has no such type or variant; ``msgid`` and ``fields`` name the near ones."""
-
-    def __init__(self, msgid: str, **fields: str) -> None:
-        super().__init__(msgid.format(**fields))
-        self.msgid = msgid
-        self.fields = fields
+class UnknownType(NotKnown):
+    """The catalogue has no such type or variant."""
 
 
 def parse_entry(text: str, file: str) -> Entry:

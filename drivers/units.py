@@ -7,7 +7,7 @@ that unit becomes the canonical one of ``telemetry.quantities``: ``canonical = f
 
 from typing import Final
 
-from telemetry.quantities import quantity
+from telemetry.quantities import NotKnown, quantity
 
 # canonical unit -> instrument unit -> (factor, offset); SI Brochure (9th ed.) and definitions of the units.
 _LINES: Final[dict[str, dict[str, tuple[float, float]]]] = {
@@ -63,7 +63,13 @@ def conversion(unit: str, quantity_name: str) -> tuple[float, float]:
     lines = _LINES.get(canonical, {})
     if unit not in lines:
         known = ", ".join([canonical, *lines])
-        raise KeyError(f"unit {unit!r} does not lead to {quantity_name} [{canonical}]; known: {known}")
+        raise NotKnown(
+            "unit {unit!r} does not lead to {quantity} [{canonical}]; known: {known}",
+            unit=unit,
+            quantity=quantity_name,
+            canonical=canonical,
+            known=known,
+        )
     return lines[unit]
 
 

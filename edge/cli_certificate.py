@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge.exits import FAILED, speech, state_folder
+from edge.exits import FAILED, NO_SERIES, speech, state_folder
 from pages.words import N_, words
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def certificate(
     from edge.calibrating import SHELF_FOLDER
     from edge.certificates.papers import certificate as page
     from edge.certificates.papers import label as sticker
+    from telemetry.records import SERIES_PATTERN
 
     folder, say = state_folder(state), speech()
     shelf = Shelf(folder / SHELF_FOLDER)
@@ -54,6 +55,8 @@ def certificate(
         return
     if not series:
         raise click.UsageError(say.text(N_("name a series, or use --due or --drift")))
+    if not SERIES_PATTERN.match(series):
+        raise click.BadParameter(say.say(NO_SERIES, {"seen": repr(series)}), param_hint="SERIES")
     record = shelf.active(series)
     if identity:
         record = next((one for one in shelf.kept(series)[0] if one.id == identity), None)

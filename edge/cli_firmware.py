@@ -300,5 +300,5 @@ def _refused(refused: "ImageRefused", code: int) -> int:
     from edge.console.device_words import FIRMWARE
 
     words, known = speech(), FIRMWARE[refused.hint]
-    click.echo(f"{refused.seen}: {words.text(known.msgid)} {words.text(known.check)}", err=True)
+    click.echo(f"{error_text(refused, words)}: {words.text(known.msgid)} {words.text(known.check)}", err=True)
     return code

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from edge.exits import FAILED, LOG_FILE, TRY_AGAIN, speech, state_folder
+from edge.exits import FAILED, LOG_FILE, NO_SERIES, TRY_AGAIN, speech, state_folder
 from pages.words import N_, error_text
 
 
@@ -46,10 +46,13 @@ def recalibrate(
     from edge.recalibrating import recalibrate as compute
     from edge.spans import moment_ms
     from telemetry.history import LogReader
+    from telemetry.records import SERIES_PATTERN
     from telemetry.rows import DiskError
     from telemetry.versions import whole_hours, write_version
 
     say, folder = speech(), state_folder(state)
+    if not SERIES_PATTERN.match(series):
+        raise click.BadParameter(say.say(NO_SERIES, {"seen": repr(series)}), param_hint="--sensor")
     shelf = Shelf(folder / SHELF_FOLDER)
     kept = {record.id: record for record in shelf.kept(series)[0]}
     record = kept.get(identity) if identity else shelf.active(series)

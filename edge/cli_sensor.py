@@ -42,7 +42,7 @@ def _seen(texts: tuple[str, ...]) -> list[tuple[str, str, float]]:
             conversion(unit, name)
             seen.append((name, unit, float(number)))
         except (KeyError, ValueError) as error:
-            raise click.BadParameter(f"{text!r}: {error.args[0]}", param_hint="--see") from None
+            raise click.BadParameter(f"{text!r}: {error_text(error, speech())}", param_hint="--see") from None
     return seen
 
 

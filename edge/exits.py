@@ -25,6 +25,7 @@ SOCKET_FILE: Final = "agent.sock"
 USERS_FILE: Final = "users.json"
 LOG_FILE: Final = "farm.log"
 
+NO_SERIES: Final = N_("{seen} is no series; write place/quantity, for instance tank/water_ph")
 BAD_MOMENT: Final = N_("{option} {seen}: write a time with its zone, for instance 2026-11-22T13:00:00+07:00")
 
 

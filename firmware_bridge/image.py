@@ -20,11 +20,12 @@ MANIFEST_SUFFIX: Final = ".manifest.json"
 
 
 class ImageRefused(Exception):
-    """The image may not go onto a board. ``hint`` is a message id telling what to do."""
+    """The image may not go onto a board: ``msgid`` with ``fields`` says what was seen, the code ``hint`` what to do."""
 
-    def __init__(self, seen: str, hint: str) -> None:
-        super().__init__(f"{seen} ({hint})")
-        self.seen = seen
+    def __init__(self, msgid: str, hint: str, **fields: str) -> None:
+        super().__init__(f"{msgid.format(**fields)} ({hint})")
+        self.msgid = msgid
+        self.fields = fields
         self.hint = hint
 
 
@@ -71,13 +72,13 @@ def read_manifest(image: Path) -> Manifest:
     """Read the manifest beside an image; ImageRefused when either is not there or cannot be read."""
     path = image.with_name(image.name + MANIFEST_SUFFIX)
     if not image.is_file():
-        raise ImageRefused(f"{image}: no such file", "firmware.build_first")
+        raise ImageRefused("{file} is not there", "firmware.build_first", file=str(image))
     try:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except OSError as error:
-        raise ImageRefused(f"{error.filename}: {error.strerror}", "firmware.build_first") from error
+        raise ImageRefused("{file} is not there", "firmware.build_first", file=str(path)) from error
     except msgspec.DecodeError as error:
-        raise ImageRefused(f"{path}: {error}", "firmware.manifest_damaged") from error
+        raise ImageRefused("{file}: {seen}", "firmware.manifest_damaged", file=str(path), seen=str(error)) from error
 
 
 def load(
@@ -87,17 +88,25 @@ def load(
     manifest = read_manifest(image)
     content = image.read_bytes()
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
-        raise ImageRefused(f"{image}: the content is not the one the manifest describes", "firmware.image_damaged")
+        raise ImageRefused(
+            "{file}: the content is not the one the manifest describes", "firmware.image_damaged", file=str(image)
+        )
     if manifest.board != board:
-        raise ImageRefused(f"the image is for {manifest.board}, the board is {board}", "firmware.other_board")
+        raise ImageRefused(
+            "the image is for {wanted}, the board is {board}",
+            "firmware.other_board",
+            wanted=manifest.board,
+            board=board,
+        )
     if manifest.protocol != PROTOCOL or manifest.dictionary_crc != host_dictionary_crc():
         raise ImageRefused(
-            f"the image speaks protocol {manifest.protocol} with messages {manifest.dictionary_crc:04x}, "
-            f"this host {PROTOCOL} with {host_dictionary_crc():04x}",
+            "the image speaks {seen}, this host {ours} (protocol/messages)",
             "firmware.update_host_first",
+            seen=f"{manifest.protocol}/{manifest.dictionary_crc:04x}",
+            ours=f"{PROTOCOL}/{host_dictionary_crc():04x}",
         )
     if not development and not _vouched_for(manifest, keys):
-        raise ImageRefused(f"{image}: no valid signature of a known key", "firmware.unsigned")
+        raise ImageRefused("{file}: no valid signature of a known key", "firmware.unsigned", file=str(image))
     return manifest, content
 
 

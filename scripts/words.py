@@ -37,6 +37,7 @@ ARGUMENTS: Final = {"wrong": 1}
 TELLERS: Final = {
     "LineDown": 1, "self._gone": 0, "DiskError": 0, "CatalogueError": 2, "refuse": 1, "UnknownType": 0,
     "BoardConfigError": 0,
+    "NotKnown": 0, "ImageRefused": 0,
 }  # fmt: skip
 JS_TEXT: Final = re.compile(r"\b(?:_|gettext|say)\(\s*[\"'`]")
 

@@ -116,10 +116,21 @@ QUANTITIES: Final[dict[str, Quantity]] = {
 }
 
 
+class NotKnown(KeyError):
+    """A name that is not among the known ones; the message id ``msgid`` with ``fields`` names those that are near."""
+
+    def __init__(self, msgid: str, **fields: str) -> None:
+        super().__init__(msgid.format(**fields))
+        self.msgid = msgid
+        self.fields = fields
+
+
 def quantity(name: str) -> Quantity:
     """Give the quantity called ``name``; KeyError says which names are near."""
     try:
         return QUANTITIES[name]
     except KeyError:
         near = sorted(known for known in QUANTITIES if known[:3] == name[:3] or name in known)
-        raise KeyError(f"unknown quantity {name!r}; known with a like name: {', '.join(near) or 'none'}") from None
+        raise NotKnown(
+            "unknown quantity {name!r}; known with a like name: {near}", name=name, near=", ".join(near) or "-"
+        ) from None
