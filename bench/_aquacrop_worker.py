@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Seasons of AquaCrop-OSPy for bench/irrigation.py, run in its own venv: jobs as JSON on stdin, results on stdout.
 
-The farm's side (``Farm``) sees past weather, a noisy forecast of three days and noisy probes, never the model's state.
+The farm's side (``Farm``) sees past weather, a noisy forecast of seven days and noisy probes, never the model's state.
 """
 
 import json
@@ -21,16 +21,21 @@ warnings.filterwarnings("ignore")
 from aquacrop import AquaCropModel, Crop, InitialWaterContent, IrrigationManagement, Soil  # noqa: E402
 from aquacrop.utils import get_filepath, prepare_weather  # noqa: E402
 
+from bench._aquacrop_crop import crop_row, crop_weather  # noqa: E402
 from controllers.kernels import adaptive, water_filter  # noqa: E402
+from controllers.kernels import crop_columns as k  # noqa: E402
 from controllers.kernels import crop_response as crops  # noqa: E402
+from controllers.kernels import crop_soil as soil  # noqa: E402
 
 SURE_D = 3
+LONGEST_D = 240
 _WEATHER: dict[str, Any] = {}
 # One configuration for every crop and climate, chosen on tuning years only (bench/irrigation_tuning.py).
-TUNED = {
-    "allowed": (0.40, 0.43, 0.65, 0.89),  # depletion at which the plain rule refills; the look-ahead improves on it
-    "smallest_mm": 25.0,
-    "yield_scale": 0.6,  # heat and cold, which the reduced crop does not know, take their share
+TUNED: dict[str, Any] = {
+    "allowed": (0.3, 0.4, 0.6, 0.65, 0.65, 0.9),  # where the plan begins; each season finds its own from there
+    "smallest_mm": 5.0,
+    "first_tries": 300,  # of plans at planting, under the weather of past years
+    "tries": 30,  # of plans each day
     "probe_sd": 0.08,  # m³/m³: what three probes say of a whole root zone, spread over weeks of errors that stay
     "water_share": 0.0006,  # of the possible yield, that a mm of water may cost where there are no prices
     "forecast_d": 7,  # the first three days for sure, the rest in every second year of those looked at
@@ -44,18 +49,17 @@ def weather_of(climate: str) -> Any:
     return _WEATHER[climate]
 
 
-def years_ahead(climate: str, years: list[int], start: Any, days: int) -> np.ndarray:
-    """Give ETo and rain of ``days`` days from ``start``'s date in each of ``years``."""
+def table_of(climate: str) -> tuple[Any, Any]:
+    """Give a climate's dates and its days (n, 4): least and greatest temperature [°C], rain, ETo [mm]."""
     table = weather_of(climate)
-    dates = table["Date"].to_numpy()
-    both = table[["ReferenceET", "Precipitation"]].to_numpy(dtype=np.float64)
-    rows = []
-    for year in years:
-        first = np.searchsorted(dates, np.datetime64(f"{year:04d}-{start}"))
-        part = both[first : first + days]
-        if len(part) == days:
-            rows.append(part)
-    return np.ascontiguousarray(np.array(rows))
+    return table["Date"].to_numpy(), table[["MinTemp", "MaxTemp", "Precipitation", "ReferenceET"]].to_numpy(dtype=float)
+
+
+def season_days(climate: str, year: int, planting: str, days: int) -> np.ndarray:
+    """Give ``days`` days from the planting date in ``year`` on, fewer where the record ends."""
+    dates, both = table_of(climate)
+    first = np.searchsorted(dates, np.datetime64(f"{year:04d}-{planting.replace('/', '-')}"))
+    return np.ascontiguousarray(both[first : first + days])
 
 
 def model_of(job: dict[str, Any], management: Any) -> Any:
@@ -70,55 +74,38 @@ def model_of(job: dict[str, Any], management: Any) -> Any:
     )  # fmt: skip
 
 
-def crop_row(m: Any) -> np.ndarray:
-    """Make the reduced crop's parameters from the crop and soil files, which a farm can read too."""
-    k, soil = m._param_struct.Seasonal_Crop_List[0], m._param_struct.Soil
-    layer = soil.profile if hasattr(soil, "profile") else soil.Profile
-    fc, wp = float(np.asarray(layer["th_fc"])[0]), float(np.asarray(layer["th_wp"])[0])
-    row = np.zeros(crops.CROP_COLUMNS)
-    row[:] = [
-        k.EmergenceCD, k.Canopy10PctCD, k.MaxCanopyCD, k.SenescenceCD, k.MaturityCD, k.HIstartCD, k.HIendCD,
-        k.CGC_CD, k.CDC_CD, k.CC0, k.CCx, k.Zmin, k.Zmax, k.MaxRootingCD, k.fshape_r, k.Kcb,
-        k.p_up[0], k.p_lo[0], k.fshape_w[0], k.p_up[1], k.fshape_w[1], k.p_up[2], k.fshape_w[2],
-        max(k.a_HI, 0.0), max(k.b_HI, 0.0), k.WP * k.fCO2 * k.HI0 * 0.01, fc, wp, soil.rew, soil.cn,
-        k.fage / 100.0,
-    ]  # fmt: skip
-    return row
-
-
 class Farm:
     """One season's controller: filter, look-ahead, decision, with what a farm can know."""
 
     def __init__(self, job: dict[str, Any], m: Any) -> None:
         """Begin at planting with the crop and soil files and the years before."""
         s, policy = job["scenario"], job["policy"]
-        self.crop, self.policy = crop_row(m), policy
+        self.policy, self.year = policy, int(job["year"])
         self.tuned: dict[str, Any] = {**TUNED, **policy.get("tuned", {})}
-        self.crop[crops.YIELD_PER_UNIT] *= self.tuned["yield_scale"]
         self.chance = np.random.default_rng([job["year"], policy.get("seed", 0), len(s["climate"])])
         self.bias = policy.get("bias", float(self.chance.normal(0.0, 0.01)))
-        days = int(self.crop[crops.MATURITY_D]) + 8
-        past = [year for year in s["tuning_years"] if year != job["year"]]  # a year never foresees itself
-        self.ahead = years_ahead(s["climate"], past, s["planting"].replace("/", "-"), days)
-        table = weather_of(s["climate"])
-        planted = np.datetime64(f"{job['year']}-{s['planting'].replace('/', '-')}")
-        first = np.searchsorted(table["Date"].to_numpy(), planted)
-        self.truth = table[["ReferenceET", "Precipitation"]].to_numpy(dtype=np.float64)[first : first + days + 30]
-        self.x = np.zeros(crops.STATE_COLUMNS)
-        self.x[crops.ZR_M] = self.crop[crops.ZR_MIN_M]
-        span = self.crop[crops.THETA_FC] - self.crop[crops.THETA_WP]
-        short = (1.0 - s["start_pct"] / 100.0) * span  # the water in the soil at planting is known
-        self.x[crops.BELOW] = short
-        self.x[crops.DR_MM] = 1000.0 * short * self.x[crops.ZR_M]
-        self.x[crops.TOP_MM] = 1000.0 * short * crops.TOP_M
-        self.filter = np.array([self.x[crops.DR_MM], 9.0, 0.0, 4e-4, 0.0])
-        self.allowed = np.array(self.tuned["allowed"], dtype=np.float64)
-        smallest = self.tuned["smallest_mm"]
-        self.terms = np.array([s.get("price", 1.0), s.get("cost_mm", 0.0), 0.0, 25.0, smallest, math.inf])
+        file = m._param_struct.Seasonal_Crop_List[0]
+        years = [year for year in s["tuning_years"] if year != self.year]  # a year never foresees itself
+        past = [season_days(s["climate"], year, s["planting"], LONGEST_D) for year in years]
+        past = [one for one in past if len(one) == LONGEST_D]
+        self.crop = crop_row(m, past)
+        days = min(int(self.crop[k.MATURITY_D]) + (8 if file.CalendarType == 1 else 40), LONGEST_D)
+        self.ahead = np.ascontiguousarray(np.array([crop_weather(file, one[:days]) for one in past]))
+        self.truth = crop_weather(file, season_days(s["climate"], self.year, s["planting"], LONGEST_D))
+        self.x = np.zeros(k.STATE_COLUMNS)
+        crops.begin(self.x, self.crop, s["start_pct"] / 100.0)  # the water in the soil at planting is known
+        self.filter = np.array([self.x[k.DR_MM], 9.0, 0.0, 4e-4, 0.0])
+        largest, smallest = 25.0, self.tuned["smallest_mm"]
+        self.scratch = np.empty(adaptive.SCRATCH)
+        self.plan = np.array([*self.tuned["allowed"], *([largest] * adaptive.PHASES)], dtype=np.float64)
+        self.terms = np.array([s.get("price", 1.0), s.get("cost_mm", 0.0), 0.0, largest, smallest, math.inf])
         if "price" not in s:  # no market: a yield is worth 1, and a mm of water a fixed share of it
-            plenty = np.full(adaptive.STAGES, 0.08)
-            self.terms[adaptive.PRICE] = 1.0 / adaptive.worth(self.x, self.crop, self.ahead, 0.0, plenty, self.terms)
+            plenty = np.array([0.2] * adaptive.PHASES + [largest] * adaptive.PHASES)
+            full = adaptive.worth(self.x, self.crop, self.ahead, 0.0, plenty, self.terms, self.scratch)
+            self.terms[adaptive.PRICE] = 1.0 / max(full, 1e-6)
             self.terms[adaptive.COST_MM] = self.tuned["water_share"]
+        tries = self.tuned["first_tries"]
+        adaptive.plan(self.x, self.crop, self.ahead, self.terms, tries, self.year, self.plan, self.scratch)
 
     def probe(self, c: Any, root_m: float) -> float:
         """Read the mean water content over the roots, with noise and bias; nan on a day without data."""
@@ -129,8 +116,8 @@ class Farm:
         return float(np.mean(c.th[:n])) + float(self.bias) + noise
 
     def forecast(self, day: int) -> np.ndarray:
-        """Forecast the next days: ETo to 15 %, rain to a factor of 1.5 with misses and false alarms."""
-        seen: np.ndarray = np.array(self.truth[day : day + int(self.tuned["forecast_d"])])
+        """Forecast ETo and rain of the next days: ETo to 15 %, rain to a factor of 1.5 with misses and false alarms."""
+        seen: np.ndarray = np.array(self.truth[day : day + int(self.tuned["forecast_d"]), : k.RAIN + 1])
         if self.policy.get("foresight"):
             return seen
         lead = np.maximum(np.arange(len(seen)) - 2.0, 0.0)  # the first three days are alike
@@ -147,21 +134,30 @@ class Farm:
             return 0.0
         seen = self.forecast(day)[: left.shape[1] - 1]
         sure = min(SURE_D, len(seen))
-        left[:, :sure, :] = seen[:sure]
-        left[::2, sure : len(seen), :] = seen[sure:]
-        return float(adaptive.choose_gift_mm(self.x, self.crop, left, self.allowed, self.terms, np.empty(5)))
+        left[:, :sure, : k.RAIN + 1] = seen[:sure]
+        left[::2, sure : len(seen), : k.RAIN + 1] = seen[sure:]
+        tries, seed = self.tuned["tries"], 1000 * self.year + day
+        adaptive.plan(self.x, self.crop, left, self.terms, tries, seed, self.plan, self.scratch)
+        out = np.empty(adaptive.CHOICES)
+        return float(adaptive.choose_gift_mm(self.x, self.crop, left, self.plan, self.terms, out, self.scratch))
 
     def learn(self, day: int, gift: float, c: Any) -> None:
         """Take in the day that has passed: weather, water given, probes."""
-        et0, rain = self.truth[day]
-        crops.crop_day(self.x, self.crop, float(et0), float(rain), gift)
-        drained = self.x[crops.DRAINED_MM] > 2.0
-        water_filter.predict(self.filter, self.x[crops.DR_MM], self.x[crops.ET_MM], float(rain), bool(drained))
-        root = self.x[crops.ZR_M]
-        taw = 1000.0 * (self.crop[crops.THETA_FC] - self.crop[crops.THETA_WP]) * root
+        crops.crop_day(self.x, self.crop, self.truth[day], gift)
+        drained = self.x[k.DRAINED_MM] > 2.0
+        rain = float(self.truth[day, k.RAIN])
+        water_filter.predict(self.filter, self.x[k.DR_MM], self.x[k.ET_MM], rain, bool(drained))
+        root, taw = float(self.x[k.ZR_M]), float(self.x[k.TAW_MM])
         theta = self.probe(c, root)
-        water_filter.correct(self.filter, theta, self.crop[crops.THETA_FC], root, taw, self.tuned["probe_sd"])
-        self.x[crops.DR_MM] = self.filter[water_filter.MEAN_MM]
+        if water_filter.correct(self.filter, theta, self.field_capacity(root), root, taw, self.tuned["probe_sd"]):
+            soil.set_depletion(self.x, self.crop, self.filter[water_filter.MEAN_MM])
+
+    def field_capacity(self, root_m: float) -> float:
+        """Give the roots' mean water content [m³/m³] at field capacity."""
+        n = k.COMPARTMENTS
+        top = np.cumsum(self.crop[k.DZ_M : k.DZ_M + n]) - self.crop[k.DZ_M : k.DZ_M + n]
+        held = np.clip(root_m - top, 0.0, self.crop[k.DZ_M : k.DZ_M + n])
+        return float(np.sum(held * self.crop[k.FC : k.FC + n]) / np.sum(held))
 
 
 def season(job: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +190,7 @@ def season(job: dict[str, Any]) -> dict[str, Any]:
     row = m._outputs.final_stats.iloc[0]
     return {
         "yield": float(row["Dry yield (tonne/ha)"]), "mm": float(row["Seasonal irrigation (mm)"]), "asked_mm": used,
-        "model_yield": float(crops.yield_t_ha(farm.x, farm.crop)), "ms_a_day": 1000.0 * spent / max(day, 1),
+        "model_yield": float(crops.yield_t_ha(farm.x)), "ms_a_day": 1000.0 * spent / max(day, 1),
         "days": day,
     }  # fmt: skip
 

@@ -74,20 +74,6 @@ SALT: Final[dict[str, Salt]] = {
     "citrus": Salt(1.3, 13.1), "table grape": Salt(1.5, 9.6),
 }  # fmt: skip
 
-# Irrigation water that may be given at all [mS/cm], by first word of the crop's name. Source: Bến Tre department of
-# agriculture, 7 March 2022 (‰ of salt, 1 g/L = 1.56 mS/cm): vegetables, flowers and seedlings none (taken as 0.3 ‰).
-WATER_SALT_MS_CM: Final[dict[str, float]] = {
-    "durian": 0.47, "rambutan": 0.47, "jackfruit": 0.78, "mangosteen": 0.78, "citrus": 0.78, "orange": 0.78,
-    "star apple": 0.78, "longan": 1.56, "banana": 1.56, "pomelo": 1.56, "rice": 1.56, "mango": 4.7,
-}  # fmt: skip
-VEGETABLES_MS_CM: Final = 0.47
-
-
-def water_salt_max_ms_cm(crop: str) -> float:
-    """Give the saltiest water [mS/cm] that may be given to ``crop`` (English name); vegetables and unknown: 0.47."""
-    name = crop.casefold()
-    return next((limit for key, limit in WATER_SALT_MS_CM.items() if name.startswith(key)), VEGETABLES_MS_CM)
-
 
 def salt_of(crop: str) -> Salt | None:
     """Give Maas and Hoffman's figures of ``crop`` (English name), None where there are none."""

@@ -12,16 +12,22 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from controllers.crops import CropEntry, CropTableError, crop_of, stage_lengths_d
+from controllers.kernels import crop_columns as k
 from controllers.kernels import crop_response as crops
 from controllers.kernels import zone_water as w
+from controllers.salinity import crop_limit_ms_cm
 from controllers.settings import ControlSettings, ZoneSettings
-from controllers.soils import Salt, salt_of, soil_of, water_salt_max_ms_cm
+from controllers.soils import Salt, salt_of, soil_of
 from controllers.ticks import Floats
 
 PLAIN_STAGES_D: Final = (30.0, 40.0, 45.0, 30.0)
 FULL_SEASON_D: Final = 200.0
 LAI_FULL: Final = 3.0
 COVER_MAX: Final = 0.92
+FIRST_COVER: Final = 0.02
+SINKS: Final = (0.050, 0.012)
+"""What roots can draw at their top and bottom [m³/m³ a day]: AquaCrop's for most crops."""
+TOPSOIL_M: Final = 0.1
 
 
 class PlanError(ValueError):
@@ -32,7 +38,7 @@ class ZonePlan(NamedTuple):
     """A zone in numbers: the balance's parameters, the look-ahead's crop, and the limits of the plan."""
 
     water: Floats  # (PARAMETERS,) of ``kernels.zone_water``
-    crop: Floats  # (CROP_COLUMNS,) of ``kernels.crop_response``
+    crop: Floats  # (CROP_COLUMNS,) of ``kernels.crop_columns``
     entry: CropEntry
     stages_d: tuple[float, float, float, float]
     planted: int  # local day number, -1: a crop that stands full
@@ -71,23 +77,33 @@ def season_row(entry: CropEntry, stages_d: tuple[float, ...], soil: tuple[float,
     """
     first, second = stages_d[0], stages_d[0] + stages_d[1]
     third, last = second + stages_d[2], sum(stages_d)
-    grow_d = max(second - 0.3 * first, 10.0)
-    begin = 0.02
-    row = np.zeros(crops.CROP_COLUMNS)
-    row[crops.EMERGENCE_D], row[crops.CANOPY10_D] = 0.3 * first, first
-    row[crops.FULL_CANOPY_D], row[crops.SENESCENCE_D], row[crops.MATURITY_D] = second, third, last
-    row[crops.HI_START_D], row[crops.HI_END_D] = first + 0.7 * stages_d[1], last
-    row[crops.CGC] = math.log(0.25 * COVER_MAX / begin / 0.02) / grow_d
-    row[crops.CDC] = 0.01 + 3.33 * max(1.0 - entry.kcb_end / entry.kcb_mid, 0.0) / max(stages_d[3], 1.0) * 0.3
-    row[crops.CC0], row[crops.CCX] = begin, COVER_MAX
-    row[crops.ZR_MIN_M], row[crops.ZR_MAX_M], row[crops.ZR_FULL_D], row[crops.ZR_SHAPE] = root_m, root_m, second, 1.0
-    row[crops.KCB] = 1.0
-    row[crops.P_GROW_UP], row[crops.P_GROW_LOW], row[crops.F_GROW] = 0.5 * depletion_share, 0.9, 3.0
-    row[crops.P_CLOSE_UP], row[crops.F_CLOSE] = depletion_share, 3.0
-    row[crops.P_AGE_UP], row[crops.F_AGE] = min(1.5 * depletion_share, 0.85), 3.0
-    row[crops.YIELD_PER_UNIT] = 1.0 / last
-    row[crops.THETA_FC], row[crops.THETA_WP] = soil
-    row[crops.REW_MM], row[crops.CN] = 9.0, 65.0
+    row = np.zeros(k.CROP_COLUMNS)
+    row[k.EMERGENCE], row[k.CANOPY10], row[k.FULL_CANOPY] = 0.3 * first, first, second
+    row[k.CANOPY_END], row[k.SENESCENCE], row[k.MATURITY] = third, third, last
+    row[k.MATURITY_D], row[k.FULL_CANOPY_D], row[k.CANOPY_END_D] = last, second, third
+    row[k.HI_START_D] = round(first + 0.7 * stages_d[1])
+    row[k.HI_SPAN_D], row[k.FLOWERING_D] = max(last - row[k.HI_START_D], 10.0), max(0.5 * stages_d[2], 1.0)
+    row[k.CC0], row[k.CCX] = FIRST_COVER, COVER_MAX
+    row[k.CGC] = math.log(0.25 * COVER_MAX / FIRST_COVER / 0.02) / max(second - 0.3 * first, 10.0)
+    row[k.CDC] = 0.01 + 3.33 * max(1.0 - entry.kcb_end / entry.kcb_mid, 0.0) / max(stages_d[3], 1.0) * 0.3
+    row[k.ZR_MIN_M], row[k.ZR_MAX_M], row[k.ROOT_FULL], row[k.ZR_SHAPE] = root_m, root_m, second, 1.0
+    row[k.KCB] = 1.0
+    row[k.P_GROW_UP], row[k.P_GROW_LOW], row[k.F_GROW] = 0.5 * depletion_share, 0.9, 3.0
+    row[k.P_CLOSE_UP], row[k.P_CLOSE_LOW], row[k.F_CLOSE] = depletion_share, 1.0, 3.0
+    row[k.P_AGE_UP], row[k.P_AGE_LOW], row[k.F_AGE] = min(1.5 * depletion_share, 0.85), 1.0, 3.0
+    row[k.P_POL_UP], row[k.P_POL_LOW], row[k.POLLEN_EXCESS] = 0.85, 1.0, 2.0
+    row[k.SINK_TOP], row[k.SINK_BOTTOM] = SINKS
+    row[k.KIND], row[k.HI0], row[k.PRODUCT_LATE] = k.FRUIT, 0.5, 1.0
+    row[k.PRODUCT_G_M2] = 100.0 / row[k.HI0] / (last - 0.5 * second)  # a harvest of 1 where nothing was lacking
+    row[k.REW_MM], row[k.CN] = 9.0, 65.0
+    crops.shape_index(row)
+    field_capacity, wilting = soil
+    n = k.COMPARTMENTS
+    row[k.DZ_M] = TOPSOIL_M
+    row[k.DZ_M + 1 : k.DZ_M + n] = max(root_m, TOPSOIL_M) / (n - 1)
+    row[k.FC : k.FC + n], row[k.WILT : k.WILT + n] = field_capacity, wilting
+    row[k.SATURATED : k.SATURATED + n] = min(field_capacity + 0.12, 0.98)
+    row[k.TAU : k.TAU + n], row[k.KSAT_MM : k.KSAT_MM + n] = 0.6, 250.0
     return row
 
 
@@ -108,7 +124,7 @@ def zone_plan(zone: ZoneSettings) -> ZonePlan:
     row[w.DRAIN_TARGET], row[w.ADAPTIVE] = plan.drain_target_pct / 100.0, float(zone.strategy == "adaptive")
     wetted_root_m = root_m * plan.wetted_share  # mm over the whole area: a dry path between the rows holds no water
     crop = season_row(entry, stages, (soil.field_capacity, soil.wilting), wetted_root_m, share)
-    limit = plan.salt_max_ms_cm or water_salt_max_ms_cm(entry.en)
+    limit = plan.salt_max_ms_cm or crop_limit_ms_cm(entry.en)
     return ZonePlan(row, crop, entry, stages, planted_day(plan.planted), salt_of(entry.en), limit)
 
 

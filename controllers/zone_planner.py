@@ -12,7 +12,9 @@ from typing import Final
 import numpy as np
 
 from controllers.kernels import adaptive, codes, water_filter
+from controllers.kernels import crop_columns as k
 from controllers.kernels import crop_response as crops
+from controllers.kernels import crop_soil as layers
 from controllers.kernels import soil_water as soil
 from controllers.kernels import zone_water as w
 from controllers.layout import house_series
@@ -283,9 +285,10 @@ class ZonePlanner:
         terms[adaptive.COST_RUN] = plan.run_cost / plan.crop_value_m2 / self._zone.area_m2
         if plan.quota_l > 0.0:
             terms[adaptive.QUOTA_MM] = max(plan.quota_l - float(self._s[w.USED_L]), 0.0) * per_mm
-        out = np.empty(adaptive.CHOICES)
-        share = self._stage_share()
-        gift = adaptive.choose_gift_mm(x, crop, weather, np.full(adaptive.STAGES, share), terms, out)
+        policy = np.full(adaptive.POLICY, self._stage_share())
+        policy[adaptive.GIFT_MM :] = largest
+        out, scratch = np.empty(adaptive.CHOICES), np.empty(adaptive.SCRATCH)
+        gift = adaptive.choose_gift_mm(x, crop, weather, policy, terms, out, scratch)
         best = max((value for value in out.tolist() if math.isfinite(value)), default=math.nan)
         told["worth_wait"], told["worth_gift"] = _round(out[0], 6), _round(best, 6)
         self._worth_l = gift / per_mm
@@ -295,7 +298,8 @@ class ZonePlanner:
         """Give the days ahead (spreads, days, 2): the zone's own pace, a forecast's where there is one."""
         share = max(w.crop_share(self._made.water, self._age_d) * float(self._s[w.SCALE]), 0.1)
         pace = float(self._s[w.ET_DAY_MM]) / share
-        ahead = np.zeros((len(SPREADS), LOOK_D, 2))
+        ahead = np.ones((len(SPREADS), LOOK_D, k.WEATHER_COLUMNS))
+        ahead[:, :, k.RAIN] = 0.0
         for row, spread in enumerate(SPREADS):
             ahead[row, :, 0] = pace * spread
         for i in range(FORECAST_DAYS):
@@ -309,16 +313,21 @@ class ZonePlanner:
         return ahead
 
     def _crop_now(self) -> Floats:
+        """Give the look-ahead's field as it stands: nothing lacked so far, its roots as dry as the balance says."""
         crop, s = self._made.crop, self._s
-        x = np.zeros(crops.STATE_COLUMNS)
-        full = crop[crops.FULL_CANOPY_D]
-        x[crops.DAY] = min(self._age_d, crop[crops.MATURITY_D] - LOOK_D) if self._age_d >= 0.0 else full
-        x[crops.DR_MM], x[crops.ZR_M] = s[water_filter.MEAN_MM], crop[crops.ZR_MAX_M]
+        x = np.zeros(k.STATE_COLUMNS)
+        crops.begin(x, crop, 1.0)
+        day = min(self._age_d, crop[k.MATURITY_D] - LOOK_D) if self._age_d >= 0.0 else crop[k.FULL_CANOPY_D]
+        x[k.DAY] = x[k.TOTAL] = x[k.CLOCK] = max(math.floor(day), 0.0)
+        x[k.GERMINATED] = 1.0
         share = min(w.crop_share(self._made.water, self._age_d), 1.0)
-        x[crops.CC] = x[crops.CC_TOP] = crop[crops.CCX] * share
-        held = (crop[crops.THETA_FC] - crop[crops.THETA_WP]) * 1000.0
-        x[crops.TOP_MM] = min(x[crops.DR_MM] / max(held * x[crops.ZR_M], 1.0), 1.0) * held * crops.TOP_M
-        x[crops.DE_MM] = x[crops.TOP_MM]
+        x[k.CC] = x[k.CC_FREE] = x[k.CCX_NOW] = x[k.CCX_HELD] = crop[k.CCX] * share
+        x[k.BIOMASS] = x[k.BIOMASS_FREE] = crop[k.PRODUCT_G_M2] * max(x[k.DAY] - 0.5 * crop[k.FULL_CANOPY_D], 0.0)
+        since = x[k.DAY] - crop[k.HI_START_D] - 1.0
+        if since > 0.0:
+            x[k.EARLY_SET], x[k.SUM_GROW], x[k.SUM_CLOSE] = 1.0, since, since
+            x[k.F_POLLEN] = min(since / crop[k.FLOWERING_D], 1.0)
+        layers.set_depletion(x, crop, s[water_filter.MEAN_MM])
         return x
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A crop's answer to water, day by day: canopy, roots, transpiration, stress, yield; fast enough to look ahead with.
+"""A crop's answer to water, day by day: transpiration, growth, harvest index, yield; fast enough to look ahead with.
 
-Rule kept: it is the reduced form of FAO's AquaCrop that a decision needs (one root zone, one layer below it, no
-nutrients, no heat or cold); a day with a NaN changes nothing and says so. Equations: docs/irrigation.md.
+Rule kept: FAO's AquaCrop (Steduto et al. 2009, doi:10.2134/agronj2008.0139s; reference manual chapter 3) as far as a
+watering decision needs it; a day with a NaN changes nothing and says so. Soil: ``crop_soil``; leaves and roots:
+``crop_canopy``; columns: ``crop_columns``.
 """
 
 import math
@@ -10,153 +11,294 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from controllers.kernels import crop_canopy as leaves
+from controllers.kernels import crop_columns as k
+from controllers.kernels import crop_soil as soil
 from controllers.kernels.jit import njit
 
 Array = NDArray[np.float64]
 
-# Columns of a crop and its soil. Days count from planting; p are fractions of the available water.
-(
-    EMERGENCE_D, CANOPY10_D, FULL_CANOPY_D, SENESCENCE_D, MATURITY_D, HI_START_D, HI_END_D, CGC, CDC, CC0, CCX,
-    ZR_MIN_M, ZR_MAX_M, ZR_FULL_D, ZR_SHAPE, KCB, P_GROW_UP, P_GROW_LOW, F_GROW, P_CLOSE_UP, F_CLOSE, P_AGE_UP, F_AGE,
-    A_HI, B_HI, YIELD_PER_UNIT, THETA_FC, THETA_WP, REW_MM, CN, FADE_PER_D,
-) = range(31)  # fmt: skip
-CROP_COLUMNS = 31
-# Columns of a field's state.
-DAY, DR_MM, ZR_M, BELOW, CC, BIOMASS, HI_SUM, HI_DAYS, DE_MM, ET_MM, DRAINED_MM, CC_TOP, TOP_MM = range(13)
-STATE_COLUMNS = 13
-TOP_M = 0.1
-TOP_SINK_MM = 5.0
-"""What roots draw from the top 0.1 m in a day while it is wet; AquaCrop's extraction begins at the top."""
-ADJUST_HI_HIGH = 1.15
+LEAST_COVER = 0.05
+RIPE_BEFORE_D = 5.0
 
 
 @njit
-def stress(depletion: float, up: float, low: float, shape: float, et0_mm: float) -> float:
-    """Return Ks [0..1] at a ``depletion`` [-] between ``up`` (none) and ``low`` (full), of convex ``shape`` [-].
+def begin(x: Array, crop: Array, share: float) -> None:
+    """Write a field's state at planting into ``x``, its soil holding ``share`` [0..1] of the available water."""
+    for i in range(k.STATE_COLUMNS):
+        x[i] = 0.0
+    x[k.ZR_M], x[k.ROOT_DENSITY], x[k.TR_RATIO] = crop[k.ZR_MIN_M], 1.0, 1.0
+    x[k.CC0_NOW], x[k.HI_LIMIT], x[k.F_EARLY] = crop[k.CC0], crop[k.HI0], 1.0
+    x[k.F_GROWN], x[k.F_CLOSED] = 1.0, 1.0
+    for i in range(k.COMPARTMENTS):
+        x[k.THETA + i] = crop[k.WILT + i] + share * (crop[k.FC + i] - crop[k.WILT + i])
+    soil.begin_evaporation(x, crop)
+    soil.root_water(x, crop)
 
-    The thresholds move with the air's demand ``et0_mm`` [mm/d]. Source: Raes et al. (2009),
-    doi:10.2134/agronj2008.0140s, equations 3-5; AquaCrop reference manual chapter 3.2.
+
+@njit
+def ripe(x: Array, crop: Array) -> bool:
+    """Say whether the season is over."""
+    return bool(x[k.TOTAL] >= crop[k.MATURITY] or x[k.DEAD] > 0.0)
+
+
+@njit
+def shade(cover: float) -> float:
+    """Return the share of the ground [0..1] that a ``cover`` [0..1] shades, edges included. Source: manual 3.9."""
+    return min(max(1.72 * cover - cover * cover + 0.3 * cover * cover * cover, 0.0), 1.0)
+
+
+@njit
+def _evaporation_wish(x: Array, crop: Array, et0_mm: float) -> float:
+    """Give the evaporation [mm] of a ground that is wet: shaded, or under withered leaves. Source: manual 3.9."""
+    wish = soil.KEX * (1.0 - shade(x[k.CC])) * et0_mm
+    most = soil.KEX * et0_mm * (1.0 - x[k.CCX_HELD] * soil.WITHERED_SHELTER)
+    top = x[k.CCX_NOW]
+    if x[k.CLOCK] > crop[k.SENESCENCE] and top > 0.0:
+        gone = min(max((top - x[k.CC]) / (0.5 * top), 0.0), 1.0)
+        wish *= 1.0 - top * soil.WITHERED_SHELTER * gone
+        least = max(soil.KEX * (1.0 - shade(top)) * et0_mm, 0.0)
+        wish = max(wish, least) if wish < least else min(wish, most)
+    return min(wish, most) if x[k.EARLY] > 0.0 else wish
+
+
+@njit
+def _transpire(x: Array, crop: Array, et0_mm: float, warmth: float, before: float) -> float:
+    """Let the crop drink for a day; return the transpiration [mm]. Source: manual 3.10."""
+    strength = crop[k.KCB]
+    old = x[k.DAY] - x[k.LATE_D] - crop[k.FULL_CANOPY_D]
+    if old > RIPE_BEFORE_D:
+        strength -= (old - RIPE_BEFORE_D) * crop[k.FADE_PER_D] * x[k.CCX_HELD]
+    wish = max(strength, 0.0) * shade(x[k.CC]) * et0_mm * warmth
+    if x[k.CC] < x[k.CCX_HELD] and x[k.CC] > 0.001:
+        wish *= x[k.CC] / x[k.CCX_HELD]
+    share = soil.root_water(x, crop)
+    upper, lower = leaves.moved(crop[k.P_CLOSE_UP], et0_mm), leaves.moved(crop[k.P_CLOSE_LOW], et0_mm)
+    closed = min(max((share - upper) / max(lower - upper, 1e-9), 0.0), 1.0)
+    drunk = soil.drink(x, crop, wish * (1.0 - closed), upper) if wish > 0.0 else 0.0
+    if x[k.CC] - before > 0.005 and drunk == 0.0:
+        x[k.CC] = before
+    x[k.TR_RATIO] = min(max(drunk / wish, 0.0), 1.0) if wish > 0.0 else 1.0
+    return drunk
+
+
+@njit
+def _reference_index(x: Array, crop: Array, since: float) -> float:
+    """Return the harvest index [-] of an unhurt crop ``since`` [d] its start; lag into ``x``. Source: manual 3.12."""
+    if since <= 0.0:
+        return 0.0
+    first, full, rate = 0.01, crop[k.HI0], crop[k.HI_GROWTH]
+    curved = since
+    if crop[k.KIND] == k.FRUIT and since >= crop[k.HI_SWITCH_D]:
+        curved = crop[k.HI_SWITCH_D]
+    index = first * full / (first + (full - first) * math.exp(-rate * curved))
+    if crop[k.KIND] == k.FRUIT:
+        index += crop[k.HI_LINEAR] * (since - curved)
+    elif index >= leaves.FULL * full:
+        index = full
+    if index > full or full - index < 0.004:
+        index = full
+    elif index <= first + 0.004:
+        index = 0.0
+    withered = x[k.CC] <= LEAST_COVER and x[k.CC] < x[k.CCX_HELD]
+    if withered and crop[k.KIND] != k.LEAFY and x[k.HI_LIMIT] == full and since <= crop[k.HI_SPAN_D]:
+        x[k.HI_LIMIT] = index
+    return float(min(index, x[k.HI_LIMIT]))
+
+
+@njit
+def _early_gain(x: Array, crop: Array) -> float:
+    """Return the factor [-] that thirst before flowering gives the index. Source: manual 3.12.4."""
+    if x[k.CC] <= 0.01:
+        return 0.0
+    most = crop[k.HI_EARLY_PCT]
+    if most <= 0.0 or x[k.BIOMASS_FREE] <= 0.0:
+        return 1.0
+    ratio = x[k.BIOMASS] / x[k.BIOMASS_FREE]
+    spread = math.log(most) / 5.62
+    low, top = 1.0 - spread, 1.0 - spread / 3.0
+    if low <= ratio < top:
+        turn = 1.5 - (ratio - low) / (top - low)
+    elif top < ratio <= 1.0:
+        turn = 0.5 + (ratio - top) / (1.0 - top)
+    else:
+        return 1.0
+    return float(1.0 + 0.5 * (1.0 + math.sin(turn * math.pi)) * most / 100.0)
+
+
+@njit
+def _flowered(since: float, span: float) -> float:
+    share = min(100.0 * since / span, 100.0)
+    return 0.0 if since <= 0.0 else max(0.00558 * math.pow(share, 0.63) - 0.000969 * share - 0.00383, 0.0)
+
+
+@njit
+def _harvest_index(x: Array, crop: Array, et0_mm: float, setting: float, since: float) -> None:
+    """Advance the harvest index by a day of yield formation. Source: manual 3.12."""
+    if crop[k.KIND] == k.LEAFY:
+        x[k.HI] = x[k.HI_REF]
+        return
+    if x[k.EARLY_SET] == 0.0:
+        x[k.EARLY_SET] = 1.0
+        x[k.F_EARLY] = _early_gain(x, crop)
+    share = soil.root_water(x, crop)
+    span = crop[k.FLOWERING_D]
+    limit = crop[k.HI0]
+    if crop[k.KIND] == k.FRUIT:
+        if 0.0 < since <= span and x[k.CC] >= LEAST_COVER:
+            first, last = _flowered(since - 1.0, span), _flowered(since, span)
+            up, low = crop[k.P_POL_UP], crop[k.P_POL_LOW]
+            dry = min(max((share - up) / max(low - up, 1e-9), 0.0), 1.0)
+            if abs(last - first) >= 1e-7:
+                part = 100.0 * 0.5 * (first + last) / span
+                x[k.F_POLLEN] = min(x[k.F_POLLEN] + min(1.0 - dry, setting) * part * crop[k.POLLEN_EXCESS], 1.0)
+        limit *= x[k.F_POLLEN]
+    first_d, second_d = crop[k.CANOPY_END_D] - crop[k.HI_START_D], crop[k.HI_SPAN_D]
+    if since > 0.0 and x[k.F_EARLY] > 0.99 and x[k.CC] > 0.001:
+        if crop[k.A_HI] > 0.0 and first_d > 0.0 and since <= first_d:
+            grow = leaves.strain(share, crop[k.P_GROW_UP], crop[k.P_GROW_LOW], crop[k.F_GROW], et0_mm)
+            x[k.SUM_GROW] += 1.0 + (1.0 - grow) / crop[k.A_HI]
+            x[k.F_GROWN] = x[k.SUM_GROW] / since
+        if crop[k.B_HI] > 0.0 and second_d > 0.0 and since <= second_d:
+            close = leaves.strain(share, crop[k.P_CLOSE_UP], crop[k.P_CLOSE_LOW], crop[k.F_CLOSE], et0_mm)
+            x[k.SUM_CLOSE] += math.pow(close, 0.1) * (1.0 - (1.0 - close) / crop[k.B_HI])
+            x[k.F_CLOSED] = x[k.SUM_CLOSE] / since
+    after = 1.0
+    if since > 0.0:
+        a, b = max(first_d, 0.0), second_d
+        if a <= b:
+            after = x[k.F_CLOSED] * (a * x[k.F_GROWN] + b - a) / max(b, 1.0)
+        else:
+            after = x[k.F_GROWN] * (b * x[k.F_CLOSED] + a - b) / a
+    x[k.HI] = min(x[k.F_EARLY] * after, 1.0 + crop[k.HI_MORE]) * min(x[k.HI_REF], limit)
+
+
+@njit
+def _grow_product(x: Array, crop: Array, et0_mm: float, drunk_mm: float, warmth: float, setting: float) -> None:
+    """Turn a day's transpiration into biomass and yield. Source: manual 3.11, 3.12."""
+    since = x[k.DAY] - x[k.LATE_D] - crop[k.HI_START_D] - 1.0
+    x[k.HI_REF] = _reference_index(x, crop, since)
+    product = crop[k.PRODUCT_G_M2]
+    if crop[k.KIND] != k.LEAFY and x[k.HI_REF] > 0.0:
+        if crop[k.DETERMINATE] > 0.0:
+            lag = crop[k.HI_SWITCH_D] if crop[k.KIND] == k.FRUIT else 0.0
+        else:
+            lag = crop[k.HI_SPAN_D] / 3.0
+        late = min(since / lag, 1.0) if lag > 0.0 else 1.0
+        product *= 1.0 - (1.0 - crop[k.PRODUCT_LATE]) * late
+    if et0_mm > 0.0:
+        x[k.BIOMASS] += product * drunk_mm / et0_mm
+        if since < 0.0 or x[k.EARLY_SET] == 0.0:
+            x[k.BIOMASS_FREE] += product * crop[k.KCB] * shade(x[k.CC_FREE]) * warmth
+    if since >= 0.0:
+        _harvest_index(x, crop, et0_mm, setting, since)
+
+
+@njit
+def crop_day(x: Array, crop: Array, day: Array, gift_mm: float) -> bool:
+    """Advance one field by a ``day`` of weather (5,) and a ``gift_mm`` of irrigation [mm]; False if one is NaN.
+
+    ``x`` (49,), ``crop`` (124,), ``day``: see ``crop_columns``. A field that is ripe stays as it is.
+    Source: AquaCrop reference manual chapter 3.
     """
-    upper = min(max(up + 0.04 * (5.0 - et0_mm) * math.log10(10.0 - 9.0 * up), 0.0), 0.95)
-    lower = low
-    if low < 1.0:
-        lower = min(max(low + 0.04 * (5.0 - et0_mm) * math.log10(10.0 - 9.0 * low), upper + 0.01), 1.0)
-    relative = (depletion - upper) / (lower - upper)
-    relative = min(max(relative, 0.0), 1.0)
-    return 1.0 - (math.exp(relative * shape) - 1.0) / (math.exp(shape) - 1.0)
-
-
-@njit
-def root_depth_m(crop: Array, day: float) -> float:
-    """Return the depth of the roots [m] on ``day`` [d after planting]. Source: AquaCrop manual equation 3.6."""
-    begin = 0.5 * crop[EMERGENCE_D]
-    if day <= begin:
-        return float(crop[ZR_MIN_M])
-    share = min((day - begin) / max(crop[ZR_FULL_D] - begin, 1.0), 1.0)
-    return float(crop[ZR_MIN_M] + (crop[ZR_MAX_M] - crop[ZR_MIN_M]) * math.pow(share, 1.0 / crop[ZR_SHAPE]))
-
-
-@njit
-def _canopy(x: Array, crop: Array, grow: float, age: float) -> None:
-    day, cover = x[DAY], x[CC]
-    if day < crop[EMERGENCE_D]:
-        return
-    if cover <= 0.0:
-        if day < crop[SENESCENCE_D]:
-            x[CC] = crop[CC0]
-        return
-    top = crop[CCX]
-    if day < crop[SENESCENCE_D]:
-        if day < crop[FULL_CANOPY_D] * 1.1 + 5.0:
-            rate = crop[CGC] * grow
-            ahead = cover * math.exp(rate) if cover < 0.5 * top else top - (top - cover) * math.exp(-rate)
-            x[CC] = min(max(ahead, cover), top)
-        if age < 1.0:
-            x[CC] *= 1.0 - 0.2 * crop[CDC] * (1.0 - math.pow(age, 8.0)) * 3.33
-        x[CC_TOP] = max(x[CC], 0.01)
-        return
-    high = max(x[CC_TOP], 0.01)
-    since = day - crop[SENESCENCE_D]
-    left = high * (1.0 - 0.05 * (math.exp(3.33 * crop[CDC] * since / (high + 2.29)) - 1.0))
-    x[CC] = max(min(cover, left), 0.0)
-
-
-@njit
-def crop_day(x: Array, crop: Array, et0_mm: float, rain_mm: float, gift_mm: float) -> bool:
-    """Advance one field by a day under ``et0_mm``, ``rain_mm`` and irrigation ``gift_mm`` [mm]; False if one is NaN.
-
-    ``x`` (13,): day [d], depletion [mm], root depth [m], depletion below the roots [m³/m³], cover [0..1], sum of
-    Tr/ETo [-], harvest index factor's sum and days, surface depletion [mm], the day's ET and drainage [mm], cover at
-    senescence, depletion of the top 0.1 m [mm]. ``crop`` (31,): see the column names.
-    Source: Steduto et al. (2009), doi:10.2134/agronj2008.0139s.
-    """
-    if not (et0_mm >= 0.0 and rain_mm >= 0.0 and gift_mm >= 0.0):
+    et0, rain, step = day[k.ET0], day[k.RAIN], day[k.STEP]
+    warmth, setting = day[k.WARMTH], day[k.SETTING]
+    if not (et0 >= 0.0 and rain >= 0.0 and gift_mm >= 0.0 and step >= 0.0 and warmth >= 0.0 and setting >= 0.0):
         return False
-    x[DAY] += 1.0
-    day = x[DAY]
-    root = max(root_depth_m(crop, day), x[ZR_M])
-    x[DR_MM] += 1000.0 * (root - x[ZR_M]) * x[BELOW]
-    x[ZR_M] = root
-    taw = 1000.0 * (crop[THETA_FC] - crop[THETA_WP]) * root
-    storage = 254.0 * (100.0 / crop[CN] - 1.0)
-    excess = max(rain_mm - 0.05 * storage, 0.0)
-    water_in = rain_mm - excess * excess / (rain_mm + 0.95 * storage) + gift_mm
-    x[DE_MM] = max(x[DE_MM] - water_in, 0.0)
-    x[TOP_MM] = max(x[TOP_MM] - water_in, 0.0)
-    x[DR_MM] -= water_in
-    x[DRAINED_MM] = max(-x[DR_MM], 0.0)
-    x[DR_MM] = max(x[DR_MM], 0.0)
-    under = 1000.0 * (crop[ZR_MAX_M] - root)
-    if under > 1.0:
-        x[BELOW] = max(x[BELOW] - x[DRAINED_MM] / under, 0.0)
-    # Roots in wet topsoil feel no stress, however dry it is below them (AquaCrop manual 3.2.1).
-    top_taw = 1000.0 * (crop[THETA_FC] - crop[THETA_WP]) * TOP_M
-    depletion = min(x[DR_MM] / taw, x[TOP_MM] / top_taw)
-    grow = stress(depletion, crop[P_GROW_UP], crop[P_GROW_LOW], crop[F_GROW], et0_mm)
-    close = stress(depletion, crop[P_CLOSE_UP], 1.0, crop[F_CLOSE], et0_mm)
-    age = stress(depletion, crop[P_AGE_UP], 1.0, crop[F_AGE], et0_mm)
-    _canopy(x, crop, grow, age)
-    cover = x[CC]
-    shade = min(max(1.72 * cover - cover * cover + 0.3 * cover * cover * cover, 0.0), 1.0)
-    # Leaves transpire less as they age, and less again while the canopy withers (AquaCrop manual 3.10.5, 3.10.6).
-    old = max(day - crop[FULL_CANOPY_D] - 5.0, 0.0)
-    strength = max(crop[KCB] - old * crop[FADE_PER_D] * x[CC_TOP], 0.2)
-    if day >= crop[SENESCENCE_D] and x[CC_TOP] > 0.01:
-        strength *= min(cover / x[CC_TOP], 1.0)
-    transpiration = close * strength * shade * et0_mm
-    tew = 1000.0 * (crop[THETA_FC] - 0.5 * crop[THETA_WP]) * 0.15
-    dry = min(max((tew - x[DE_MM]) / max(tew - crop[REW_MM], 1.0), 0.0), 1.0)
-    kr = (math.exp(4.0 * dry) - 1.0) / (math.exp(4.0) - 1.0)
-    evaporation = min(kr * 1.1 * (1.0 - shade) * et0_mm, max(tew - x[DE_MM], 0.0))
-    x[DE_MM] += evaporation + 0.2 * transpiration
-    x[DE_MM] = min(x[DE_MM], tew)
-    x[TOP_MM] += evaporation + min(transpiration, TOP_SINK_MM * max(1.0 - x[TOP_MM] / top_taw, 0.0))
-    x[TOP_MM] = min(x[TOP_MM], top_taw)
-    taken = min(transpiration + evaporation, max(taw * 1.02 - x[DR_MM], 0.0))
-    x[DR_MM] += taken
-    x[ET_MM] = taken
-    if day <= crop[MATURITY_D] and et0_mm > 0.0:
-        x[BIOMASS] += transpiration / et0_mm
-    if crop[HI_START_D] <= day <= crop[HI_END_D] and cover > 0.02:
-        lift = 1.0 + (1.0 - grow) / crop[A_HI] if crop[A_HI] > 0.0 else 1.0
-        fall = math.pow(max(close, 1e-6), 0.1) * (1.0 - (1.0 - close) / crop[B_HI]) if crop[B_HI] > 0.0 else 1.0
-        x[HI_SUM] += lift * fall
-        x[HI_DAYS] += 1.0
-    elif crop[HI_START_D] <= day <= crop[HI_END_D]:
-        x[HI_DAYS] += 1.0
+    if ripe(x, crop):
+        x[k.ET_MM] = 0.0
+        return True
+    x[k.DAY] += 1.0
+    x[k.TOTAL] += step
+    x[k.CLOCK] += step
+    leaves.roots_day(x, crop, step)
+    x[k.DRAINED_MM] = soil.drain(x, crop)
+    x[k.RUNOFF_MM] = soil.runoff_mm(x, crop, rain)
+    soaked = rain - x[k.RUNOFF_MM] + gift_mm
+    x[k.DRAINED_MM] += soil.infiltrate(x, crop, soaked)
+    if x[k.GERMINATED] == 0.0:
+        if soil.germinates(x, crop):
+            x[k.GERMINATED], x[k.GUARDED] = 1.0, crop[k.SOWN]
+        else:
+            x[k.CLOCK] -= step
+            x[k.LATE_D] += 1.0
+    before = x[k.CC]
+    leaves.canopy_day(x, crop, soil.root_water(x, crop), et0, step)
+    if x[k.EARLY_SET] == 0.0:
+        leaves.free_canopy(x, crop)
+    evaporated = soil.evaporate(x, crop, _evaporation_wish(x, crop, et0), soaked)
+    drunk = _transpire(x, crop, et0, warmth, before)
+    _grow_product(x, crop, et0, drunk, warmth, setting)
+    x[k.ET_MM] = evaporated + drunk
+    soil.root_water(x, crop)
     return True
 
 
 @njit
-def yield_t_ha(x: Array, crop: Array) -> float:
-    """Return the yield [t/ha] of a season run to its end. Source: as ``crop_day``."""
-    factor = x[HI_SUM] / x[HI_DAYS] if x[HI_DAYS] > 0.0 else 0.0
-    return float(x[BIOMASS] * crop[YIELD_PER_UNIT] * min(max(factor, 0.0), ADJUST_HI_HIGH))
+def yield_t_ha(x: Array) -> float:
+    """Return the dry yield [t/ha] of a season so far. Source: manual 3.12."""
+    return float(x[k.BIOMASS] * 0.01 * x[k.HI])
+
+
+@njit
+def _index(day: float, full: float, rate: float) -> float:
+    return 0.01 * full / (0.01 + (full - 0.01) * math.exp(-rate * day))
+
+
+@njit
+def shape_index(crop: Array) -> None:
+    """Write into ``crop`` how its harvest index grows to HI0 in its span; a fruit's evenly at last.
+
+    The rate is a multiple of 0.001 a day. Source: manual 3.12.
+    """
+    span, full, rate = crop[k.HI_SPAN_D], crop[k.HI0], 0.001
+    while _index(span, full, rate) <= 0.98 * full and rate < 5.0:
+        rate += 0.001
+    crop[k.HI_GROWTH] = rate
+    if crop[k.KIND] != k.FRUIT:
+        return
+    day, before, reached = 0.0, 0.01, 0.0
+    while reached <= full and day < span:
+        day += 1.0
+        now = _index(day, full, rate)
+        reached = now + (span - day) * (now - before)
+        before = now
+    crop[k.HI_SWITCH_D] = day - 1.0
+    begun = _index(day - 1.0, full, rate) if day > 1.0 else 0.0
+    crop[k.HI_LINEAR] = (full - begun) / max(span - day + 1.0, 1.0)
+
+
+@njit
+def cold_answer(degree_days: float, low: float, up: float) -> float:
+    """Return the share [0..1] of transpiration that a day of ``degree_days`` [°C d] allows. Source: manual 3.10.4."""
+    if up <= low or degree_days >= up:
+        return 1.0
+    if degree_days <= low:
+        return 0.0
+    relative, first = (degree_days - low) / (up - low), 0.02
+    shape = -math.log((first - 0.98 * first) / (0.98 * (1.0 - first)))
+    return first / (first + (1.0 - first) * math.exp(-shape * relative)) - first * (1.0 - relative)
+
+
+@njit
+def pollen_answer(relative: float) -> float:
+    """Return the share [0..1] of flowers set at a ``relative`` cold or heat [0..1]. Source: manual 3.2.4."""
+    if relative <= 0.0:
+        return 1.0
+    if relative >= 1.0:
+        return 0.0
+    return 0.001 / (0.001 + 0.999 * math.exp(-13.8135 * (1.0 - relative)))
 
 
 def warm_up() -> None:
     """Compile or load the entry kernels."""
-    crop, x = np.ones(CROP_COLUMNS), np.ones(STATE_COLUMNS)
-    crop[THETA_WP], crop[CN] = 0.5, 60.0
-    crop_day(x, crop, 5.0, 0.0, 0.0)
-    yield_t_ha(x, crop)
+    crop, x = np.ones(k.CROP_COLUMNS), np.ones(k.STATE_COLUMNS)
+    crop[k.WILT : k.SATURATED], crop[k.SATURATED : k.TAU] = 0.5, 1.5
+    crop[k.CN], crop[k.MATURITY] = 60.0, 9.0
+    crop[k.HI_SPAN_D], crop[k.HI0] = 50.0, 0.5
+    shape_index(crop)
+    begin(x, crop, 0.7)
+    crop_day(x, crop, np.array([5.0, 0.0, 1.0, 1.0, 1.0]), 0.0)
+    yield_t_ha(x)
+    cold_answer(5.0, 0.0, 12.0)
+    pollen_answer(0.5)

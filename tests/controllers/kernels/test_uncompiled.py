@@ -14,7 +14,7 @@ PROGRAM = """
 import json, math
 import numpy as np
 from controllers.kernels import adaptive, crop_response as crops, evapotranspiration as et, soil_water as sw
-from controllers.kernels import root_profile as rp, water_filter, zone_water as w
+from controllers.kernels import crop_columns as k, root_profile as rp, water_filter, zone_water as w
 from controllers.zone_plan import season_row
 from controllers.crops import crop_of
 
@@ -44,13 +44,19 @@ for step in range(600):
     found.append(w.advance(s, p, x))
 found += np.nan_to_num(s, nan=-1.0).tolist() + [w.allowed_mm(s, p, 0.0), w.gift_l(s, p, 0.0, 0.1)]
 crop = season_row(crop_of("tomato"), (30.0, 40.0, 45.0, 30.0), (0.31, 0.15), 0.8, 0.4)
-crop_state = np.zeros(crops.STATE_COLUMNS)
-crop_state[crops.DAY], crop_state[crops.ZR_M], crop_state[crops.CC], crop_state[crops.DR_MM] = 40.0, 0.8, 0.5, 40.0
-weather = np.stack([chance.uniform(3, 7, (3, 60)), np.maximum(chance.normal(-2, 4, (3, 60)), 0.0)], axis=2)
+crop_state = np.zeros(k.STATE_COLUMNS)
+crops.begin(crop_state, crop, 0.6)
+weather = np.ones((3, 60, k.WEATHER_COLUMNS))
+weather[:, :, 0], weather[:, :, 1] = chance.uniform(3, 7, (3, 60)), np.maximum(chance.normal(-2, 4, (3, 60)), 0.0)
+for day in range(40):
+    crops.crop_day(crop_state, crop, weather[0, day], 0.0)
+found += crop_state.tolist()
 terms = np.array([1.0, 0.0005, 0.0, 25.0, 5.0, math.inf])
-worth = np.empty(adaptive.CHOICES)
-found.append(adaptive.choose_gift_mm(crop_state, crop, weather, np.full(4, 0.4), terms, worth))
-found += np.nan_to_num(worth, nan=-1.0).tolist()
+worth, scratch, policy = np.empty(adaptive.CHOICES), np.empty(adaptive.SCRATCH), np.array([0.4] * 6 + [20.0] * 6)
+ahead = np.ascontiguousarray(weather[:, 40:])
+found.append(adaptive.plan(crop_state, crop, ahead, terms, 5, 11, policy, scratch))
+found.append(adaptive.choose_gift_mm(crop_state, crop, ahead, policy, terms, worth, scratch))
+found += policy.tolist() + np.nan_to_num(worth, nan=-1.0).tolist()
 print(json.dumps(found))
 """
 
