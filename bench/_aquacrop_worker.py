@@ -37,7 +37,7 @@ TUNED: dict[str, Any] = {
     "first_tries": 300,  # of plans at planting, under the weather of past years
     "tries": 30,  # of plans each day
     "probe_sd": 0.08,  # m³/m³: what three probes say of a whole root zone, spread over weeks of errors that stay
-    "water_share": 0.0006,  # of the possible yield, that a mm of water may cost where there are no prices
+    "water_share": 0.0009,  # of the possible yield, that a mm of water may cost where there are no prices
     "forecast_d": 7,  # the first three days for sure, the rest in every second year of those looked at
 }
 

@@ -13,10 +13,10 @@ from bench.irrigation import FIXED_USD_HA, GRID, MAIZE, PLACES, PUBLISHED, Job, 
 
 CANDIDATES: dict[str, dict[str, Any]] = {
     "as it is": {},
-    "7 days": {"forecast_d": 7},
-    "7 days, water 0.0008": {"forecast_d": 7, "water_share": 0.0008},
-    "7 days, water 0.0011": {"forecast_d": 7, "water_share": 0.0011},
-    "7 days, drier, water 0.0008": {"forecast_d": 7, "water_share": 0.0008, "allowed": (0.4, 0.43, 0.65, 0.89)},
+    "no search each day": {"tries": 0},
+    "no search at all": {"tries": 0, "first_tries": 0},
+    "gifts from 12.5 mm": {"smallest_mm": 12.5},
+    "water 0.0006": {"water_share": 0.0006},
 }
 
 
