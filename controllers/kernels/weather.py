@@ -9,6 +9,7 @@ that also dims the light, cools and moistens, and humidity whose clipping at 100
 
 import math
 import zlib
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -144,6 +145,7 @@ _HUMIDITY_DEVIATION = 6.0
 _HUMIDITY_PER_K = -4.2
 
 
+@lru_cache(maxsize=256)  # a climate has twelve of them, and every month that is made asks for all
 def _humidity_level(target_pct: float, range_k: float) -> float:
     """Find the level whose clipped daily wave has the wanted mean (bisection on the closed form)."""
     wave = _HUMIDITY_PER_K * range_k * daily_wave()
