@@ -158,18 +158,22 @@ class CalibrationDesk:
         )
         return fed, measured_ms
 
+    async def hold(self, session: Session, role: str) -> Session:
+        """Note what an EZO circuit holds, once, before it is told anything; it takes some seconds. Raises Refused."""
+        if method_of(session).chip != "ezo" or session.kept:
+            return session
+        held = await self._chip(session, role, "keep")
+        slopes = (float(held["acid"]), float(held["base"]))
+        kept = tuple(filter(None, str(held["kept"]).split("|")))
+        return msgspec.structs.replace(session, kept=kept, slopes=slopes)
+
     async def tell(self, session: Session, role: str) -> Session:
         """Have the instrument's own memory take the point that stands; Refused when it does not.
 
         What an EZO circuit held is kept first. A curve of ours goes out of force with the first point, for it
         belongs to what the instrument showed before.
         """
-        if method_of(session).chip == "ezo" and not session.kept:
-            held = await self._chip(session, role, "keep")
-            slopes = (float(held["acid"]), float(held["base"]))
-            kept = tuple(filter(None, str(held["kept"]).split("|")))
-            session = msgspec.structs.replace(session, kept=kept, slopes=slopes)
-            session = self.sessions.save(session)
+        session = self.sessions.save(await self.hold(session, role))
         await self._chip(session, role, "tell", point=point_name(session), value=session.waiting[0].truth)
         if session.curve and not session.told:
             await self._client.activate_calibration(session.series, "", session.person, role)

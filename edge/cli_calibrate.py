@@ -151,10 +151,18 @@ async def _step(desk: CalibrationDesk, client: AgentClient, session: Session, sp
     if session.stage == "tell":
         return await _watch(desk, client, await desk.tell(session, ROLE), speak)
     answers: dict[str, str] = {}
-    for field in screen.ask:
-        label = speak.text(field.label) + (f" [{field.unit}]" if field.unit else "")
-        default = proposed(field, speak) or (None if field.required else "")
-        answers[field.name] = str(await _ask_person(click.prompt, label, default=default, show_default=bool(default)))
+    # The circuit tells what it holds while the person rinses the probe; before, nothing is told.
+    holding = asyncio.create_task(desk.hold(session, ROLE)) if session.stage == "truth" else None
+    try:
+        for field in screen.ask:
+            label = speak.text(field.label) + (f" [{field.unit}]" if field.unit else "")
+            default = proposed(field, speak) or (None if field.required else "")
+            given = await _ask_person(click.prompt, label, default=default, show_default=bool(default))
+            answers[field.name] = str(given)
+        session = session if holding is None else await holding
+    finally:
+        if holding is not None:
+            holding.cancel()
     try:
         return advance(session, "next", answers, _now())
     except AnswerRefused as refused:
