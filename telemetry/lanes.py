@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 LANES: Final = 3
-ANSWER_S: Final = 1.0
+ANSWER_S: Final = 0.8
 RECENT_S: Final = 4.0
 WAITING_MAX: Final = 8_000
 RECENT_MAX: Final = 8_000

@@ -69,15 +69,22 @@ class ShardedStore:
             there = [name for name in self.homes(batch.header.edge) if name in parts]
             for name in there:
                 parts[name].append(batch)
-        tries = [self._try_write(name, part, mark) for name, part in parts.items()]
-        took = {name for name, good in zip(parts, await asyncio.gather(*tries), strict=True) if good}
-        for batch in batches:
-            if took.isdisjoint(self.homes(batch.header.edge)):
-                raise StoreError(
-                    f"no home of {batch.header.edge} took its data: {', '.join(self.homes(batch.header.edge))}"
-                )
-        if not took:
-            raise StoreError("no shard took the mark")
+        works = {name: asyncio.ensure_future(self._shards[name].write(part, mark)) for name, part in parts.items()}
+        self._late.update(works.values())
+        for work in works.values():
+            work.add_done_callback(self._late.discard)
+        await asyncio.wait(works.values(), timeout=self._answer_s)
+        if self._homeless(batches, works):
+            await asyncio.wait(works.values())  # the last home of some edge is slow: to ask again would make it slower
+        homeless = self._homeless(batches, works)
+        for name, work in works.items():
+            error = work.exception() if work.done() else TimeoutError(f"no answer in {self._answer_s} s")
+            if isinstance(error, StoreError | TimeoutError):
+                self._leave_out(name, error)
+            elif error:
+                raise error
+        if homeless:
+            raise StoreError(f"no home of {homeless} took its data: {', '.join(self.homes(homeless))}")
 
     async def read_marks(self, worker: str, least: int) -> list[int]:
         """Give the marks that every shard that is up gives back (see Store)."""
@@ -137,19 +144,11 @@ class ShardedStore:
             self._leave_out(name, error)
             return []
 
-    async def _try_write(self, name: str, batches: list[Batch], mark: Mark) -> bool:
-        """Write to one shard; what takes too long goes on behind, harmless, and the shard is left out."""
-        work = asyncio.ensure_future(self._shards[name].write(batches, mark))
-        self._late.add(work)
-        work.add_done_callback(self._late.discard)
-        done, _ = await asyncio.wait({work}, timeout=self._answer_s)
-        error = work.exception() if done else TimeoutError(f"no answer in {self._answer_s} s")
-        if error is None:
-            return True
-        if not isinstance(error, (StoreError, TimeoutError)):
-            raise error
-        self._leave_out(name, error)
-        return False
+    def _homeless(self, batches: Sequence[Batch], works: Mapping[str, asyncio.Future[None]]) -> str:
+        """Give an edge whose data no home of it has taken yet ("" = there is none)."""
+        took = {name for name, work in works.items() if work.done() and not work.exception()}
+        edges = (batch.header.edge for batch in batches)
+        return next((edge for edge in edges if took.isdisjoint(self.homes(edge))), "" if took else "anybody")
 
     def _leave_out(self, name: str, error: Exception) -> None:
         """Count a shard out, as long as every edge keeps a home; the last one is asked again and again."""

@@ -102,8 +102,10 @@ class ClusterRig:
             process.start()
 
     def whole(self) -> bool:
-        """Say whether every node holds all copies: one more may be killed."""
-        return all(node.whole() for node in self.nodes)
+        """Say whether every node holds all copies and leads one lane: one more may be killed."""
+        leaders = self.nodes[0].leaders()
+        spread = {stream for stream, consumer in leaders if stream and stream == consumer}
+        return len(spread) == len(self.nodes) and all(node.whole() for node in self.nodes)
 
     def configure(self, shards: dict[str, str]) -> None:
         """Write what the workers read when they start."""

@@ -5,6 +5,7 @@ The rule it keeps: a server lives inside a ``with`` and is dead after it, whatev
 is a skip that names its Debian package, and an error where CI=true.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -192,6 +193,21 @@ class NatsNode(Server):
                 return int(answer.status) == 200
         except OSError:
             return False
+
+    def leaders(self) -> list[tuple[str, str]]:
+        """Give who leads each stream and its consumer, as this node knows it."""
+        try:
+            url = f"http://127.0.0.1:{self.monitor}/jsz?accounts=true&streams=true&consumers=true"
+            with urllib.request.urlopen(url, timeout=1) as answer:
+                accounts = json.load(answer).get("account_details", [])
+        except OSError:
+            return []
+        streams = [stream for account in accounts for stream in account.get("stream_detail", [])]
+        return [
+            (stream["cluster"].get("leader", ""), consumer["cluster"].get("leader", ""))
+            for stream in streams
+            for consumer in stream.get("consumer_detail", [])
+        ]
 
 
 @contextmanager

@@ -121,7 +121,7 @@ async def ended(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 async def die(fleet: Fleet, rig: ClusterRig, node: Server) -> float:
     """Kill a node for a while; give the longest that anything accepted meanwhile was not readable, s."""
-    await fleet.until(rig.whole, "the copies' becoming whole")
+    await fleet.until(rig.whole, "the cluster's becoming whole")
     fleet.gap.worst_s = 0.0
     await asyncio.to_thread(node.kill)
     await fleet.goes_on(20)
