@@ -31,6 +31,26 @@ def test_h7_two_of_three_hot_thermometers_open_everything_within_30_s(rig: RigMa
     assert [e.subject for e in farm.events if e.kind == "hazard.cleared"] == ["house"]
 
 
+@pytest.mark.parametrize(("air", "code"), [(42.0, ""), (42.1, "safety.heat"), (2.0, ""), (1.9, "safety.frost")])
+def test_a_limit_is_passed_only_beyond_it_and_its_hysteresis_only_after_it(
+    rig: RigMaker, air: float, code: str
+) -> None:
+    farm = rig()
+    set_temperatures(farm, air, air, air)
+    farm.run(3)
+    assert [told for _, told in farm.raised()] == ([code] if code else [])
+
+
+def test_h7_thermometers_that_are_silent_for_a_moment_are_no_blind_house(rig: RigMaker) -> None:
+    farm = rig(limits={"blind_after_s": 20.0})
+    for _ in range(2):
+        set_temperatures(farm, math.nan, math.nan, math.nan)
+        farm.run(19)
+        assert not farm.raised()
+        set_temperatures(farm, 24.0, 24.0, 24.0)
+        farm.run(2)
+
+
 def test_h7_heat_wins_over_people(rig: RigMaker) -> None:
     farm = rig()
     set_temperatures(farm, 45.0, 45.0, 45.0)
