@@ -1,27 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """Breaks the safety core on purpose, one small change at a time, and counts how many breaks its tests notice.
 
-The rule it keeps: no file is touched; a broken module is loaded by a forked child alone. A first run of the tests
-tells which of them walk which line, so a mutant meets only the tests that can see it, the quickest first. A mutant
-that no test notices is printed with its line, so that a test can be written. Run: ``python -m scripts.mutate``.
+The rule it keeps: no file is touched; a forked child alone is changed. The tests are collected once; a first run of
+them tells which walk which line (and so the branches they cover), and a mutant meets only those that can see it: first
+those that found others in its function, then the quickest. A mutant that no test notices is printed with its line, so
+that a test can be written. Run: ``python -m scripts.mutate``.
 """
 
 import argparse
 import ast
 import contextlib
-import importlib.abc
-import importlib.util
-import json
+import io
 import os
+import pickle
 import random
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FunctionType
 from typing import Any, Final, NamedTuple
+
+import coverage
+import pytest
 
 ROOT: Final = Path(__file__).parents[1]
 TESTS: Final = tuple(
@@ -41,7 +46,9 @@ CORE: Final = (
     "controllers.kernels.safety",
     "controllers.safety",
 )
-TIMEOUT_S: Final = 240  # a mutant that makes the tests hang is noticed
+PATIENCE_S, PATIENCE = 60, 10  # a mutant that makes its tests so many times longer hangs, and is noticed
+FIRST_RUN_MAX_S: Final = 3600
+NOTICED: Final = 1
 
 _COMPARE: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
     ast.Lt: (ast.LtE, ast.GtE),
@@ -124,75 +131,36 @@ def mutants(module: str) -> list[Mutant]:
     return found
 
 
-class _Broken(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
-    """Loads the mutant in the place of its module."""
-
-    def __init__(self, mutant: Mutant) -> None:
-        self._mutant = mutant
-
-    def find_spec(self, fullname: str, _path: Any = None, _target: Any = None) -> Any:
-        return importlib.util.spec_from_loader(fullname, self) if fullname == self._mutant.module else None
-
-    def get_source(self, fullname: str) -> str | None:
-        return self._mutant.source if fullname == self._mutant.module else None
-
-
-class _Trail:
-    """Remembers which lines of the core each test walks, and how long it takes (a plugin of pytest)."""
-
-    def __init__(self) -> None:
-        self._files = {str(path_of(module)): module for module in CORE}
-        self._known: dict[CodeType, str] = {}
-        self._here: set[tuple[str, int]] = set()
-        self.walked: dict[str, tuple[float, list[tuple[str, int]]]] = {}
-
-    def pytest_runtest_protocol(self) -> None:
-        """Begin a test."""
-        self._here = set()
-        self._began = time.perf_counter()
-        sys.settrace(self._enter)
-
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """End a test."""
-        sys.settrace(None)
-        self.walked[nodeid] = (time.perf_counter() - self._began, sorted(self._here))
-
-    def _enter(self, frame: FrameType, event: str, _arg: Any) -> Any:
-        module = self._files.get(frame.f_code.co_filename)
-        return self._line if event == "call" and module is not None else None
-
-    def _line(self, frame: FrameType, event: str, _arg: Any) -> Any:
-        if event == "line":
-            self._here.add((self._files[frame.f_code.co_filename], frame.f_lineno))
-        return self._line
-
-
 def path_of(module: str) -> Path:
     """Give a module's file."""
     return ROOT / (module.replace(".", "/") + ".py")
 
 
-def prepare() -> None:
-    """Load what every child needs and no mutant is in."""
-    os.environ["VUON_NO_JIT"] = "1"
-    os.chdir(ROOT)
-    sys.dont_write_bytecode = True
-    for name in ("pytest", "numpy", "msgspec", "_pytest.python"):
-        importlib.import_module(name)
+def put_in(mutant: Mutant) -> None:
+    """Change the loaded module into the mutant: the code of its functions and methods, and its numbers."""
+    module = sys.modules[mutant.module]
+    broken: dict[str, Any] = {"__name__": mutant.module}
+    exec(compile(mutant.source, module.__file__ or mutant.module, "exec"), broken)
+    _take_over(vars(module), broken)
 
 
-def _pytest(arguments: Iterable[str], plugins: list[Any] | None = None) -> int:
-    import pytest
+def _take_over(old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    for name, thing in list(old.items()):
+        other = new.get(name)
+        if isinstance(thing, FunctionType) and isinstance(other, FunctionType):
+            thing.__code__ = other.__code__
+        elif isinstance(thing, type) and isinstance(other, type):
+            _take_over(vars(thing), vars(other))
+        elif isinstance(thing, float) and isinstance(other, float) and thing != other and isinstance(old, dict):
+            old[name] = other
 
-    return int(pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *arguments], plugins))
 
-
-def _fork(work: Any, most_s: int = TIMEOUT_S) -> int:
+def _fork(work: Callable[[], int], most_s: int) -> int:
     """Do ``work`` in a child that says nothing; give its process id. The child's exit code is what ``work`` gives."""
     child = os.fork()
     if child:
         return child
-    code = 1
+    code = NOTICED
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
@@ -203,78 +171,151 @@ def _fork(work: Any, most_s: int = TIMEOUT_S) -> int:
         os._exit(code)
 
 
-def trail() -> dict[str, tuple[float, list[tuple[str, int]]]]:
-    """Run all tests once; give for each its seconds and the lines of the core that it walks. They must pass."""
-    with tempfile.TemporaryDirectory() as folder:
-        kept = Path(folder) / "trail.json"
+class Seen(NamedTuple):
+    """What the tests walk: percent of the core's branches, and by test how long it takes and which lines it sees."""
+
+    branches_pct: float
+    walked: dict[str, tuple[float, set[tuple[str, int]]]]
+
+
+class Trial:
+    """Tries the mutants on tests that are collected once (a plugin of pytest); each mutant has a child of its own."""
+
+    def __init__(self, chosen: list[Mutant], jobs: int) -> None:
+        self._chosen = chosen
+        self._jobs = jobs
+        self._coverage = coverage.Coverage(data_file=None, branch=True, include=[str(path_of(one)) for one in CORE])
+        self._items: dict[str, pytest.Item] = {}
+        self._killers: dict[tuple[str, int], Counter[str]] = {}
+        self._running: dict[int, tuple[Mutant, list[str], Path]] = {}
+        self.missed: list[Mutant] = []
+        self.branches_pct = 0.0
+
+    def run(self) -> None:
+        """Collect the tests and try; RuntimeError when they fail without any mutant."""
+        self._coverage.start()  # before the core is loaded
+        quiet = "-o addopts=--import-mode=importlib -p no:terminal -p no:cacheprovider -p no:xdist"
+        code = pytest.main([*quiet.split(), *TESTS], [self])
+        if code != pytest.ExitCode.OK:
+            raise RuntimeError(f"the tests of the safety core fail without any mutant: {' '.join(TESTS)}")
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Try all mutants in the place of running the tests."""
+        self._items = {item.nodeid: item for item in session.items}
+        with tempfile.TemporaryDirectory() as folder:
+            seen = self._look(session, Path(folder) / "seen.pickle")
+            self.branches_pct = seen.branches_pct
+            try:
+                self._try_all(session, seen, Path(folder))
+            finally:
+                for child in self._running:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
+        return True
+
+    def _look(self, session: pytest.Session, kept: Path) -> Seen:
+        """Run every test once in a child and see what it walks."""
 
         def work() -> int:
-            trail = _Trail()
-            code = _pytest(TESTS, [trail])
-            kept.write_text(json.dumps(trail.walked), encoding="utf-8")
-            return code
+            took: dict[str, float] = {}
+            for name, item in self._items.items():
+                self._coverage.switch_context(name)
+                began = time.perf_counter()
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+                took[name] = time.perf_counter() - began
+            self._coverage.stop()
+            percent = self._coverage.report(file=io.StringIO())
+            walked: dict[str, set[tuple[str, int]]] = {name: set() for name in took}
+            for module in CORE:
+                for line, names in self._coverage.get_data().contexts_by_lineno(str(path_of(module))).items():
+                    for name in names:
+                        if name in walked:
+                            walked[name].add((module, line))
+            kept.write_bytes(pickle.dumps(Seen(percent, {name: (took[name], walked[name]) for name in took})))
+            return int(session.testsfailed > 0)
 
-        _, status = os.waitpid(_fork(work, 10 * TIMEOUT_S), 0)
+        _, status = os.waitpid(_fork(work, FIRST_RUN_MAX_S), 0)
+        self._coverage.stop()
         if status != 0:
             raise RuntimeError(f"the tests of the safety core fail without any mutant: {' '.join(TESTS)}")
-        walked: dict[str, tuple[float, list[tuple[str, int]]]] = json.loads(kept.read_text(encoding="utf-8"))
-        return walked
+        seen: Seen = pickle.loads(kept.read_bytes())
+        return seen
 
+    def _try_all(self, session: pytest.Session, seen: Seen, folder: Path) -> None:
+        for number, mutant in enumerate(self._chosen):
+            while len(self._running) >= self._jobs:
+                self._reap()
+            tests = self._who_sees(mutant, seen)
+            told = folder / str(number)
+            patience_s = PATIENCE_S + round(PATIENCE * sum(seen.walked[name][0] for name in tests))
+            child = _fork(partial(self._meet, session, mutant, tests, told), patience_s)
+            self._running[child] = (mutant, tests, told)
+        while self._running:
+            self._reap()
 
-def who_sees(mutant: Mutant, walked: dict[str, tuple[float, list[tuple[str, int]]]]) -> list[str]:
-    """Name the tests that walk the mutant's lines, the quickest first; for a constant of a module all of them."""
-    tree = ast.parse(path_of(mutant.module).read_text(encoding="utf-8"))
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    inside = any(f.lineno <= mutant.line <= (f.end_lineno or f.lineno) for f in functions)
-    lines = {(mutant.module, line) for line in range(mutant.line, mutant.last_line + 1)}
-    ranked = sorted(walked.items(), key=lambda one: one[1][0])
-    return [test for test, (_, seen) in ranked if not inside or lines & {(name, line) for name, line in seen}]
+    def _meet(self, session: pytest.Session, mutant: Mutant, tests: list[str], told: Path) -> int:
+        """Put the mutant in and run the tests until one fails; write down which."""
+        put_in(mutant)
+        for name in tests:
+            told.write_text(name, encoding="utf-8")
+            item = self._items[name]
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            if session.testsfailed:
+                return NOTICED
+        return 0
 
-
-def try_all(chosen: list[Mutant], jobs: int) -> list[Mutant]:
-    """Give the mutants that no test notices."""
-    walked = trail()
-    missed: list[Mutant] = []
-    running: dict[int, Mutant] = {}
-
-    def reap() -> None:
+    def _reap(self) -> None:
         child, status = os.wait()
-        mutant = running.pop(child)
+        mutant, tests, told = self._running.pop(child)
         if status == 0:
-            missed.append(mutant)
-            print(f"survived: {mutant.module}:{mutant.line} {mutant.what}", flush=True)
+            self.missed.append(mutant)
+            how = "survived" if tests else "nobody walks there"
+            print(f"{how}: {mutant.module}:{mutant.line} {mutant.what}", file=sys.__stdout__, flush=True)
+        elif told.exists():
+            self._killers.setdefault(self._function(mutant), Counter())[told.read_text(encoding="utf-8")] += 1
 
-    try:
-        for mutant in chosen:
-            tests = who_sees(mutant, walked)
-            if not tests:
-                missed.append(mutant)
-                print(f"nobody walks there: {mutant.module}:{mutant.line} {mutant.what}", flush=True)
-                continue
+    def _function(self, mutant: Mutant) -> tuple[str, int]:
+        return mutant.module, max(
+            (first for first, last in spans(mutant.module) if first <= mutant.line <= last), default=0
+        )
 
-            def work(mutant: Mutant = mutant, tests: list[str] = tests) -> int:
-                sys.meta_path.insert(0, _Broken(mutant))
-                return _pytest(tests)
+    def _who_sees(self, mutant: Mutant, seen: Seen) -> list[str]:
+        """Name the tests that walk the mutant's lines: those that found others there, then the quickest first.
 
-            while len(running) >= jobs:
-                reap()
-            running[_fork(work)] = mutant
-        while running:
-            reap()
-    finally:
-        for child in running:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-    return missed
+        For a constant of a module, all of them.
+        """
+        inside = self._function(mutant)[1] > 0
+        lines = {(mutant.module, line) for line in range(mutant.line, mutant.last_line + 1)}
+        found = self._killers.get(self._function(mutant), Counter())
+        ranked = sorted(seen.walked.items(), key=lambda one: (-found[one[0]], one[1][0]))
+        return [name for name, (_, walked) in ranked if not inside or lines & walked]
 
 
-def score(sample: int, seed: int, jobs: int) -> tuple[int, int, int, list[Mutant]]:
-    """Try a sample (0: all) of the mutants; give how many there are, were tried, were noticed, and the rest."""
+@cache
+def spans(module: str) -> tuple[tuple[int, int], ...]:
+    """Give the first and last line of every function of a module."""
+    tree = ast.parse(path_of(module).read_text(encoding="utf-8"))
+    return tuple((n.lineno, n.end_lineno or n.lineno) for n in ast.walk(tree) if isinstance(n, ast.FunctionDef))
+
+
+class Score(NamedTuple):
+    """What came of it; ``total`` mutants there are, of which ``tried`` were tried."""
+
+    total: int
+    tried: int
+    missed: list[Mutant]
+    branches_pct: float
+
+
+def score(sample: int, seed: int, jobs: int) -> Score:
+    """Try a sample (0: all) of the mutants."""
+    os.environ["VUON_NO_JIT"] = "1"
+    os.chdir(ROOT)
     every = [mutant for module in CORE for mutant in mutants(module)]
     chosen = random.Random(seed).sample(every, sample) if 0 < sample < len(every) else every
-    prepare()
-    missed = try_all(chosen, jobs)
-    return len(every), len(chosen), len(chosen) - len(missed), missed
+    trial = Trial(chosen, jobs)
+    trial.run()
+    return Score(len(every), len(chosen), trial.missed, trial.branches_pct)
 
 
 def main() -> int:
@@ -284,8 +325,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
-    total, tried, noticed, _ = score(given.sample, given.seed, given.jobs)
-    print(f"{noticed} of {tried} noticed ({100.0 * noticed / tried:.1f} %), {total} mutants in all")
+    found = score(given.sample, given.seed, given.jobs)
+    noticed = found.tried - len(found.missed)
+    print(f"branches walked: {found.branches_pct:.2f} %")
+    print(f"{noticed} of {found.tried} noticed ({100.0 * noticed / found.tried:.1f} %), {found.total} mutants in all")
     return 0
 
 
