@@ -39,7 +39,6 @@ from edge.derived import Deficits
 from edge.exchange_tasks import exchange_tasks
 from edge.exits import LOG_FILE
 from edge.farm_profile import Known, farm_profile
-from edge.field import STEP_S, Field
 from edge.forecast import forecast_task
 from edge.hub_link import HubLink
 from edge.line_sources import sources_and_banks
@@ -276,6 +275,8 @@ class SimulatedField:
         if config.simulation is None:
             raise ValueError("farm.toml has no table [simulation]")
         seed = config.simulation.seed
+        from edge.field import Field  # the twin and its kernels: a farm of real lines does not load them
+
         self.field = Field(config.control, config.simulation.houses, start_wall_s, seed)
         self._start_s = start_s
         self.practice: dict[str, Probe] = {}
@@ -348,6 +349,8 @@ class SimulatedField:
 
     async def live(self) -> None:
         """Let the field live with the event loop's time until cancelled."""
+        from edge.field import STEP_S
+
         loop = asyncio.get_running_loop()
         step = 0
         while True:
