@@ -105,7 +105,7 @@ async def test_without_a_home_nothing_is_taken(tmp_path: Path) -> None:
         part.away = True
     with pytest.raises(StoreError, match="took its data"):
         await store.write([batch("farm-1", 1)], Mark("w", 1))
-    with pytest.raises(StoreError, match="have no home|0 of 2"):
+    with pytest.raises(StoreError, match=r"have no home|0 of 2"):
         await store.read_marks("w", 0)
     await store.close()
 
