@@ -17,8 +17,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.safety_table import tell_safety
+
+settings.register_profile("vuon", deadline=None)  # no test looks at the time that the machine takes
+settings.load_profile("vuon")
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}

@@ -45,7 +45,7 @@ def thirsty(farm: Rig) -> Rig:
     return farm
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     flows=st.lists(st.floats(5.0, 40.0), min_size=2, max_size=5),
     most=st.floats(40.0, 90.0),

@@ -116,7 +116,7 @@ def test_a_full_queue_takes_nothing_more_until_it_was_stored(monkeypatch: pytest
 
 
 @given(st.binary(max_size=400), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_bytes_are_refused_and_harm_nothing(data: bytes, begins_well: bool) -> None:
     worker = ingest()
     whole = pack()

@@ -48,7 +48,7 @@ def test_published_pdus_come_out_octet_by_octet(
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=600))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_arrives_whole_or_with_an_ellipsis(text: str) -> None:
     parts = message("+84901234567", text, 7)
     read = [read_pdu(one.pdu) for one in parts]
@@ -224,7 +224,7 @@ def test_one_message_at_a_time() -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_that_a_line_can_say_breaks_it(noise: bytes) -> None:
     modem = AtModem(pin="1")
     modem.start("+84901234567", "x", 1, 0.0)

@@ -23,7 +23,7 @@ def test_inputs_bred_for_coverage_break_no_rule(target: Target) -> None:
 
 
 @BY_NAME
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.binary(max_size=600))
 def test_any_bytes_break_no_rule(target: Target, data: bytes) -> None:
     target.call(data)

@@ -56,7 +56,7 @@ def test_an_answer_comes_through(
 
 
 @pytest.mark.parametrize(("name", "make", "ask", "answer"), CASES[1:], ids=[case[0] for case in CASES[1:]])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(at=st.integers(0, 200), bit=st.integers(0, 7))
 def test_a_damaged_answer_is_never_taken(
     name: str, make: Callable[[], LineExchange], ask: Ask, answer: bytes, at: int, bit: int
@@ -181,7 +181,7 @@ def test_the_co2_module_is_read() -> None:
     assert mhz19.zero().request.hex(" ") == "ff 01 87 00 00 00 00 00 78"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(CASES), st.lists(st.binary(max_size=200), max_size=8))
 def test_no_bytes_bring_an_exchange_out_of_step(
     case: tuple[str, Callable[[], LineExchange], Ask, bytes], pieces: list[bytes]

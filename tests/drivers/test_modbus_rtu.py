@@ -294,7 +294,7 @@ REQUESTS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(REQUESTS, st.lists(st.tuples(st.binary(max_size=300), st.floats(0, 0.2)), max_size=12), st.booleans())
 def test_no_bytes_bring_the_core_out_of_step(request_: Request, pieces: list[tuple[bytes, float]], echo: bool) -> None:
     core = _core(echo=echo)
@@ -310,7 +310,7 @@ def test_no_bytes_bring_the_core_out_of_step(request_: Request, pieces: list[tup
     assert core.deadline_s is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=30), st.binary(max_size=12), st.integers(1, 16), st.integers(0, 2**80))
 def test_a_good_answer_in_any_noise_gives_its_value_or_nothing(
     before: bytes, after: bytes, cut: int, value: int

@@ -30,7 +30,7 @@ def test_a_reply_is_paired_with_its_request_and_decoded() -> None:
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=20))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_the_same_is_seen_however_the_bytes_are_cut(cuts: list[int]) -> None:
     data = (REQUEST + REPLY) * 3
     watch, seen, now, at = monitor(), list[Seen](), 0.0, 0
@@ -71,7 +71,7 @@ def test_a_seen_reply_becomes_a_golden_case_that_the_catalogue_takes() -> None:
 
 
 @given(st.binary(max_size=600))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_rubbish_never_raises_and_is_never_kept_for_ever(data: bytes) -> None:
     watch = monitor()
     seen = watch.feed(data, 1.0) + watch.idle(9.0)

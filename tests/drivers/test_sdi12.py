@@ -285,7 +285,7 @@ def test_damage_is_seen_by_the_crc_and_asked_again() -> None:
     assert len(heard) == 2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.binary(max_size=200), max_size=8))
 def test_no_bytes_bring_the_recorder_out_of_step(pieces: list[bytes]) -> None:
     recorder = Recorder(slack_s=0.0)

@@ -146,7 +146,7 @@ def test_any_text_is_refused_in_words_and_never_breaks(text: str) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_damaged_number_is_refused_or_harmless(data: st.DataObject) -> None:
     numbers = list(re.finditer(r"= (-?\d+\.\d+)$", GOOD, re.MULTILINE))
     at = data.draw(st.sampled_from(numbers))

@@ -24,7 +24,7 @@ def rates(flow_l_min: float, per_pulse: float, report_s: float, until_s: float, 
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.floats(1.0, 200.0), st.sampled_from([0.01, 0.1, 1.0, 10.0]), st.sampled_from([0.1, 1.0, 2.0, 10.0]))
 def test_a_steady_flow_is_told_exactly_once_two_pulses_have_come(
     flow_l_min: float, per_pulse: float, report_s: float

@@ -6,7 +6,7 @@ from math import inf, nan
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.chunks import (
@@ -53,7 +53,6 @@ def day(noise: int, seed: int = 1) -> Stretch:
 
 
 @given(st.lists(ROW, min_size=1, max_size=60))
-@settings(deadline=None)
 def test_any_stretch_comes_back_bit_for_bit(rows: list[tuple[int, int, float, float, int, int, float]]) -> None:
     made = stretch(rows)
     for for_good in (True, False):
@@ -64,7 +63,6 @@ def test_any_stretch_comes_back_bit_for_bit(rows: list[tuple[int, int, float, fl
 
 
 @given(st.lists(ROW, min_size=1, max_size=40))
-@settings(deadline=None)
 def test_a_roll_up_comes_back_and_is_what_a_slow_count_gives(
     rows: list[tuple[int, int, float, float, int, int, float]],
 ) -> None:

@@ -26,7 +26,6 @@ def new_shape(count: int) -> Shape:
 
 
 @given(st.one_of(st.lists(INT64, max_size=60), st.lists(NEAR, max_size=60), st.lists(st.just(7), max_size=9)))
-@settings(deadline=None)
 def test_whole_numbers_come_back(numbers: list[int]) -> None:
     column = np.array(numbers, np.int64)
     cursor = Cursor(encode_ints(column))
@@ -35,7 +34,6 @@ def test_whole_numbers_come_back(numbers: list[int]) -> None:
 
 
 @given(INT64)
-@settings(deadline=None)
 def test_a_varint_comes_back(number: int) -> None:
     assert Cursor(varint(number)).varint() == number
 
@@ -44,7 +42,6 @@ def test_a_varint_comes_back(number: int) -> None:
     st.lists(st.tuples(st.integers(0, 5), st.one_of(DECIMAL, ODD, ANY_BITS)), max_size=50),
     st.lists(st.tuples(st.integers(0, 5), DECIMAL), max_size=50),
 )
-@settings(deadline=None)
 def test_floats_come_back_bit_for_bit_also_from_an_encoder_that_remembers(
     first: list[tuple[int, float]], second: list[tuple[int, float]]
 ) -> None:
@@ -88,7 +85,6 @@ def test_any_bytes_give_a_column_or_a_column_error(data: bytes, n: int) -> None:
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=8), st.data())
-@settings(deadline=None)
 def test_a_steady_column_writes_what_the_plain_way_writes(series: list[int], data: st.DataObject) -> None:
     groups = Groups(np.array(series, np.int64))
     plain, own = new_shape(len(groups)), new_shape(len(groups))

@@ -48,7 +48,7 @@ def plainly(data: bytes, series: list[int]) -> list[bytes]:
     ),
     st.data(),
 )
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_whole_arrays_read_what_number_by_number_reads(series: list[int], data: st.DataObject) -> None:
     number = data.draw(st.sampled_from([STEP, STEP, FAR, st.one_of(STEP, STEP, STEP, STEP, STEP, ANY_BITS)]))
     column = np.array(data.draw(st.lists(number, min_size=len(series), max_size=len(series))), np.float64)

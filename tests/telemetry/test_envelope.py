@@ -40,7 +40,7 @@ records = st.one_of(
 
 
 @given(st.lists(st.lists(records, max_size=25), min_size=3, max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_kind_of_record_comes_back_in_order_with_and_without_a_dictionary(groups: list[list[AnyRecord]]) -> None:
     packer, opener = Packer(), Opener()
     bodies = [packer.encode(group) for group in groups]
@@ -135,7 +135,7 @@ def test_a_hostile_body_is_refused_by_reason(packed: bytes, reason: str) -> None
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_body_of_any_bytes_is_refused_and_never_crashes(body: bytes) -> None:
     batch = Opener().open(forge(magicless(body, size=True)))
     read: list[object] = []

@@ -27,7 +27,7 @@ def walked(rows: list[tuple[int, int, int, int]]) -> list[Boot]:
     first_row=st.integers(1, 1_000),
     looks=st.integers(1, 4),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_boots_are_what_a_walk_through_every_row_finds(
     boots: list[tuple[int, int]], first_row: int, looks: int
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import inf, isfinite, nan
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from telemetry.envelope import Batch, Header, Opener, Packer
@@ -54,7 +54,6 @@ def read_line(text: str) -> tuple[str, dict[str, float], int]:
 
 
 @given(st.lists(a_sample(), max_size=30), st.booleans(), st.integers(0, 2))
-@settings(deadline=None)
 def test_the_lines_of_a_batch_are_the_lines_of_its_samples(
     samples: list[Sample], every_tag: bool, timeline: int
 ) -> None:
@@ -67,7 +66,6 @@ def test_the_lines_of_a_batch_are_the_lines_of_its_samples(
 
 
 @given(st.lists(a_sample(), max_size=30), st.integers(0, 2))
-@settings(deadline=None)
 def test_the_columns_for_victoriametrics_hold_the_values_of_its_samples(samples: list[Sample], timeline: int) -> None:
     found: dict[tuple[str, ...], list[tuple[int, float]]] = {}
     for text in import_lines(batch(samples, timeline)).splitlines():

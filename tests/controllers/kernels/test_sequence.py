@@ -114,7 +114,7 @@ def test_larger_cases_stay_near_the_bound_of_the_relaxed_problem() -> None:
     assert max(gaps) <= 0.30
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 12), room=st.sampled_from([30.0, 60.0, 120.0]))
 def test_no_plan_ever_exceeds_budget_zones_at_once_window_or_recipe(seed: int, n: int, room: float) -> None:
     d, free, at_once = random_case(np.random.default_rng(seed), n, 24, room)

@@ -24,7 +24,7 @@ def day(
     return skipped, flux[0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     de=st.floats(0.0, 22.5),
     dr=st.floats(0.0, 90.0),

@@ -108,7 +108,7 @@ def test_what_json_cannot_hold_is_not_sealed(name: str, value: float) -> None:
         seal(msgspec.structs.replace(GOOD, **{name: value}))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(at=st.integers(0, 10**6), bit=st.integers(0, 7))
 def test_a_flipped_bit_is_noticed_or_changes_nothing(at: int, bit: int) -> None:
     data = bytearray(encode(GOOD))

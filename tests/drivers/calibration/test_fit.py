@@ -136,7 +136,7 @@ def test_two_buffers_give_the_electrode_that_made_them_at_their_own_temperatures
     assert max(map(abs, made.residuals)) < 1e-9
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     offset=st.floats(-30, 30), acid=st.floats(0.86, 1.04), base=st.floats(0.86, 1.04), warm=st.floats(5, 40),
     ph=st.floats(2, 12), unit=st.sampled_from(["mV", "pH"]),
@@ -192,7 +192,7 @@ def test_a_soil_of_its_own_is_found_from_two_cores() -> None:
 points = st.lists(st.floats(-100, 100), min_size=3, max_size=8, unique_by=lambda x: round(x, 1)).map(sorted)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(signal=points, steps=st.lists(st.floats(0.5, 20), min_size=7, max_size=7), data=st.data())
 def test_spline_and_pieces_pass_through_their_points_and_never_turn_back(
     signal: list[float], steps: list[float], data: st.DataObject
@@ -205,7 +205,7 @@ def test_spline_and_pieces_pass_through_their_points_and_never_turn_back(
         assert all(b - a > -1e-7 * (1 + abs(a)) for a, b in pairwise(values))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(gain=st.floats(0.1, 10), offset=st.floats(-50, 50), x=st.floats(-100, 100))
 def test_a_line_is_found_again(gain: float, offset: float, x: float) -> None:
     made = fit_linear([-10.0, 40.0], [offset - 10.0 * gain, offset + 40.0 * gain])
