@@ -19,7 +19,7 @@ import numpy as np
 
 from telemetry.envelope import Batch
 from telemetry.history import Points, Seen, Stored
-from telemetry.ports import KeepsDictionaries, Mark, Store, StoreError
+from telemetry.ports import KeepsDictionaries, Mark, Store, StoreError, StoreRefusedError
 
 REPLICAS: Final = 2
 ANSWER_S: Final = 3.0
@@ -79,6 +79,8 @@ class ShardedStore:
         homeless = self._homeless(batches, works)
         for name, work in works.items():
             error = work.exception() if work.done() else TimeoutError(f"no answer in {self._answer_s} s")
+            if isinstance(error, StoreRefusedError):
+                raise error  # the shard is well: the hub finds the batch that it will not take
             if isinstance(error, StoreError | TimeoutError):
                 self._leave_out(name, error)
             elif error:

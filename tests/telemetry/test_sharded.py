@@ -11,7 +11,7 @@ import pytest
 
 from telemetry.envelope import Batch, Header, Opener, Packer
 from telemetry.history import Points
-from telemetry.ports import Mark, Store, StoreError
+from telemetry.ports import Mark, Store, StoreError, StoreRefusedError
 from telemetry.records import Sample
 from telemetry.stores.embedded import EmbeddedStore
 from telemetry.stores.sharded import ShardedStore, merged
@@ -25,12 +25,15 @@ class Shard(EmbeddedStore):
 
     away = False
     silent = False
+    refuses = False
 
     async def write(self, batches: Sequence[Batch], mark: Mark) -> None:
         while self.silent:
             await passes(0.01)
         if self.away:
             raise StoreError("away")
+        if self.refuses and batches:
+            raise StoreRefusedError("a field of another type")
         await super().write(batches, mark)
 
     async def read_marks(self, worker: str, least: int) -> list[int]:
@@ -95,6 +98,18 @@ async def test_a_frozen_shard_is_left_out_after_a_while(tmp_path: Path) -> None:
     assert await values(store, "farm-1") == [1.0, 2.0]
     parts["a"].silent = False
     await asyncio.gather(*store._late)
+    await store.close()
+
+
+async def test_a_shard_that_refuses_a_batch_is_not_away(tmp_path: Path) -> None:
+    parts = shards(tmp_path, "a", "b")
+    store = ShardedStore(parts)
+    parts["a"].refuses = True
+    with pytest.raises(StoreRefusedError):
+        await store.write([batch("farm-1", 1)], Mark("w", 1))
+    assert not store._away
+    await store.write([], Mark("w", 2))
+    assert 2 in await store.read_marks("w", 0)
     await store.close()
 
 
