@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from controllers.kernels import columns as c
+from controllers.kernels.climate import FAN_ABOVE_K
 from controllers.layout import Layout
 from controllers.state import Tables
 from controllers.ticks import Floats, Ints, Sense
@@ -141,6 +142,7 @@ class Facts:
         return read
 
     def _house_readers(self) -> dict[str, Callable[[int], float]]:
+        high = self._house(self._band, c.B_T_HIGH)
         return {
             "temperature_c": self._house(self._hc, c.C_T),
             "vpd_kpa": self._house(self._hc, c.C_VPD),
@@ -150,7 +152,8 @@ class Facts:
             "heat_c": self._house(self._layout.hp, c.H_HEAT),
             "frost_c": self._house(self._layout.hp, c.H_FROST),
             "temperature_low_c": self._house(self._band, c.B_T_LOW),
-            "temperature_high_c": self._house(self._band, c.B_T_HIGH),
+            "temperature_high_c": high,
+            "fan_from_c": lambda o: high(o) + FAN_ABOVE_K,
             "vpd_low_kpa": self._house(self._band, c.B_VPD_LOW),
             "vpd_high_kpa": self._house(self._band, c.B_VPD_HIGH),
         }

@@ -173,7 +173,10 @@ TEXTS: Final[dict[int, tuple[str, str, str, str]]] = {
     k.CLIMATE_IN_BAND: (
         "climate.in_band",
         "info",
-        "Not needed now: {temperature_c} °C (wanted {temperature_low_c} to {temperature_high_c}), VPD {vpd_kpa} kPa.",
+        (
+            "Not needed now: {temperature_c} °C (wanted {temperature_low_c} to {temperature_high_c}, "
+            "fans from {fan_from_c}), VPD {vpd_kpa} kPa."
+        ),
         "",
     ),
     k.CLIMATE_COOLING: ("climate.cooling", "info", "Cooling: {temperature_c} °C is above {temperature_high_c} °C.", ""),
