@@ -145,7 +145,7 @@ def canopy_day(x: Array, crop: Array, share: float, et0_mm: float, step: float) 
 
 @njit
 def free_canopy(x: Array, crop: Array) -> None:
-    """Write the cover of a crop that never lacked water, to the start of its yield. Source: manual 3.4."""
+    """Write the cover [0..1] of a crop that never lacked water, to the start of its yield. Source: manual 3.4."""
     now = x[k.CLOCK]
     if now < crop[k.EMERGENCE]:
         x[k.CC_FREE] = 0.0
@@ -168,7 +168,10 @@ def root_depth_m(crop: Array, clock: float) -> float:
 
 @njit
 def roots_day(x: Array, crop: Array, step: float) -> None:
-    """Deepen the roots by a day: less where the crop thirsts or the soil before them is dry. Source: manual 3.5."""
+    """Deepen the roots by a ``step`` [d], less where the crop thirsts or the soil before them is dry.
+
+    Source: manual 3.5.
+    """
     depth = root_depth_m(crop, x[k.CLOCK])
     more = depth - root_depth_m(crop, x[k.CLOCK] - step)
     if x[k.TR_RATIO] < 0.9999:
