@@ -94,7 +94,7 @@ def crop_row(m: Any, past: list[np.ndarray]) -> np.ndarray:
     crops.shape_index(row)
     more = max(co2.current_concentration - co2.ref_concentration, 0.0) / (550.0 - co2.ref_concentration)
     row[k.KCB], row[k.FADE_PER_D] = crop.Kcb * (1.0 - CO2_KCB * more), crop.fage / 100.0 * (1.0 - CO2_KCB * more)
-    row[k.AGE_SOONER] = crop.beta / 100.0
+    row[k.AGE_SOONER], row[k.AIR] = crop.beta / 100.0, crop.Aer / 100.0
     row[k.PRODUCT_G_M2], row[k.PRODUCT_LATE] = crop.WP * crop.fCO2, crop.WPy / 100.0
     row[k.A_HI], row[k.B_HI], row[k.HI_MORE] = max(crop.a_HI, 0.0), max(crop.b_HI, 0.0), crop.dHI0 / 100.0
     row[k.POLLEN_EXCESS] = 1.0 + crop.exc / 100.0

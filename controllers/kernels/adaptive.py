@@ -85,7 +85,7 @@ def worth(x0: Array, crop: Array, weather: Array, first_mm: float, policy: Array
     """Return the mean money of the seasons that follow if ``first_mm`` [mm] is given now and the plain rule after.
 
     ``first_mm`` below 0: the plain rule today too. ``weather`` (m, n, 5): n days from today on, in m years; a NaN day
-    is skipped, and if a year has more such days than others nothing can be said: NaN. ``scratch`` (61,) is overwritten.
+    is skipped, and if a year has more such days than others nothing can be said: NaN. ``scratch`` (74,) is overwritten.
     Source: rollout, Bertsekas and Tsitsiklis (1996), section 6.4.
     """
     x = scratch[: k.STATE_COLUMNS]

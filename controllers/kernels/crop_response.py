@@ -24,10 +24,7 @@ RIPE_BEFORE_D = 5.0
 
 @njit
 def begin(x: Array, crop: Array, share: float) -> None:
-    """Write a field's state at planting into ``x``, its soil holding ``share`` [0..1] of the available water.
-
-    Source: manual 3.3 and 3.7.
-    """
+    """Write a field's state at planting into ``x``, its soil holding ``share`` [0..1] of the available water."""
     for i in range(k.STATE_COLUMNS):
         x[i] = 0.0
     x[k.ZR_M], x[k.ROOT_DENSITY], x[k.TR_RATIO] = crop[k.ZR_MIN_M], 1.0, 1.0
@@ -41,7 +38,7 @@ def begin(x: Array, crop: Array, share: float) -> None:
 
 @njit
 def ripe(x: Array, crop: Array) -> bool:
-    """Say whether the season is over: its heat [degree days] or days [d] are full, or it died. Source: manual 3.4."""
+    """Say whether the season is over."""
     return bool(x[k.TOTAL] >= crop[k.MATURITY] or x[k.DEAD] > 0.0)
 
 
@@ -78,7 +75,8 @@ def _transpire(x: Array, crop: Array, et0_mm: float, warmth: float, before: floa
     share = soil.root_water(x, crop)
     upper, lower = leaves.moved(crop[k.P_CLOSE_UP], et0_mm), leaves.moved(crop[k.P_CLOSE_LOW], et0_mm)
     closed = min(max((share - upper) / max(lower - upper, 1e-9), 0.0), 1.0)
-    drunk = soil.drink(x, crop, wish * (1.0 - closed), upper) if wish > 0.0 else 0.0
+    open_share = min(1.0 - closed, soil.air(x, crop))
+    drunk = soil.drink(x, crop, wish * open_share, upper) if wish > 0.0 else 0.0
     if x[k.CC] - before > 0.005 and drunk == 0.0:
         x[k.CC] = before
     x[k.TR_RATIO] = min(max(drunk / wish, 0.0), 1.0) if wish > 0.0 else 1.0
@@ -201,7 +199,7 @@ def _grow_product(x: Array, crop: Array, et0_mm: float, drunk_mm: float, warmth:
 def crop_day(x: Array, crop: Array, day: Array, gift_mm: float) -> bool:
     """Advance one field by a ``day`` of weather (5,) and a ``gift_mm`` of irrigation [mm]; False if one is NaN.
 
-    ``x`` (49,), ``crop`` (124,), ``day``: see ``crop_columns``. A field that is ripe stays as it is.
+    ``x`` (62,), ``crop`` (125,), ``day``: see ``crop_columns``. A field that is ripe stays as it is.
     Source: AquaCrop reference manual chapter 3.
     """
     et0, rain, step = day[k.ET0], day[k.RAIN], day[k.STEP]
@@ -250,7 +248,7 @@ def _index(day: float, full: float, rate: float) -> float:
 
 @njit
 def shape_index(crop: Array) -> None:
-    """Write into ``crop`` how its harvest index [0..1] grows to HI0 in its span [d]; a fruit's evenly at last.
+    """Write into ``crop`` how its harvest index grows to HI0 in its span; a fruit's evenly at last.
 
     The rate is a multiple of 0.001 a day. Source: manual 3.12.
     """

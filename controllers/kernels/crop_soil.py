@@ -2,7 +2,7 @@
 """Water in a layered soil under a crop, day by day: runoff, infiltration, drainage, evaporation, uptake by roots.
 
 Rule kept: AquaCrop's soil (Raes et al. 2009, doi:10.2134/agronj2008.0140s; reference manual chapter 3) without
-groundwater, bunds, mulch and want of air; every mm that comes in is stored, drained, run off, evaporated or drunk.
+groundwater, bunds and mulch; every mm that comes in is stored, drained, run off, evaporated or drunk.
 """
 
 import math
@@ -21,6 +21,7 @@ LAYER_MIN_M, LAYER_MAX_M = 0.15, 0.30
 KEX, F_EVAPORATION, GROW_AT = 1.1, 4.0, 0.4
 WITHERED_SHELTER = 0.5
 CN_DEPTH_M, GERMINATION_M, GERMINATION_SHARE = 0.3, 0.3, 0.2
+AIRLESS_D = 3.0
 
 
 @njit
@@ -163,7 +164,7 @@ def infiltrate(x: Array, crop: Array, water_mm: float) -> float:
 
 @njit
 def germinates(x: Array, crop: Array) -> bool:
-    """Say whether the seedbed's water [m3/m3] is enough for seed to germinate. Source: manual 3.3.2."""
+    """Say whether the seedbed is wet enough for seed to germinate. Source: manual 3.3.2."""
     held, span, above = 0.0, 0.0, 0.0
     for i in range(N):
         share = min(GERMINATION_M - above, crop[k.DZ_M + i])
@@ -217,7 +218,7 @@ def _second_stage(x: Array, crop: Array) -> float:
 
 @njit
 def begin_evaporation(x: Array, crop: Array) -> None:
-    """Begin a season whose topsoil has dried: no water [mm] in its skin. Source: manual 3.9."""
+    """Begin a season whose topsoil has dried: no water in its skin. Source: manual 3.9."""
     x[k.SKIN_MM], x[k.LAYER_M] = 0.0, LAYER_MIN_M
     x[k.SECOND] = _second_stage(x, crop)
 
@@ -253,6 +254,40 @@ def evaporate(x: Array, crop: Array, wanted_mm: float, wetted_mm: float) -> floa
 
 
 @njit
+def air(x: Array, crop: Array) -> float:
+    """Return what want of air leaves of the roots' uptake [0..1] and count its days in ``x``. Source: manual 3.10.3."""
+    depth, above, empty, room = x[k.ZR_M], 0.0, 0.0, crop[k.AIR]
+    if room <= 0.0:
+        return 1.0
+    for i in range(N):
+        share = min(depth - above, crop[k.DZ_M + i])
+        if share <= 1e-9:
+            break
+        empty += share * (crop[k.SATURATED + i] - x[k.THETA + i])
+        above += crop[k.DZ_M + i]
+    left = empty / max(min(depth, above), 1e-9) / room
+    if left >= 1.0:
+        x[k.AIRLESS_D] = 0.0
+        return 1.0
+    days = x[k.AIRLESS_D]
+    x[k.AIRLESS_D] = min(days + 1.0, AIRLESS_D)
+    return float(max(left if days >= AIRLESS_D else 1.0 - days / AIRLESS_D * (1.0 - left), 0.0))
+
+
+@njit
+def _layer_air(x: Array, crop: Array, i: int) -> float:
+    """Give what want of air leaves of layer ``i``'s uptake [0..1]; count its days. Source: manual 3.10.3."""
+    empty = crop[k.SATURATED + i] - x[k.THETA + i]
+    if empty >= crop[k.AIR] or crop[k.AIR] <= 0.0:
+        x[k.LAYER_AIRLESS_D + i] = 0.0
+        return 1.0
+    days = min(x[k.LAYER_AIRLESS_D + i] + 1.0, AIRLESS_D)
+    x[k.LAYER_AIRLESS_D + i] = days
+    first = 0.0 if days >= AIRLESS_D else 1.0
+    return float((first + (days - 1.0) * max(empty / crop[k.AIR], 0.0)) / (first + days - 1.0))
+
+
+@njit
 def drink(x: Array, crop: Array, wanted_mm: float, close_up: float) -> float:
     """Let roots take up to ``wanted_mm`` [mm], from the top on, each compartment as far as it gives; return it [mm].
 
@@ -274,7 +309,9 @@ def drink(x: Array, crop: Array, wanted_mm: float, close_up: float) -> float:
             sink = 0.0
         elif gone > close_up:
             relative = (gone - crop[k.P_CLOSE_UP]) / (crop[k.P_CLOSE_LOW] - crop[k.P_CLOSE_UP])
-            sink *= answer(relative, crop[k.F_CLOSE])
+            sink *= min(answer(relative, crop[k.F_CLOSE]), _layer_air(x, crop, i))
+        else:
+            sink *= _layer_air(x, crop, i)
         sink = min(sink, (wanted_mm - taken) / (1000.0 * dz), max(theta - 0.5 * crop[k.WILT + i], 0.0))
         x[k.THETA + i] = theta - sink
         taken += sink * 1000.0 * dz
