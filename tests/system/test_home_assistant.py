@@ -19,9 +19,9 @@ from drivers.bus import fine_timer_loop
 from drivers.catalogue import Catalogue
 from edge.agent import Agent
 from edge.config import parse
-from edge.exchange_face import KINDS, OPENS
 from edge.machine import Machine
 from edge.orders import Giver
+from edge.output_words import KIND_WORDS, OPENS
 from edge.wiring import SimulatedField, assemble, known_devices
 from edge.world import SystemClock, World
 from telemetry.face import Face, OutputFace, SeriesFace
@@ -189,7 +189,7 @@ INSTALLED = pytest.mark.skipif(
 def everything() -> Face:
     """Give a farm with every quantity and every kind of output."""
     series = tuple(SeriesFace(f"lab/{name}", "lab", one, one.title, 10.0) for name, one in QUANTITIES.items())
-    kinds = [(kind, kind in OPENS, proportional) for kind in KINDS for proportional in (False, True)]
+    kinds = [(kind, kind in OPENS, proportional) for kind in KIND_WORDS for proportional in (False, True)]
     outputs = tuple(
         OutputFace(f"{kind.replace('_', '-')}-{int(levels)}", "lab", kind, f"{kind} {levels}", opens, levels)
         for kind, opens, levels in kinds
