@@ -24,7 +24,7 @@ RIPE_BEFORE_D = 5.0
 
 @njit
 def begin(x: Array, crop: Array, share: float) -> None:
-    """Write a field's state at planting into ``x``, its soil holding ``share`` [0..1] of the available water."""
+    """Write a field's state at planting into ``x``, its soil ``share`` [0..1] full. Source: own rule."""
     for i in range(k.STATE_COLUMNS):
         x[i] = 0.0
     x[k.ZR_M], x[k.ROOT_DENSITY], x[k.TR_RATIO] = crop[k.ZR_MIN_M], 1.0, 1.0
@@ -38,7 +38,7 @@ def begin(x: Array, crop: Array, share: float) -> None:
 
 @njit
 def ripe(x: Array, crop: Array) -> bool:
-    """Say whether the season is over."""
+    """Say whether the season is over: its clock [d or °C d] has run down, or it died. Source: manual 3.3."""
     return bool(x[k.TOTAL] >= crop[k.MATURITY] or x[k.DEAD] > 0.0)
 
 
@@ -248,7 +248,7 @@ def _index(day: float, full: float, rate: float) -> float:
 
 @njit
 def shape_index(crop: Array) -> None:
-    """Write into ``crop`` how its harvest index grows to HI0 in its span; a fruit's evenly at last.
+    """Write into ``crop`` how its harvest index grows to HI0 [-] in its span [d]; a fruit's evenly at last.
 
     The rate is a multiple of 0.001 a day. Source: manual 3.12.
     """

@@ -164,7 +164,7 @@ def infiltrate(x: Array, crop: Array, water_mm: float) -> float:
 
 @njit
 def germinates(x: Array, crop: Array) -> bool:
-    """Say whether the seedbed is wet enough for seed to germinate. Source: manual 3.3.2."""
+    """Say whether the seedbed [0.3 m] is wet enough for seed to germinate. Source: manual 3.3.2."""
     held, span, above = 0.0, 0.0, 0.0
     for i in range(N):
         share = min(GERMINATION_M - above, crop[k.DZ_M + i])
@@ -218,7 +218,7 @@ def _second_stage(x: Array, crop: Array) -> float:
 
 @njit
 def begin_evaporation(x: Array, crop: Array) -> None:
-    """Begin a season whose topsoil has dried: no water in its skin. Source: manual 3.9."""
+    """Begin a season whose topsoil has dried: no water [mm] in its skin. Source: manual 3.9."""
     x[k.SKIN_MM], x[k.LAYER_M] = 0.0, LAYER_MIN_M
     x[k.SECOND] = _second_stage(x, crop)
 
