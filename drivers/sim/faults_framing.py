@@ -49,7 +49,7 @@ def _untrue_length(more: int, exchange: Exchange) -> list[Emission]:
     reply = exchange.ask()
     if reply is None or reply[1] > 4:
         return []
-    return [exchange.emit(frame_of(reply[0], bytes((reply[1], reply[2] + more)) + reply[3:-2]))]
+    return [exchange.emit(frame_of(reply[0], bytes((reply[1], (reply[2] + more) % 256)) + reply[3:-2]))]
 
 
 def _padded(exchange: Exchange) -> list[Emission]:

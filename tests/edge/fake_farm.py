@@ -143,7 +143,7 @@ class FakeAgent:
         seen = self.values.get(f"{place}/air_temperature", curve("air_temperature", self.now_ms, phase))
         vpd = Input("vpd_kpa", curve("vapour_pressure_deficit", self.now_ms, phase))
         low, high = Input("temperature_low_c", 18.0), Input("temperature_high_c", 27.0)
-        inputs = (Input("temperature_c", seen), low, high, vpd)
+        inputs = (Input("temperature_c", seen), low, high, Input("fan_from_c", 28.5), vpd)
         level, code = (0.4, "climate.cooling") if seen > 27.0 else (0.0, "climate.in_band")
         return OutputState(output, place, kind, level, level, code, "climate", inputs)
 

@@ -91,7 +91,7 @@ def test_an_output_says_what_it_does_and_why(farm: FarmUnderTest) -> None:
     fan = view(farm).output("fan-melon")
     assert fan is not None
     assert (fan.title, fan.state) == ("Quạt", "Tắt")
-    assert fan.why.text == "Chưa cần: 26,1 °C (muốn 18 đến 27), VPD 1,23 kPa."
+    assert fan.why.text == "Chưa cần: 26,1 °C (muốn 18 đến 27, quạt chạy từ 28,5), VPD 1,23 kPa."
 
 
 @pytest.mark.parametrize(

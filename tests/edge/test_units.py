@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edge.cli import COMMANDS, main
+from cooperative.cli import main as hub_main
+from edge.cli import main
 
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
+FARM = [unit for unit in UNITS if unit.name in {"vuon-agent.service", "vuon-console.service"}]
 
 
 def value(unit: Path, key: str) -> str:
@@ -23,17 +25,23 @@ def value(unit: Path, key: str) -> str:
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_what_a_unit_starts_is_a_command_with_these_options(unit: Path) -> None:
     words = value(unit, "ExecStart").split()
-    assert words[0].endswith("/vuon")
-    assert words[1] in COMMANDS
-    said = CliRunner().invoke(main, [words[1], "--help"]).output
+    program = main if unit in FARM else hub_main
+    assert Path(words[0]).name == ("vuon" if unit in FARM else "vuon-hub")
+    done = CliRunner().invoke(program, [words[1], "--help"])
+    assert done.exit_code == 0
+    said = done.output
     for option in (word for word in words if word.startswith("--")):
         assert option in said
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_a_unit_is_watched_and_always_restarted_but_not_for_a_wrong_file(unit: Path) -> None:
+@pytest.mark.parametrize("unit", FARM, ids=lambda unit: unit.name)
+def test_a_farm_s_unit_is_watched(unit: Path) -> None:
     assert value(unit, "Type") == "notify"
     assert int(value(unit, "WatchdogSec")) >= 10
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_is_always_restarted_but_not_for_a_wrong_file(unit: Path) -> None:
     assert value(unit, "Restart") == "always"
     assert "3" in value(unit, "RestartPreventExitStatus").split()
 
