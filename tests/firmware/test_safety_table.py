@@ -182,7 +182,9 @@ def test_a_fault_at_the_controller_closes_everything(
     settle(one)
     one.rig.do(f"peek 0\n{AT_THE_CHIP[what][0]}")  # both at one moment of the chip: these times are exact
     began = int(str(one.rig.next("value")["us"])) / 1000
-    assert kept(what, one.rig.until_off_ms() - began) <= BOUNDS[what]
+    # But for a hang: the rig waits some milliseconds for the main loop before it hangs it.
+    slack_ms = LIVE_MS if AT_THE_CHIP[what][0] in {"hang", "wedge"} else 0.0
+    assert kept(what, one.rig.until_off_ms() - began) <= BOUNDS[what] + slack_ms
 
 
 @pytest.mark.slow
