@@ -54,8 +54,10 @@ void rig_advance_cycles(uint64_t until)
                 told_portb = rig_avr->data[PORTB_AT];
                 rig_look_at_pins(); /* simavr does not tell of every change on a pin with a wire on it */
             }
-            if (rig_avr->pc == rig_wedged_at && rig_avr->sreg[S_I] != 0 && state == cpu_Running) {
-                /* turning on the spot does nothing else, and costs a thousand times more */
+            if (rig_avr->pc == rig_wedged_at && rig_avr->sreg[S_I] != 0 && state == cpu_Running &&
+                rig_avr->interrupt_state == 0) {
+                /* Turning on the spot does nothing else, and costs a thousand times more. Not while an interrupt
+                 * waits: simavr would enter it asleep, and give up. */
                 rig_avr->state = cpu_Sleeping;
             }
             if (rig_reset_seen) {
@@ -79,12 +81,20 @@ void rig_advance_cycles(uint64_t until)
     }
 }
 
+/* In the main loop, not in an interrupt: the same code hung there would hang the tick too, and that is `deaf`. */
+static bool in_main_loop(void)
+{
+    return rig_avr->state == cpu_Sleeping || (rig_avr->interrupts.running_ptr == 0 && rig_avr->sreg[S_I] != 0);
+}
+
 /* The main loop stands still at the next instruction; deaf: interrupts too. The patch is undone by any reset. */
 void rig_wedge(bool deaf)
 {
     for (unsigned i = 0; i < 100u && rig_avr->state != cpu_Sleeping; i++) {
-        /* not in the middle of an interrupt: it is the main loop that hangs */
         rig_advance_cycles(rig_avr->cycle + 20u * RIG_MHZ);
+    }
+    for (unsigned i = 0; i < 2000u && !in_main_loop(); i++) {
+        rig_advance_cycles(rig_avr->cycle + 1u);
     }
     rig_wedged_at = rig_avr->pc;
     memcpy(rig_wedged_code, &rig_avr->flash[rig_wedged_at], sizeof rig_wedged_code);

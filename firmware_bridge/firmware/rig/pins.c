@@ -26,6 +26,9 @@ static avr_ioport_state_t port_state(char port)
 
 void rig_look_at_pins(void)
 {
+    if (rig_reset_seen) {
+        return; /* looked at once the reset is told */
+    }
     const avr_ioport_state_t b = port_state('B');
     const avr_ioport_state_t d = port_state('D');
     const unsigned high_d = d.port & d.ddr;

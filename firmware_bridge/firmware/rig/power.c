@@ -24,10 +24,10 @@ static void (*core_reset)(struct avr_t *avr);
 
 static void on_reset(struct avr_t *at)
 {
+    rig_reset_seen = true; /* before the ports let go: the reset is told first, then what it did to the pins */
     if (core_reset != NULL) {
         core_reset(at);
     }
-    rig_reset_seen = true;
 }
 
 void rig_watch_resets(void)
@@ -46,10 +46,13 @@ static void restore_wedged(void)
 
 void rig_after_reset(void)
 {
-    rig_reset_seen = false;
     restore_wedged();
     rig_tell_wires();
+    if (rig_line < 0) {
+        rig_flush_words();
+    }
     printf("{\"e\":\"reset\",\"us\":%" PRIu64 ",\"cause\":%u}\n", rig_now_us(), rig_avr->data[MCUSR_AT]);
+    rig_reset_seen = false;
     rig_look_at_pins();
 }
 

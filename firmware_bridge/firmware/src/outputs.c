@@ -155,15 +155,16 @@ static uint8_t common_block(void)
 static bool decide(uint8_t output, uint8_t common, bool forbidden)
 {
     volatile struct output_state *state = &states[output];
+    const uint32_t since_ms = state->since_ms;
+    if (since_ms != FOREVER_MS) {
+        state->since_ms = since_ms + 1u; /* the millisecond that ends now counts, else a limit is passed by one */
+    }
     const uint8_t block = common != BLOCK_NONE ? common : block_of(output, forbidden);
     const bool on = block == BLOCK_NONE;
     state->block = block;
-    const uint32_t since_ms = state->since_ms;
     if (state->on != on) {
         state->on = on;
         state->since_ms = 0;
-    } else if (since_ms != FOREVER_MS) {
-        state->since_ms = since_ms + 1u;
     }
     return on;
 }
