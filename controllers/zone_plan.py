@@ -128,6 +128,18 @@ def zone_plan(zone: ZoneSettings) -> ZonePlan:
     return ZonePlan(row, crop, entry, stages, planted_day(plan.planted), salt_of(entry.en), limit)
 
 
+def easy_water_pct(zone: ZoneSettings) -> tuple[float, float]:
+    """Give the soil moisture [%] between which roots draw without effort: down to the table's share p, up to capacity.
+
+    Source: FAO-56 eq. 82-83 (total and readily available water). Errors as ``zone_plan``.
+    """
+    plan = zone.plan
+    soil = soil_of(zone.soil, zone.substrate, plan.field_capacity_pct, plan.wilting_pct)
+    share = plan.depletion_share or crop_of(zone.crop).p
+    easy = share * (soil.field_capacity - soil.wilting)
+    return 100.0 * (soil.field_capacity - easy), 100.0 * soil.field_capacity
+
+
 def trouble(zone: ZoneSettings) -> str:
     """Say what keeps a zone's reckoning from being made, "" for nothing."""
     try:

@@ -24,6 +24,7 @@ from pages.numbers import FARM_ZONE, LANGUAGES
 from pages.words import N_, Words, error_text
 
 if TYPE_CHECKING:
+    from cooperative.config import HubConfig
     from cooperative.report.build import Report
 
 EXIT_FAILED: Final = 1
@@ -48,6 +49,17 @@ main.add_command(refused)
 main.add_command(recalibrated)
 
 
+def _configured(path: Path) -> "HubConfig":
+    """Begin to log on standard error and read hub.toml, or end with what is wrong in it."""
+    from cooperative.config import ConfigError, load_config
+
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        _fail(error_text(error, speech()), EXIT_CONFIG)
+
+
 @main.command()
 @config_option
 def run(path: Path) -> None:
@@ -57,14 +69,9 @@ def run(path: Path) -> None:
     Example:
       vuon-hub run --config /etc/vuon/hub.toml
     """  # noqa: D301 click wants the \b
-    from cooperative.config import ConfigError, load_config
     from cooperative.hub import run_hub, run_workers
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    try:
-        config = load_config(path)
-    except ConfigError as error:
-        _fail(error_text(error, speech()), EXIT_CONFIG)
+    config = _configured(path)
     try:
         if config.workers == 1:
             asyncio.run(run_hub(config))
@@ -83,13 +90,12 @@ def bridge(path: Path) -> None:
     Example:
       vuon-hub bridge --config /etc/vuon/region.toml
     """  # noqa: D301 click wants the \b
-    from cooperative.config import ConfigError, load_config
     from cooperative.hub import run_bridge
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    config = _configured(path)
     try:
-        asyncio.run(run_bridge(load_config(path)))
-    except (ConfigError, ValueError) as error:
+        asyncio.run(run_bridge(config))
+    except ValueError as error:
         _fail(error_text(error, speech()), EXIT_CONFIG)
     except KeyboardInterrupt:
         return

@@ -11,7 +11,9 @@ from math import nan
 from typing import Final
 
 from controllers.schedule import LocalTime
-from controllers.settings import ControlSettings, DayPart, HouseSettings, minute_of_day
+from controllers.settings import ControlSettings, DayPart, HouseSettings, ZoneSettings, minute_of_day
+from controllers.strategies import RECKON
+from controllers.zone_plan import easy_water_pct
 from edge.actuation import Gate
 from edge.alarms import AlarmBoard
 from edge.control_loop import Deadlines, TickRunner
@@ -157,11 +159,18 @@ def day_part(house: HouseSettings, minute: int) -> DayPart | None:
     return begun[-1] if begun else ranked[-1]
 
 
+def moisture_band(zone: ZoneSettings) -> tuple[float, float] | None:
+    """Give what the zone's own strategy keeps its soil in [%]; one that goes by sums or by the clock keeps none."""
+    if zone.strategy in RECKON:
+        return easy_water_pct(zone)
+    return (zone.start_pct, zone.target_pct) if zone.strategy == "moisture" else None
+
+
 def band(settings: ControlSettings, place: str, quantity: str, minute: int) -> tuple[float, float] | None:
     """Give the wanted range of a quantity at a place, where there is one."""
     if quantity == "soil_moisture":
         zone = next((z for z in settings.zones if z.id == place), None)
-        return (zone.start_pct, zone.target_pct) if zone is not None and zone.target_pct > 0.0 else None
+        return moisture_band(zone) if zone is not None else None
     house = next((h for h in settings.houses if h.id == place), None)
     part = day_part(house, minute) if house is not None else None
     if part is None:
