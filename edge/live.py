@@ -41,7 +41,8 @@ class OutputState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``level`` is what was last confirmed by the hardware, ``wanted`` what the last decision asks for; ``code`` and
     ``inputs`` say why (``controllers.reasons``), ``limit`` which rule bound it. ``lease_s`` is what is left of the
     lease; ``override_s`` what is left of a person's order (0 = none), given by ``person``.
-    ``hold_max_s`` is the longest manual hold the gate accepts; ``flow_l_min`` > 0 lets a page show litres.
+    ``hold_max_s`` is the longest manual hold the gate accepts; ``flow_l_min`` > 0 lets a page show litres;
+    ``between_pulses`` says that ``code`` is why it pulses, and that it rests just now.
     """
 
     output: str
@@ -63,6 +64,7 @@ class OutputState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     detail: str = ""
     hold_max_s: float = 0.0
     flow_l_min: float = 0.0
+    between_pulses: bool = False
 
 
 class Alarm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

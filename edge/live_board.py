@@ -119,6 +119,7 @@ class LiveBoard:
             detail=line.detail,
             hold_max_s=self.orders.hold_max_s(name),
             flow_l_min=zone.flow_l_min if zone else 0.0,
+            between_pulses=decision is not self.runner.last.get(name),
         )
 
     def _health(self, mono_ms: int) -> Health:

@@ -37,6 +37,7 @@ from telemetry.quantities import QUANTITIES
 from telemetry.records import Event, Quality
 
 HOLD_S: Final = 300.0
+RESTS: Final = N_("It rests between two pulses just now.")
 # What a grower looks at first stands first; the rest follows in the order of the catalogue.
 FIRST: Final = (
     "air_temperature", "air_humidity", "vapour_pressure_deficit", "co2", "ppfd", "soil_moisture",
@@ -238,6 +239,8 @@ class FarmPages:
             left_min = output.override_s / 60.0 or fields.get("override_left_min", 0.0)
             return Said(sentence(output.kind, output.wanted, self._share(output), left_min, output.person, self._words))
         said = say(output.code, fields, self._reasons, self._words)
+        if output.between_pulses:
+            said = Said(f"{said.text} {self._words.text(RESTS)}", said.check)
         if not Quality.LOCKED & quality_of(output.inputs):
             return said
         return Said(said.text, self._words.text(PROBE_LOCKED))  # there is nothing to check: somebody works on it

@@ -122,6 +122,15 @@ def test_a_valves_buttons_fit_what_it_does(
     assert not gone.can_open
 
 
+@pytest.mark.parametrize("rests", [True, False])
+def test_a_roof_shut_between_two_pulses_says_why_it_pulses_and_that_it_rests(farm: FarmUnderTest, rests: bool) -> None:
+    roof = OutputState("vent-pepper", "pepper", "vent", 0.0, 0.0, "climate.drying", "climate", between_pulses=rests)
+    state = msgspec.structs.replace(farm.agent.state(), outputs=(roof,))
+    seen = farm.desk.farm(Shot(state, farm.mono_s[0], away=False, number=1), "vi").output("vent-pepper")
+    assert seen is not None
+    assert seen.why.text.endswith("Lúc này đang nghỉ giữa hai nhịp.") == rests
+
+
 def test_a_code_of_a_newer_agent_is_shown_as_it_is() -> None:
     assert say("frost.newly_invented", {}, {}, words("vi")).text == "frost.newly_invented"
 
