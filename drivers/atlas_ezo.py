@@ -75,12 +75,13 @@ def _temperature(temperature_c: float) -> float:
 
 
 def calibrate(kind: Kind, point: str, value: float | None, *, points_done: int) -> Ask:
-    """Calibrate one point. ``points_done``: how many points the circuit has now (see :func:`calibration_state`).
+    """Calibrate one point. ``points_done``: of pH how many points the circuit has now (see :func:`calibration_state`),
+    of the others how many it was told so far: an EC circuit does not count the dry one.
 
-    pH: mid first, then low, then high; EC: dry first, then one point or low and high (uS/cm); DO: atmospheric
+    pH: mid first, then low, then high; EC: dry first, then one point or low and high (µS/cm); DO: atmospheric
     (no value) then zero (0); RTD: any temperature.
     """
-    number = "" if value is None else f",{value:g}"
+    number = "" if value is None else f",{value:.7g}"  # 12880 and 128800 are no 1.288e+05
     allowed = {"pH": ("mid", "low", "high"), "EC": ("dry", "one", "low", "high"), "DO": ("air", "zero"), "RTD": ("t",)}
     if point == "clear":
         return _ask("Cal,clear", CALIBRATE_S)
@@ -90,6 +91,10 @@ def calibrate(kind: Kind, point: str, value: float | None, *, points_done: int) 
         raise ExchangeError("calibrate the mid point (pH 7) first: it erases the others when it comes later")
     if kind == "EC" and point != "dry" and points_done == 0:
         raise ExchangeError("calibrate the dry probe first, in air")
+    if kind == "EC" and point == "high" and points_done < 2:
+        raise ExchangeError("calibrate the low point first: nothing changes before the high one")
+    if kind == "DO" and point == "zero" and points_done == 0:
+        raise ExchangeError("calibrate in the air first")
     if (value is None) != (point in {"dry", "air"}) and point != "zero":
         raise ExchangeError(f"the point {point!r} of {kind} needs {'no' if value is not None else 'a'} value")
     text = {"air": "Cal", "zero": "Cal,0", "one": f"Cal{number}", "t": f"Cal{number}", "dry": "Cal,dry"}
@@ -99,6 +104,24 @@ def calibrate(kind: Kind, point: str, value: float | None, *, points_done: int) 
 def calibration_state() -> Ask:
     """Ask how many points are calibrated (``?Cal,n``)."""
     return _ask("Cal,?", COMMAND_S)
+
+
+def points_told(kind: Kind, point: str) -> int:
+    """Say how many points the circuit must count at least once ``point`` was told; an EC low point is only noted."""
+    counted = {"mid": 1, "low": 2, "high": 2, "one": 1, "air": 1, "zero": 2, "t": 1}
+    return 0 if kind == "EC" and point in {"dry", "low"} else counted[point]
+
+
+def pressure() -> Ask:
+    """Ask a DO circuit for the pressure that it reckons with (``?P,90.25``, also ``?,P,90.25``) [kPa]."""
+    return _ask("P,?", COMMAND_S)
+
+
+def at_pressure(pressure_hpa: float) -> Ask:
+    """Tell a DO circuit the air's pressure; it keeps it (500 to 1100 hPa)."""
+    if not 500.0 <= pressure_hpa <= 1100.0:
+        raise ExchangeError(f"{pressure_hpa} hPa is no air pressure; 500 to 1100 are taken")
+    return _ask(f"P,{pressure_hpa / 10.0:.2f}", COMMAND_S)
 
 
 def slope() -> Ask:

@@ -18,6 +18,7 @@ from drivers.modbus_pdu import BROADCAST, COUNTED, EXCEPTIONS, READ_WRITE, Reque
 
 LATE_LIMIT_S: Final = 2.0  # an unanswered device may still answer this long after its request
 REPEAT_GUARD_S: Final = 0.25  # a device or gateway that says its answer twice does it within this time
+OWED_MOST: Final = 32  # answers remembered for each unit; beyond, nothing of it counts as fresh for a while
 GAP_S: Final = 0.02  # the longest hole inside a frame that an operating system or USB adapter makes
 BROADCAST_TURNAROUND_S: Final = 0.1  # Serial Line V1.02 §2.4.1: 100 to 200 ms
 MAX_BUFFER: Final = 1024
@@ -116,6 +117,7 @@ class RtuMaster:
         self._echo_lost = 0
         self._buffer = bytearray()
         self._owed: dict[int, list[Owed]] = {}
+        self._crowded_s: dict[int, float] = {}  # until then any answer of the unit may be one that is not remembered
         self._last_write: dict[int, bytes] = {}
 
     def forget_echo(self, *, possible: bool) -> None:
@@ -127,11 +129,11 @@ class RtuMaster:
 
     def clear_at(self, request: Request, now: float) -> float:
         """Give the time from which no older answer can pass for the answer to ``request`` (``now`` or later)."""
+        clear_s = max(now, self._crowded_s.get(request.unit, now))
         owed = self._owed.get(request.unit)
         if not owed:
-            return now
+            return clear_s
         owed[:] = [item for item in owed if item.until_s > now]
-        clear_s = now
         for item in owed:
             if item.looks_like(request) and not self._same_write_again(item, request):
                 clear_s = max(clear_s, item.until_s)
@@ -339,7 +341,11 @@ class RtuMaster:
     def _owe(self, request: Request, now: float, *, answered: bool) -> None:
         wait_s = self.repeat_guard_s if answered else self.late_limit_s
         item = Owed(request, self._frame, self.sent_s, now + wait_s, answered=answered)
-        self._owed.setdefault(request.unit, []).append(item)
+        owed = self._owed.setdefault(request.unit, [])
+        if len(owed) >= OWED_MOST:
+            until_s = self._crowded_s.get(request.unit, now)
+            self._crowded_s[request.unit] = max(until_s, owed.pop(0).until_s)
+        owed.append(item)
 
     def _strays(self, seen: bytes, now: float, *, clear: bool) -> list[Event]:
         """Find whole frames that answer older requests or come from elsewhere."""

@@ -12,20 +12,18 @@ import msgspec
 
 from drivers.calibration.artifact import Point
 from drivers.calibration.forms import AnswerRefused
-from drivers.calibration.methods import usual_span
 from drivers.calibration.session import Session, method_of, quantity_of, to_point
-from drivers.calibration.telling import FOUND, found_before
+from drivers.calibration.telling import FOUND, as_shown, found_before, shows
+from drivers.units import conversion
 
 READINGS: Final = 2
 READINGS_MAX: Final = 40
-TOOK_SHARE: Final = 0.02  # of the quantity's usual span
 NOT_TAKEN: Final = "The instrument was told {truth:.4g} and shows {shown:.4g}: it did not take it"
-_EZO_POINTS: Final = ("mid", "low", "high")
 
 
 def point_name(session: Session) -> str:
-    """Name the point as the instrument's memory calls it: mid, low, high; "" where there is one only."""
-    return _EZO_POINTS[session.point] if method_of(session).chip == "ezo" else ""
+    """Name the point as the instrument's memory calls it: mid, low, dry, ...; "" where there is one only."""
+    return method_of(session).points[session.point].tell
 
 
 def told(session: Session) -> Session:
@@ -49,10 +47,13 @@ def checked(session: Session, now: datetime) -> Session:
     last = readings[-READINGS:]
     mean = sum(last) / READINGS
     before = session.waiting[0]
-    if abs(mean - before.truth) > TOOK_SHARE * usual_span(quantity_of(session)):
+    unit, name = session.signal_unit, quantity_of(session)
+    truth = as_shown(before, unit, name).truth
+    staged = method_of(session).points[session.point].staged
+    if not staged and not shows(mean, truth, unit, name):
         if len(readings) < READINGS_MAX:
             return session
-        raise AnswerRefused(NOT_TAKEN, truth=before.truth, shown=mean)
+        raise AnswerRefused(NOT_TAKEN, truth=truth, shown=mean)
     spread = sqrt(sum((value - mean) ** 2 for value in last) / (READINGS - 1))
     point = _left(session, before, mean, max(spread, before.signal_sd), now)
     session = msgspec.structs.replace(session, taken=(*session.taken, point), waiting=())
@@ -62,5 +63,9 @@ def checked(session: Session, now: datetime) -> Session:
 
 
 def _left(session: Session, before: Point, mean: float, spread: float, now: datetime) -> Point:
-    found = found_before(session.taken, session.slopes, before)
-    return msgspec.structs.replace(before, at=now, signal=mean, signal_sd=spread, count=READINGS, sheet={FOUND: found})
+    unit, name = session.signal_unit, quantity_of(session)
+    taken = [as_shown(one, unit, name) for one in session.taken]
+    found = found_before(method_of(session), taken, session.slopes, before)
+    factor, offset = conversion(unit, name)
+    sheet = {**before.sheet, FOUND: offset + factor * found}
+    return msgspec.structs.replace(before, at=now, signal=mean, signal_sd=spread, count=READINGS, sheet=sheet)

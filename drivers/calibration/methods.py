@@ -19,7 +19,7 @@ FitKind = Literal[
     "gas", "steinhart-hart", "chip",
 ]  # fmt: skip
 # How the truth of a point comes about: entered, or computed from a sheet.
-Sheet = Literal["", "oven", "catch", "tip"]
+Sheet = Literal["", "oven", "catch", "tip", "moist_air"]
 # Whose own memory takes the points: an EZO circuit's (it can be kept and brought back), or a register's (it cannot).
 Chip = Literal["", "ezo", "register"]
 
@@ -35,7 +35,9 @@ class PointPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One point: what the person does (English msgid), the truth proposed (None: he enters it) and its limits.
 
     ``sheet``: the truth is computed from what he enters. ``as_it_stands``: the truth is what the reading says now
-    (the start of a running total).
+    (the start of a running total). Of an EZO circuit's memory ``tell`` is what the circuit calls the point (mid, dry,
+    ...); ``staged``: it notes the point and shows no change before the next one; ``again``: nothing is told, the
+    staged point of this place is read once more.
     """
 
     prompt: str
@@ -44,6 +46,9 @@ class PointPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     high: float = float("inf")
     sheet: Sheet = ""
     as_it_stands: bool = False
+    tell: str = ""
+    staged: bool = False
+    again: int | None = None
 
 
 class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,9 +71,14 @@ class Method(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signal_units: tuple[str, ...] = ()
     reach_share: float = 0.1
     truth_last: bool = False
-    option: str = ""  # the soil equation; "compensated" or "raw" for EC
+    option: str = ""  # the soil equation; "compensated" or "raw" for EC; the kind of EZO circuit
     models: tuple[str, ...] = ()  # the catalogue types it is for; () = any
     chip: Chip = ""
+
+    @property
+    def points_kept(self) -> int:
+        """How many points the record has: one that is read again is no other point."""
+        return sum(plan.again is None for plan in self.points)
 
 
 _LOW: Final = "Put the probe where the value is low and known, and enter the reference's value."
@@ -78,6 +88,11 @@ _BESIDE: Final = "Hold the reference instrument beside the probe and enter what 
 _BUFFER: Final = "Rinse the probe, dab it dry and put it into the buffer."
 _STANDARD: Final = "Rinse the probe and put it into the EC standard, free of bubbles."
 _DRY: Final = "Rinse the probe, dry it and hold it in the air."
+_STANDARD_AGAIN: Final = "Rinse the probe and put it into the low EC standard again: it is read, not told."
+_MOIST_AIR: Final = (
+    "Rinse the probe, dab it dry and leave it in the air near water; enter temperature and pressure as they are here."
+)
+_NO_OXYGEN: Final = "Stir the probe in fresh solution without oxygen (sulphite) until it shows no bubbles."
 _CORE: Final = "Take a core of soil beside the probe. Weigh it wet, dry it 24 h at 105 °C, weigh it again."
 _FIELD: Final = (
     "Soak the soil, cover it, wait one to two days until it no longer drains; enter its field capacity in % by volume."
@@ -93,6 +108,7 @@ _BUFFERS: Final = Preset("pH buffers 4.01, 7.00, 10.01", 0.02)
 _PH: Final = ("water_ph", "soil_ph")
 _EC: Final = ("water_ec", "soil_ec")
 _LIGHT: Final = ("ppfd", "illuminance", "solar_radiation")
+_OXYGEN: Final = ("dissolved_oxygen",)
 _AIR: Final = ("air_temperature", "air_humidity", "soil_temperature", "water_temperature", "leaf_temperature")
 
 
@@ -101,13 +117,34 @@ def _oven(count: int) -> tuple[PointPlan, ...]:
 
 
 def _ph(*buffers: float) -> tuple[PointPlan, ...]:
-    # The middle first: an electrode's zero is found before its slopes.
-    return tuple(PointPlan(_BUFFER, truth=buffer, low=1.0, high=13.0) for buffer in buffers)
+    # The middle first: an electrode's zero is found before its slopes; an EZO circuit forgets the others with it.
+    names = ("mid", "low", "high")
+    return tuple(
+        PointPlan(_BUFFER, truth=buffer, low=1.0, high=13.0, tell=name)
+        for buffer, name in zip(buffers, names, strict=False)
+    )
 
 
 def _ec(*, dry: bool, count: int) -> tuple[PointPlan, ...]:
     standards = tuple(PointPlan(_STANDARD, truth=truth, low=0.05, high=120.0) for truth in (1.413, 12.88)[:count])
     return (*((PointPlan(_DRY, truth=0.0, low=0.0, high=0.0),) if dry else ()), *standards)
+
+
+def _ezo_ec(*, two: bool) -> tuple[PointPlan, ...]:
+    # EZO-EC data sheet, Calibration theory: dry first; the low point is noted, the reading changes with the high one.
+    dry = PointPlan(_DRY, truth=0.0, low=0.0, high=0.0, tell="dry")
+    one = PointPlan(_STANDARD, truth=1.413, low=0.05, high=120.0, tell="one")
+    if not two:
+        return (dry, one)
+    low = msgspec.structs.replace(one, tell="low", staged=True)
+    high = msgspec.structs.replace(one, truth=12.88, high=500.0, tell="high")
+    return (dry, low, high, PointPlan(_STANDARD_AGAIN, again=1))
+
+
+def _ezo_oxygen(*, zero: bool) -> tuple[PointPlan, ...]:
+    # EZO-DO data sheet, Calibration theory: in the air first, then in a solution without oxygen.
+    air = PointPlan(_MOIST_AIR, sheet="moist_air", low=2.0, high=20.0, tell="air")
+    return (air, PointPlan(_NO_OXYGEN, truth=0.0, low=0.0, high=0.0, tell="zero")) if zero else (air,)
 
 
 _ALL: Final = (
@@ -166,7 +203,28 @@ _ALL: Final = (
     Method("fresh-air-pressure", 1, "CO₂ in fresh air, cell without pressure correction", ("co2",), "gas",
            (PointPlan(_FRESH, truth=425.0, low=380.0, high=600.0),), 0.0, 180, Preset("Outdoor air", 25.0)),
     Method("ezo-ph-3", 1, "pH, three buffers, kept in the EZO circuit", ("water_ph",), "chip", _ph(7.0, 4.01, 10.01),
-           0.2, 30, _BUFFERS, ("pH",), models=("atlas-ezo-ph",), chip="ezo"),
+           0.2, 30, _BUFFERS, ("pH",), option="pH", models=("atlas-ezo-ph",), chip="ezo"),
+    *(
+        Method(name, 1, title, ("water_ec",), "chip", _ezo_ec(two=two), 0.01, 90, preset, ("µS/cm",), option="EC",
+               models=("atlas-ezo-ec",), chip="ezo")
+        for name, title, two, preset in (
+            ("ezo-ec-1", "EC, dry and one standard, kept in the EZO circuit", False,
+             Preset("EC standard 1.413 mS/cm", 0.014)),
+            ("ezo-ec-2", "EC, dry and two standards, kept in the EZO circuit", True,
+             Preset("EC standards 1.413 and 12.88 mS/cm", 0.13)),
+        )
+    ),
+    *(
+        Method(name, 1, title, _OXYGEN, "chip", _ezo_oxygen(zero=zero), 0.05, 90,
+               Preset("Air saturated with water", 0.1), ("mg/L",), option="DO", models=("atlas-ezo-do",), chip="ezo")
+        for name, title, zero in (
+            ("ezo-do-1", "Oxygen, in the air, kept in the EZO circuit", False),
+            ("ezo-do-2", "Oxygen, in the air and without oxygen, kept in the EZO circuit", True),
+        )
+    ),
+    Method("ezo-rtd-1", 1, "Temperature, one point, kept in the EZO circuit", ("water_temperature",), "chip",
+           (PointPlan(_BESIDE, low=-5.0, high=60.0, tell="t"),), 0.0, 365, None, ("°C",), option="RTD",
+           models=("atlas-ezo-rtd",), chip="ezo"),
     Method("forced-co2", 1, "CO₂, kept in the instrument: the reference's value", ("co2",), "chip",
            (PointPlan(_FRESH, truth=425.0, low=400.0, high=2000.0),), 0.0, 180, Preset("Outdoor air", 25.0),
            ("ppm",), models=("scd30",), chip="register"),
@@ -206,6 +264,7 @@ _USUAL_SPAN: Final[dict[str, float]] = {
     "soil_ec": 4.0,
     "pore_ec": 4.0,
     "water_ec": 4.0,
+    "dissolved_oxygen": 10.0,
     "water_ph": 6.0,
     "soil_ph": 6.0,
     "water_flow": 60.0,

@@ -4,6 +4,7 @@
 The rule it keeps: a correction is applied once: a curve says whether the instrument did it already.
 """
 
+from math import exp
 from typing import Final, Literal
 
 import numpy as np
@@ -123,3 +124,18 @@ class GasPressure(Shape, frozen=True, tag="gas-pressure"):
         pressure = np.where((pressure >= 500.0) & (pressure <= 1100.0), pressure, np.nan)
         result: Array = (self.gain * signal + self.offset) * (STANDARD_HPA / pressure)
         return result
+
+
+def oxygen_saturation_mg_l(temperature_c: float, pressure_hpa: float) -> float:
+    """Give the oxygen [mg/L] of fresh water in balance with moist air of ``temperature_c`` and ``pressure_hpa``.
+
+    Valid 0 to 40 °C, 500 to 1100 hPa. Source: Benson and Krause 1984 (APHA 4500-O): 9.092 at 20 °C, 1013.25 hPa.
+    """
+    kelvin = temperature_c + ZERO_CELSIUS_K
+    at_sea = exp(
+        -139.34411 + 1.575701e5 / kelvin - 6.642308e7 / kelvin**2 + 1.2438e10 / kelvin**3 - 8.621949e11 / kelvin**4
+    )
+    vapour = exp(11.8571 - 3840.70 / kelvin - 216961.0 / kelvin**2)
+    theta = 0.000975 - 1.426e-5 * temperature_c + 6.436e-8 * temperature_c**2
+    pressure = pressure_hpa / STANDARD_HPA
+    return at_sea * (pressure - vapour) * (1.0 - theta * pressure) / ((1.0 - vapour) * (1.0 - theta))

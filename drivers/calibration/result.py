@@ -42,7 +42,7 @@ from drivers.calibration.probes import Beta, Cell, GasPressure, Nernst, nernst_m
 from drivers.calibration.session import Session, method_of, quantity_of
 from drivers.calibration.shapes import Linear, Offset
 from drivers.calibration.soils import Hilhorst, Soil
-from drivers.calibration.telling import FOUND, JUMP, JUMP_MAX_SHARE
+from drivers.calibration.telling import FOUND, GAIN_HIGH, GAIN_LOW, JUMP, JUMP_MAX_SHARE, UNSOUND_GAIN
 from drivers.calibration.uncertainty import (
     COVERAGE_FACTOR,
     Component,
@@ -53,9 +53,6 @@ from drivers.calibration.uncertainty import (
 from drivers.units import BARE_UNITS, conversion
 from telemetry.quantities import quantity
 
-# A linear instrument whose gain is outside this is broken, miswired or was given swapped references.
-GAIN_LOW: Final = 0.5
-GAIN_HIGH: Final = 2.0
 # An instrument passes when what is left at the points is within this share of the quantity's usual span.
 TOLERANCE_SHARE: Final = 0.05
 SoilEquation = Literal["teros-mineral", "teros-soilless", "teros-topp", "topp"]
@@ -79,8 +76,8 @@ def preview(session: Session, before: Calibration | None) -> Preview:
     """Fit and judge the session's points. ``before`` is the calibration in force. Raises FitRefused."""
     method = method_of(session)
     points = _points(session, before)
-    if len(points) < len(method.points):
-        raise FitRefused("Too few points: {given} taken, {needed} needed", given=len(points), needed=len(method.points))
+    if len(points) < method.points_kept:
+        raise FitRefused("Too few points: {given} taken, {needed} needed", given=len(points), needed=method.points_kept)
     made = _fit(session, points)
     _check_gain(session, made)
     parts = _budget(session, points, made)
@@ -251,12 +248,7 @@ def _check_gain(session: Session, made: Fit) -> None:
     if gain < 0.0:
         raise FitRefused(SWAPPED)
     if not GAIN_LOW <= gain <= GAIN_HIGH:
-        raise FitRefused(
-            "The gain is {gain:.3g}: a sound probe lies between {low} and {high}; check references and unit",
-            gain=gain,
-            low=GAIN_LOW,
-            high=GAIN_HIGH,
-        )
+        raise FitRefused(UNSOUND_GAIN, gain=gain, low=GAIN_LOW, high=GAIN_HIGH)
 
 
 def _health(session: Session, made: Fit) -> dict[str, float]:

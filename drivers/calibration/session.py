@@ -23,14 +23,16 @@ from drivers.calibration.forms import (
     reference_fields,
     truth_fields,
 )
-from drivers.calibration.methods import METHODS, Method, PointPlan, criterion_for, usual_span
+from drivers.calibration.methods import METHODS, Method, criterion_for, signal_span, usual_span
 from drivers.calibration.sheets import SHEET_FIELDS, SheetRefused, truth_of
 from drivers.calibration.stability import Criterion, TracePoint, Verdict, judge
-from drivers.calibration.telling import check_telling
+from drivers.calibration.telling import as_shown, check_telling, shows
 from telemetry.quantities import quantity
 
 SCHEMA: Final = "vuon-session/1"
 TRACE_MAX: Final = 600
+AGAIN_SHARE: Final = 0.05
+NOT_AGAIN: Final = "It shows {shown:.4g} and not {truth:.4g}: rinse, put the probe into that standard and wait"
 
 # "tell": the instrument's own memory is to take the point; "after": it is read again, to see that it did.
 Stage = Literal["reference", "truth", "settle", "tell", "after", "result", "stopped"]
@@ -196,19 +198,24 @@ def _criterion(session: Session) -> Criterion:
     return criterion_for(quantity_of(session), session.signal_unit, session.period_s)
 
 
-def _asked(session: Session, plan: PointPlan) -> bool:
-    """Say whether a person must enter anything before the signal settles."""
+def asked(session: Session) -> bool:
+    """Say whether a person must enter anything at this point before the signal settles."""
+    plan = method_of(session).points[session.point]
     if method_of(session).truth_last:
         return False
-    return not (plan.as_it_stands or plan.low == plan.high) or bool(_condition_fields(session))
+    known = plan.as_it_stands or plan.low == plan.high or plan.again is not None
+    return not known or bool(_condition_fields(session))
 
 
 def to_point(session: Session, place: int) -> Session:
     """Begin the point at ``place``."""
     plan = method_of(session).points[place]
-    stage: Stage = "truth" if _asked(session, plan) else "settle"
+    session = msgspec.structs.replace(session, point=place)
+    stage: Stage = "truth" if asked(session) else "settle"
     truth = None if stage == "truth" or method_of(session).truth_last else (plan.truth or 0.0)
-    return msgspec.structs.replace(session, stage=stage, point=place, truth=truth, sheet={}, entered={}, trace=())
+    if plan.again is not None:
+        truth = session.taken[plan.again].truth
+    return msgspec.structs.replace(session, stage=stage, truth=truth, sheet={}, entered={}, trace=())
 
 
 _NEXT: Final = {"next": "Next", "stop": "Stop"}
@@ -236,7 +243,7 @@ def _settling(session: Session, now: datetime, steps: int) -> Screen:
         "limit": limits.sd_max if "spread" in seen.why else limits.drift_max_per_min,
     }
     actions = {"take": "Take this point"} if seen.stable else {}
-    say = _LEAVE if _asked(session, plan) else plan.prompt
+    say = _LEAVE if asked(session) else plan.prompt
     if session.stage == "settle":
         actions |= {"again": "Start the trace anew", "back": "Change the value"}
     else:
@@ -313,11 +320,13 @@ def _take(session: Session, answers: Mapping[str, str], now: datetime) -> Sessio
     if not seen.stable or session.reference is None or (session.truth is None and not late):
         raise AnswerRefused("The signal is not still yet: no point was taken")
     point = _point(session, seen, session.reference, now)
-    if method_of(session).chip:
-        sure = answers.get("jump") == "yes"
-        check_telling(method_of(session), session.taken, point, compared=session.compared, sure=sure)
+    again = method_of(session).points[session.point].again
+    if method_of(session).chip and again is None:
+        _check_telling(session, point, sure=answers.get("jump") == "yes")
         return msgspec.structs.replace(session, stage="tell", waiting=(point,))
-    if late:
+    if again is not None:
+        session = _read_again(session, again, point)
+    elif late:
         session = msgspec.structs.replace(session, waiting=(*session.waiting, point))
     else:
         session = msgspec.structs.replace(session, taken=(*session.taken, point))
@@ -326,6 +335,24 @@ def _take(session: Session, answers: Mapping[str, str], now: datetime) -> Sessio
     if late:
         return msgspec.structs.replace(session, stage="truth", point=0, truth=None, trace=())
     return msgspec.structs.replace(session, stage="result", truth=None, trace=())
+
+
+def _check_telling(session: Session, point: Point, *, sure: bool) -> None:
+    method, unit, name = method_of(session), session.signal_unit, quantity_of(session)
+    taken = [as_shown(one, unit, name) for one in session.taken]
+    told, floor = as_shown(point, unit, name), 0.1 * signal_span(name, unit)
+    plan = method.points[session.point]
+    check_telling(method, plan, taken, told, floor=floor, compared=session.compared, sure=sure)
+
+
+def _read_again(session: Session, place: int, point: Point) -> Session:
+    """Put what is shown now in the place of a point whose change was only noted when it was told."""
+    told, unit, name = session.taken[place], session.signal_unit, quantity_of(session)
+    truth = as_shown(told, unit, name).truth
+    if not shows(point.signal, truth, unit, name, AGAIN_SHARE):
+        raise AnswerRefused(NOT_AGAIN, truth=truth, shown=point.signal)
+    fresh = msgspec.structs.replace(told, at=point.at, signal=point.signal, signal_sd=point.signal_sd)
+    return msgspec.structs.replace(session, taken=(*session.taken[:place], fresh, *session.taken[place + 1 :]))
 
 
 def _point(session: Session, seen: Verdict, reference: Reference, now: datetime) -> Point:

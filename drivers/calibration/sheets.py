@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from drivers.calibration.methods import Sheet
+from drivers.calibration.probes import oxygen_saturation_mg_l
 
 WATER_G_CM3: Final = 0.998  # at 20 °C
 
@@ -21,6 +22,10 @@ SHEET_FIELDS: Final[dict[Sheet, tuple[tuple[str, str, str], ...]]] = {
         ("volume_cm3", "Volume of the core", "cm³"),
     ),
     "catch": (("litres", "Water caught", "L"), ("seconds", "Time", "s")),
+    "moist_air": (
+        ("temperature_c", "Temperature of the air", "°C"),
+        ("pressure_hpa", "Air pressure here, not reduced to sea level", "hPa"),
+    ),
     "tip": (("water_ml", "Water poured", "mL"), ("funnel_cm2", "Area of the funnel", "cm²")),
 }
 
@@ -35,7 +40,7 @@ class SheetRefused(ValueError):
 
 
 def truth_of(sheet: Sheet, entered: Mapping[str, float]) -> float:
-    """Work out the truth in the quantity's unit: % by volume, L/min, or mm. Raises SheetRefused."""
+    """Work out the truth in the quantity's unit: % by volume, L/min, mm or mg/L. Raises SheetRefused."""
     for name, value in entered.items():
         if value <= 0.0 and name != "tin_g":
             raise SheetRefused("{name} must be above 0, not {value:.4g}", name=name, value=value)
@@ -46,6 +51,8 @@ def truth_of(sheet: Sheet, entered: Mapping[str, float]) -> float:
             return 60.0 * entered["litres"] / entered["seconds"]
         case "tip":
             return 10.0 * entered["water_ml"] / entered["funnel_cm2"]
+        case "moist_air":
+            return _saturated(entered["temperature_c"], entered["pressure_hpa"])
         case _:
             raise SheetRefused("There is no sheet for this point")
 
@@ -64,3 +71,13 @@ def _oven(tin_g: float, wet_g: float, dry_g: float, volume_cm3: float) -> float:
             "Dry soil of {density:.2f} g/cm³ is not believable (0.05 to 2.3): check masses and volume", density=density
         )
     return 100.0 * (wet_g - dry_g) / WATER_G_CM3 / volume_cm3
+
+
+def _saturated(temperature_c: float, pressure_hpa: float) -> float:
+    if not (temperature_c <= 40.0 and 500.0 <= pressure_hpa <= 1100.0):
+        raise SheetRefused(
+            "Air of {temperature:.4g} °C and {pressure:.4g} hPa is not possible here: up to 40 °C, 500 to 1100 hPa",
+            temperature=temperature_c,
+            pressure=pressure_hpa,
+        )
+    return oxygen_saturation_mg_l(temperature_c, pressure_hpa)

@@ -11,11 +11,12 @@ from math import isfinite
 
 import msgspec
 
+from drivers.calibration.ezo_chip import KINDS
 from drivers.catalogue_schema import Entry, Text, Value
 from drivers.crc import inverted_sum, sdi12_crc
 from drivers.decode import number_to_words, value_unit
 from drivers.registry import driver_of
-from drivers.sim.ezo import EZO_PH, EzoPh
+from drivers.sim.ezo import EzoCircuit
 from drivers.sim.signals import Element, ElementFault, Signals
 from drivers.units import from_canonical
 from drivers.wxt import letter_of
@@ -57,7 +58,7 @@ class SimulatedLineInstrument:
     patience: float = 1.0
     element: Element = field(init=False)
     text: Text = field(init=False)
-    ezo: EzoPh | None = field(init=False, default=None)
+    ezo: EzoCircuit | None = field(init=False, default=None)
     _data: list[str] = field(default_factory=list)
     _with_crc: bool = False
 
@@ -67,7 +68,7 @@ class SimulatedLineInstrument:
         text = self.entry.text
         self.text = msgspec.structs.replace(text, measure_s=text.measure_s * self.patience)
         self.address = self.address or self.entry.serial.sdi12_address
-        self.ezo = EzoPh() if self.entry.type == EZO_PH else None
+        self.ezo = EzoCircuit(self.entry.type) if self.entry.type in KINDS else None
         self.element = Element(
             self.entry, _imagined(self.entry, self.signals), self.seed, self.noise, faults=self.faults
         )
@@ -83,7 +84,7 @@ class SimulatedLineInstrument:
         if self.text.who and command == self._said(self.text.who):
             return [(0.3, f"{self.text.says}1.0".encode("ascii") + self.text.ends.encode("ascii"))]
         if self.ezo is not None and command != self._said(self.text.request):
-            return self.ezo.answer(command, self.element.sense("water_ph", now))
+            return self.ezo.answer(command, self._number(self.entry.value[0], now, calibrated=False))
         if self.text.startup and command == self._said(self.text.startup[0]):
             return [(0.3, b"*OK" + self.text.ends.encode("ascii"))]
         body = command.removesuffix(self.text.ends.encode("ascii"))
@@ -99,14 +100,13 @@ class SimulatedLineInstrument:
     def _said(self, command: str) -> bytes:
         return command.replace("{a}", self.address).encode("ascii")
 
-    def _number(self, value: Value, now: float) -> float:
+    def _number(self, value: Value, now: float, *, calibrated: bool = True) -> float:
         name = f"{value.quantity}.{value.index}" if value.index else value.quantity
         canonical = self.element.sense(name, now)
-        if self.ezo is not None:
-            canonical = self.ezo.kept.shown(canonical)
         if not isfinite(canonical):
             return value.sentinels[0] if value.sentinels else NO_VALUE
-        return (from_canonical(canonical, value_unit(value), value.quantity) - value.offset) / value.scale
+        number = (from_canonical(canonical, value_unit(value), value.quantity) - value.offset) / value.scale
+        return self.ezo.kept.shown(number) if self.ezo is not None and calibrated else number
 
     def _line(self, asked: bytes, now: float, *, crc: bool) -> bytes:
         ends = self.text.ends.encode("ascii")

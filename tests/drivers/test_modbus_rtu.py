@@ -21,7 +21,7 @@ from drivers.modbus_pdu import (
     write_register,
     write_registers,
 )
-from drivers.modbus_rtu import Event, Failure, Reply, RtuMaster, Stray, frame_of
+from drivers.modbus_rtu import OWED_MOST, Event, Failure, Reply, RtuMaster, Stray, frame_of
 
 LINE = LineSettings()
 READ = read(1, 3, 0, 2)
@@ -160,6 +160,19 @@ def test_an_unanswered_request_may_not_be_followed_by_one_whose_answer_looks_ali
     for other in (read(1, 3, 40, 3), read(1, 4, 40, 2), read(2, 3, 40, 2)):
         assert core.clear_at(other, now) == now
     assert core.clear_at(elsewhere, now + 2.0) == now + 2.0
+
+
+def test_more_silence_than_is_remembered_makes_every_answer_of_that_unit_doubtful() -> None:
+    core = _core()
+    now = 0.0
+    for count in range(1, OWED_MOST + 2):  # each of another length, so that none waits for another
+        core.start(read(1, 3, 0, count), max(now, core.ready_s), 0.004)
+        now = _expire(core).at_s
+    assert len(core._owed[1]) == OWED_MOST
+    unseen = read(1, 4, 0, 100)
+    assert core.clear_at(unseen, now) > now
+    assert core.clear_at(read(2, 4, 0, 100), now) == now
+    assert core.clear_at(unseen, now + 2.0) == now + 2.0
 
 
 def test_a_late_answer_is_not_taken_for_the_next_and_teaches_the_latency() -> None:
