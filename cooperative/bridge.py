@@ -15,6 +15,7 @@ from cooperative.config import MemberConfig
 from cooperative.members import Members
 from telemetry.notes import AskNote, write_note
 from telemetry.ports import Broker, BrokerError, Message, Session
+from telemetry.together import until_first_ends
 from telemetry.topics import DOWN, UP, TopicError, all_edges, read_topic, topic
 
 RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)
@@ -58,18 +59,10 @@ class Bridge:
         note = write_note(AskNote(fresh=True))
         for edge in self._members.edges():
             await region.publish(Message(topic(self._members.member_of(edge), edge, "ask"), note))
-        ways = [
-            asyncio.create_task(self._carry(region, cluster), name=f"{self.name} carries up"),
-            asyncio.create_task(self._carry(cluster, region), name=f"{self.name} carries down"),
-        ]
-        try:
-            done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-        for way in done:
-            way.result()
+        await until_first_ends(
+            bridge_carries_up=self._carry(region, cluster),
+            bridge_carries_down=self._carry(cluster, region),
+        )
 
     async def _carry(self, source: Session, target: Session) -> None:
         async for message in source.messages():

@@ -12,7 +12,6 @@ import contextlib
 import json
 import logging
 import random
-import ssl
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -28,6 +27,7 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 
 from telemetry.lanes import LANES, Lanes, Parcel
+from telemetry.login import BrokerLogin
 from telemetry.ports import BrokerError, Message, Session
 
 STREAM: Final = "VUON"
@@ -55,15 +55,8 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class JetStreamBroker:
+class JetStreamBroker(BrokerLogin):
     """A cluster at ``nats://host:port,host:port,host:port`` (``tls://`` with TLS)."""
-
-    url: str
-    username: str = ""
-    password: str = ""
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
 
     @asynccontextmanager
     async def connect(self, name: str, will: Message | None = None) -> AsyncIterator[Session]:
@@ -79,7 +72,7 @@ class JetStreamBroker:
                     name=name,
                     user=self.username or None,
                     password=self.password or None,
-                    tls=self._tls() if self.url.startswith("tls") else None,
+                    tls=self.tls_context() if self.url.startswith("tls") else None,
                     connect_timeout=1,
                     reconnect_time_wait=RECONNECT_S,
                     max_reconnect_attempts=-1,
@@ -104,12 +97,6 @@ class JetStreamBroker:
         if scheme not in {"nats", "tls"} or not all(urlsplit(each).hostname for each in servers):
             raise BrokerError(f"bad cluster address {self.url!r}: write nats://host:4222,host:4222,host:4222")
         return servers
-
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.ca_file or None)
-        if self.cert_file:
-            context.load_cert_chain(self.cert_file, self.key_file or None)
-        return context
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import aiomqtt
 
+from telemetry.login import BrokerLogin
 from telemetry.ports import BrokerError, Message, Session
 
 # The library does not notice a link that closes before the broker's answer; it waits this long.
@@ -28,15 +29,9 @@ _library_log.setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
-class MqttBroker:
+class MqttBroker(BrokerLogin):
     """A broker at ``mqtt://host:port`` or, with TLS, ``mqtts://host:port``."""
 
-    url: str
-    username: str = ""
-    password: str = ""
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
     keepalive_s: int = KEEPALIVE_S
 
     @asynccontextmanager
@@ -70,13 +65,7 @@ class MqttBroker:
             raise BrokerError(f"bad broker address {self.url!r}: write mqtt://host:1883 or mqtts://host:8883")
         if parts.scheme == "mqtt":
             return parts.hostname, parts.port or 1883, None
-        return parts.hostname, parts.port or 8883, self._tls()
-
-    def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.ca_file or None)
-        if self.cert_file:
-            context.load_cert_chain(self.cert_file, self.key_file or None)
-        return context
+        return parts.hostname, parts.port or 8883, self.tls_context()
 
 
 class _MqttSession:

@@ -2,6 +2,7 @@
 """One contract for every store, real servers included; what counts is what can be read back, never a 204."""
 
 import asyncio
+import functools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -26,7 +27,6 @@ from tests.support.servers import influxdb, victoria_metrics
 from tests.support.waiting import passes
 
 T = TypeVar("T")
-NOW = time.time_ns() // 1_000_000 // 60_000 * 60_000
 # influx2 and influx3 are the documented HTTP interfaces of those servers before the engine of a real 1.6.
 BACKENDS = ("embedded", "influx", "influx2", "influx3", "victoria", "sharded")
 
@@ -111,17 +111,23 @@ def edge() -> str:
     return f"farm-{next(_edges)}"
 
 
+@functools.cache
+def now() -> int:
+    """The minute in which this module's first test runs: at import it could be an hour old by then, ms."""
+    return time.time_ns() // 1_000_000 // 60_000 * 60_000
+
+
 def batch(
     edge: str,
     seq: int,
     records: list[AnyRecord],
     *,
-    wall_ms: int = NOW,
+    wall_ms: int | None = None,
     epoch: int = 1,
     timeline: int = 0,
     nonce: int = 77,
 ) -> Batch:
-    header = Header(edge, epoch, nonce, seq, timeline, 0, wall_ms, True, 0)
+    header = Header(edge, epoch, nonce, seq, timeline, 0, now() if wall_ms is None else wall_ms, True, 0)
     return Opener().open(Packer().pack(header, records))
 
 
@@ -135,7 +141,7 @@ async def until(read: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> 
 
 async def points(store: Store, edge: str, series: str, count: int) -> Points:
     return await until(
-        lambda: store.range(edge, series, NOW - 3_600_000, NOW + 3_600_000), lambda got: len(got.value) >= count
+        lambda: store.range(edge, series, now() - 3_600_000, now() + 3_600_000), lambda got: len(got.value) >= count
     )
 
 
@@ -148,7 +154,7 @@ async def test_what_was_written_is_read_back_exactly(store: Store, edge: str) ->
     await store.write([batch(edge, 1, samples("pepper-1/soil_ec.2", values))], Mark("w0", 1))
     got = await points(store, edge, "pepper-1/soil_ec.2", len(values))
     assert got.value.tolist() == pytest.approx(values, rel=1e-14)
-    assert got.wall_ms.tolist() == [NOW + at * 1000 for at in range(len(values))]
+    assert got.wall_ms.tolist() == [now() + at * 1000 for at in range(len(values))]
     assert not got.quality.any()
 
 
@@ -196,7 +202,7 @@ async def test_edges_do_not_see_each_other(store: Store, edge: str) -> None:
     )
     assert (await points(store, edge, "a/co2", 1)).value.tolist() == [1.0]
     assert (await points(store, other, "a/co2", 1)).value.tolist() == [2.0]
-    assert len((await store.range("nobody", "a/co2", 0, NOW * 2)).value) == 0
+    assert len((await store.range("nobody", "a/co2", 0, now() * 2)).value) == 0
 
 
 async def test_a_clock_set_back_overwrites_nothing(store: Store, edge: str) -> None:
@@ -218,8 +224,8 @@ async def test_the_latest_of_each_series(store: Store, edge: str) -> None:
     await store.write([batch(edge, 1, records)], Mark("w0", 1))
     seen = await until(lambda: store.latest(edge), lambda got: len(got) == 2 and got["a/co2"].sample.value == 420.0)
     assert {series: (each.sample.value, each.wall_ms) for series, each in seen.items()} == {
-        "a/co2": (420.0, NOW + 1000),
-        "b-1/soil_ec.3": (1.25, NOW),
+        "a/co2": (420.0, now() + 1000),
+        "b-1/soil_ec.3": (1.25, now()),
     }
     assert await store.latest("nobody") == {}
 
@@ -232,9 +238,9 @@ async def test_decisions_and_events_come_back_with_all_their_words(store: Store,
         Event("alarm.raised", "b", 1000),
     ]
     await store.write([batch(edge, 1, records)], Mark("w0", 1))
-    got = await until(lambda: store.others(edge, NOW, NOW + 60_000), lambda got: len(got) == 4)
+    got = await until(lambda: store.others(edge, now(), now() + 60_000), lambda got: len(got) == 4)
     assert sorted(repr(stored.record) for stored in got) == sorted(repr(record) for record in records)
-    assert {stored.wall_ms for stored in got} == {NOW + 1000}
+    assert {stored.wall_ms for stored in got} == {now() + 1000}
 
 
 async def test_a_second_probe_that_comes_later_has_its_own_place(store: Store, edge: str) -> None:

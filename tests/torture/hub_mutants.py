@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from cooperative.config import MemberConfig
 from cooperative.memory import DEAD_MAX, DICTIONARIES_AN_EDGE, Memory
@@ -99,15 +100,16 @@ class Reader:
 
     async def latest(self, edge: str) -> dict[str, Seen]:
         """Give nothing: it keeps nothing."""
-        raise NotImplementedError
+        return {}
 
     async def range(self, edge: str, series: str, from_wall_ms: int, to_wall_ms: int) -> Points:
         """Give nothing: it keeps nothing."""
-        raise NotImplementedError
+        none = np.empty(0, np.int64)
+        return Points(none, np.empty(0), none)
 
     async def others(self, edge: str, from_wall_ms: int, to_wall_ms: int) -> list[Stored]:
         """Give nothing: it keeps nothing."""
-        raise NotImplementedError
+        return []
 
     async def close(self) -> None:
         """There is nothing to close."""
