@@ -22,23 +22,22 @@ from aquacrop import AquaCropModel, Crop, InitialWaterContent, IrrigationManagem
 from aquacrop.utils import get_filepath, prepare_weather  # noqa: E402
 
 from bench._aquacrop_crop import crop_row, crop_weather  # noqa: E402
-from controllers.kernels import adaptive, water_filter  # noqa: E402
 from controllers.kernels import crop_columns as k  # noqa: E402
 from controllers.kernels import crop_response as crops  # noqa: E402
-from controllers.kernels import crop_soil as soil  # noqa: E402
+from controllers.kernels import water_filter  # noqa: E402
+from controllers.season import FIRST_TRIES, SHARES, TRIES_A_DAY, WATER_SHARE, Season, with_forecast  # noqa: E402
 
-SURE_D = 3
 LONGEST_D = 240
 _WEATHER: dict[str, Any] = {}
 # One configuration for every crop and climate, chosen on tuning years only (bench/irrigation_tuning.py).
 TUNED: dict[str, Any] = {
-    "allowed": (0.3, 0.4, 0.6, 0.65, 0.65, 0.9),  # where the plan begins; each season finds its own from there
+    "allowed": SHARES,  # where the plan begins; each season finds its own from there
     "smallest_mm": 5.0,
-    "first_tries": 300,  # of plans at planting, under the weather of past years
-    "tries": 30,  # of plans each day
+    "first_tries": FIRST_TRIES,  # of plans at planting, under the weather of past years
+    "tries": TRIES_A_DAY,  # of plans each day
     "probe_sd": 0.08,  # m³/m³: what three probes say of a whole root zone, spread over weeks of errors that stay
-    "water_share": 0.0009,  # of the possible yield, that a mm of water may cost where there are no prices
-    "forecast_d": 7,  # the first three days for sure, the rest in every second year of those looked at
+    "water_share": WATER_SHARE,  # of the possible yield, that a mm of water may cost where there are no prices
+    "forecast_d": 7,
 }
 
 
@@ -92,20 +91,15 @@ class Farm:
         days = min(int(self.crop[k.MATURITY_D]) + (8 if file.CalendarType == 1 else 40), LONGEST_D)
         self.ahead = np.ascontiguousarray(np.array([crop_weather(file, one[:days]) for one in past]))
         self.truth = crop_weather(file, season_days(s["climate"], self.year, s["planting"], LONGEST_D))
-        self.x = np.zeros(k.STATE_COLUMNS)
+        self.season = Season(self.crop, 25.0, self.tuned["smallest_mm"], self.tuned["allowed"])
+        self.x = self.season.x
         crops.begin(self.x, self.crop, s["start_pct"] / 100.0)  # the water in the soil at planting is known
         self.filter = np.array([self.x[k.DR_MM], 9.0, 0.0, 4e-4, 0.0])
-        largest, smallest = 25.0, self.tuned["smallest_mm"]
-        self.scratch = np.empty(adaptive.SCRATCH)
-        self.plan = np.array([*self.tuned["allowed"], *([largest] * adaptive.PHASES)], dtype=np.float64)
-        self.terms = np.array([s.get("price", 1.0), s.get("cost_mm", 0.0), 0.0, largest, smallest, math.inf])
-        if "price" not in s:  # no market: a yield is worth 1, and a mm of water a fixed share of it
-            plenty = np.array([0.2] * adaptive.PHASES + [largest] * adaptive.PHASES)
-            full = adaptive.worth(self.x, self.crop, self.ahead, 0.0, plenty, self.terms, self.scratch)
-            self.terms[adaptive.PRICE] = 1.0 / max(full, 1e-6)
-            self.terms[adaptive.COST_MM] = self.tuned["water_share"]
-        tries = self.tuned["first_tries"]
-        adaptive.plan(self.x, self.crop, self.ahead, self.terms, tries, self.year, self.plan, self.scratch)
+        if "price" in s:
+            self.season.terms[:2] = s["price"], s["cost_mm"]
+        else:  # no market: a yield is worth 1, and a mm of water a fixed share of it
+            self.season.price_by_yield(self.ahead, self.tuned["water_share"])
+        self.season.improve(self.ahead, self.tuned["first_tries"], self.year)
 
     def probe(self, c: Any, root_m: float) -> float:
         """Read the mean water content over the roots, with noise and bias; nan on a day without data."""
@@ -132,25 +126,20 @@ class Farm:
         left = np.ascontiguousarray(self.ahead[:, day:, :])
         if left.shape[1] < 2:
             return 0.0
-        seen = self.forecast(day)[: left.shape[1] - 1]
-        sure = min(SURE_D, len(seen))
-        left[:, :sure, : k.RAIN + 1] = seen[:sure]
-        left[::2, sure : len(seen), : k.RAIN + 1] = seen[sure:]
-        tries, seed = self.tuned["tries"], 1000 * self.year + day
-        adaptive.plan(self.x, self.crop, left, self.terms, tries, seed, self.plan, self.scratch)
-        out = np.empty(adaptive.CHOICES)
-        return float(adaptive.choose_gift_mm(self.x, self.crop, left, self.plan, self.terms, out, self.scratch))
+        left = with_forecast(left, self.forecast(day))
+        self.season.improve(left, self.tuned["tries"], 1000 * self.year + day)
+        return self.season.gift_mm(left)[0]
 
     def learn(self, day: int, gift: float, c: Any) -> None:
         """Take in the day that has passed: weather, water given, probes."""
-        crops.crop_day(self.x, self.crop, self.truth[day], gift)
+        self.season.pass_day(self.truth[day], gift)
         drained = self.x[k.DRAINED_MM] > 2.0
         rain = float(self.truth[day, k.RAIN])
         water_filter.predict(self.filter, self.x[k.DR_MM], self.x[k.ET_MM], rain, bool(drained))
         root, taw = float(self.x[k.ZR_M]), float(self.x[k.TAW_MM])
         theta = self.probe(c, root)
         if water_filter.correct(self.filter, theta, self.field_capacity(root), root, taw, self.tuned["probe_sd"]):
-            soil.set_depletion(self.x, self.crop, self.filter[water_filter.MEAN_MM])
+            self.season.settle(self.filter[water_filter.MEAN_MM])
 
     def field_capacity(self, root_m: float) -> float:
         """Give the roots' mean water content [m³/m³] at field capacity."""

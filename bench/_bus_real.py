@@ -57,6 +57,29 @@ def hurry(core: int) -> bool:
     return True
 
 
+def _stay_awake() -> None:
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    while True:
+        pass
+
+
+@contextlib.contextmanager
+def awake() -> Iterator[None]:
+    """Keep every core from sleeping, at the lowest priority, for all masters alike.
+
+    A virtual machine's core that sleeps comes back after up to milliseconds, as its host pleases: that is no bus.
+    """
+    idlers = [multiprocessing.Process(target=_stay_awake, daemon=True) for _ in range(os.cpu_count() or 1)]
+    for idler in idlers:
+        idler.start()
+    try:
+        yield
+    finally:
+        for idler in idlers:
+            idler.kill()
+            idler.join()
+
+
 def _serve_lines(pipe: Connection, lines: int, dead: int) -> None:
     """The devices, in a process of their own: ``lines`` pseudo-terminals with twenty slaves each."""
     hurry(0)

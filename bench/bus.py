@@ -19,6 +19,7 @@ from bench._bus_real import (
     POLL_S,
     REGISTERS,
     SLAVES,
+    awake,
     devices,
     hurry,
     in_child,
@@ -117,6 +118,43 @@ def _fuzz(number: int, runs: int) -> Findings:
     return Fuzzer(target.call, target.watched, target.seeds, target.words, seed=number + 1).run(runs)
 
 
+def real_time(seconds: float) -> dict[str, Any]:
+    """Compare with the peers on one paced line, then run eight lines; all on cores that do not sleep."""
+    print("real time, one line:")
+    with awake():
+        runs = [measured("ours", ours, seconds)]
+        peers = {"minimalmodbus": measured("minimalmodbus", minimal, seconds)}
+        runs.append(measured("ours", ours, seconds))
+        peers |= {
+            "pymodbus_sync": measured("pymodbus sync", pymodbus_sync, seconds, 1.0, 0),
+            "pymodbus_async": measured("pymodbus async", pymodbus_async, seconds, 1.0, 0),
+        }
+        runs.append(measured("ours", ours, seconds))
+        peers |= {
+            "ours_dead1": measured("ours, 1 of 20 dead", ours, seconds, dead=1),
+            "minimalmodbus_dead1": measured("minimalmodbus 1 s, 1 of 20 dead", minimal, seconds, dead=1),
+            "pymodbus_defaults_dead1": measured(
+                "pymodbus defaults, 1 of 20 dead", pymodbus_sync, seconds, 3.0, 3, dead=1
+            ),
+        }
+        with devices(8) as (paths, _):
+            eight = in_child(ours, paths, seconds)
+    eight_pct = 100 * eight["per_s"] / MOST_PER_S
+    print(f"eight lines in one process: {eight_pct:.2f} % of the most, {eight['core_pct']:.2f} % of a core")
+    print(f"the same faults for everyone, {BAD_READS} reads:")
+    badly = under_faults()
+    return {
+        "util_real_pct": statistics.median(run["use_pct"] for run in runs),
+        "util_real_best_pct": max(run["best_use_pct"] for run in runs),
+        "silence_violations": sum(int(run["silence_violations"]) for run in runs),
+        "buses8_pct": round(eight_pct, 2),
+        "buses8_core_pct": round(eight["core_pct"], 2),
+        "peers_wrong_values": {name: int(figures.get("wrong", -1)) for name, figures in badly.items()},
+        "peers_reads": BAD_READS,
+        "peers": peers,
+    }
+
+
 def main(seconds: float = 12.0, *, torture: bool = False) -> None:
     """Run everything; the last line is the JSON object."""
     print(f"Most that 9600 8N1 allows, {SLAVES} slaves, {REGISTERS} registers, 10 ms latency: {MOST_PER_S:.2f} polls/s")
@@ -131,27 +169,7 @@ def main(seconds: float = 12.0, *, torture: bool = False) -> None:
             f"  {count:2d} of 20 dead: use {figures['use_pct']:.2f} %, known after {figures['detect_s']:.2f} s "
             f"(cycle {cycle_s:.2f} s), back after {figures['recover_s']:.2f} s"
         )
-    print("real time, one line:")
-    runs = [measured("ours", ours, seconds)]
-    peers = {"minimalmodbus": measured("minimalmodbus", minimal, seconds)}
-    runs.append(measured("ours", ours, seconds))
-    peers |= {
-        "pymodbus_sync": measured("pymodbus sync", pymodbus_sync, seconds, 1.0, 0),
-        "pymodbus_async": measured("pymodbus async", pymodbus_async, seconds, 1.0, 0),
-    }
-    runs.append(measured("ours", ours, seconds))
-    peers |= {
-        "ours_dead1": measured("ours, 1 of 20 dead", ours, seconds, dead=1),
-        "minimalmodbus_dead1": measured("minimalmodbus 1 s, 1 of 20 dead", minimal, seconds, dead=1),
-        "pymodbus_defaults_dead1": measured("pymodbus defaults, 1 of 20 dead", pymodbus_sync, seconds, 3.0, 3, dead=1),
-    }
-    us = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
-    with devices(8) as (paths, _):
-        eight = in_child(ours, paths, seconds)
-    eight_pct = 100 * eight["per_s"] / MOST_PER_S
-    print(f"eight lines in one process: {eight_pct:.2f} % of the most, {eight['core_pct']:.2f} % of a core")
-    print(f"the same faults for everyone, {BAD_READS} reads:")
-    badly = under_faults()
+    real = real_time(seconds)
     total = FAULTY_TORTURE if torture else FAULTY
     runs_each = FUZZ_RUNS_TORTURE if torture else FUZZ_RUNS
     with multiprocessing.Pool(2) as pool:
@@ -171,35 +189,25 @@ def main(seconds: float = 12.0, *, torture: bool = False) -> None:
         )
         for crash in found.crashes:
             print("    ", crash.said, crash.data.hex())
-    print(
-        json.dumps(
-            {
-                "util_real_pct": us["use_pct"],
-                "util_real_best_pct": max(run["best_use_pct"] for run in runs),
-                "util_virtual_pct": round(use_pct, 3),
-                "dead1_pct": round(dead[1]["use_pct"], 2),
-                "dead4_pct": round(dead[4]["use_pct"], 2),
-                "dead10_pct": round(dead[10]["use_pct"], 2),
-                "silence_violations": sum(int(run["silence_violations"]) for run in runs) + healthy.line.violations,
-                "wrong_values": len(wrong),
-                "fault_kinds": len(KINDS),
-                "transactions": faulty,
-                "detect_s": round(dead[1]["detect_s"], 3),
-                "detect_all_of_10_s": round(dead[10]["detect_s"], 3),
-                "cycle_s": round(cycle_s, 3),
-                "recover_s": round(max(figures["recover_s"] for figures in dead.values()), 3),
-                "buses8_pct": round(eight_pct, 2),
-                "buses8_core_pct": round(eight["core_pct"], 2),
-                "week_wall_s": round(week["week_wall_s"], 1),
-                "fuzz_runs": sum(found.runs for found in fuzzed),
-                "fuzz_crashes": sum(len(found.crashes) for found in fuzzed),
-                "peers_wrong_values": {name: int(figures.get("wrong", -1)) for name, figures in badly.items()},
-                "peers_reads": BAD_READS,
-                "real_time_priority": hurry(0),
-                "peers": peers,
-            }
-        )
-    )
+    real["silence_violations"] += healthy.line.violations
+    told = {
+        "util_virtual_pct": round(use_pct, 3),
+        "dead1_pct": round(dead[1]["use_pct"], 2),
+        "dead4_pct": round(dead[4]["use_pct"], 2),
+        "dead10_pct": round(dead[10]["use_pct"], 2),
+        "wrong_values": len(wrong),
+        "fault_kinds": len(KINDS),
+        "transactions": faulty,
+        "detect_s": round(dead[1]["detect_s"], 3),
+        "detect_all_of_10_s": round(dead[10]["detect_s"], 3),
+        "cycle_s": round(cycle_s, 3),
+        "recover_s": round(max(figures["recover_s"] for figures in dead.values()), 3),
+        "week_wall_s": round(week["week_wall_s"], 1),
+        "fuzz_runs": sum(found.runs for found in fuzzed),
+        "fuzz_crashes": sum(len(found.crashes) for found in fuzzed),
+        "real_time_priority": hurry(0),
+    }
+    print(json.dumps(told | real))
 
 
 if __name__ == "__main__":
