@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
-import os
 import resource
 import statistics
 import sys
@@ -18,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
+from bench._cores import hurry
 from drivers.bus import Bus, fine_timer_loop
 from drivers.line_settings import LineSettings
 from drivers.modbus_pdu import read, words
@@ -44,40 +44,6 @@ PLACES: Final = tuple((unit, address) for unit in (1, 2, 3, 4) for address in (0
 def memory(unit: int) -> PlainMemory:
     """Give a device whose registers tell its unit and their address."""
     return PlainMemory(holding={index: unit * 100 + index for index in range(48)})
-
-
-def hurry(core: int) -> bool:
-    """Take real-time priority and one core where the system lets us; say whether it did."""
-    with contextlib.suppress(OSError):
-        os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(5))
-    except OSError:
-        return False
-    return True
-
-
-def _stay_awake() -> None:
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    while True:
-        pass
-
-
-@contextlib.contextmanager
-def awake() -> Iterator[None]:
-    """Keep every core from sleeping, at the lowest priority, for all masters alike.
-
-    A virtual machine's core that sleeps comes back after up to milliseconds, as its host pleases: that is no bus.
-    """
-    idlers = [multiprocessing.Process(target=_stay_awake, daemon=True) for _ in range(os.cpu_count() or 1)]
-    for idler in idlers:
-        idler.start()
-    try:
-        yield
-    finally:
-        for idler in idlers:
-            idler.kill()
-            idler.join()
 
 
 def _serve_lines(pipe: Connection, lines: int, dead: int) -> None:

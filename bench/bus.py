@@ -19,9 +19,7 @@ from bench._bus_real import (
     POLL_S,
     REGISTERS,
     SLAVES,
-    awake,
     devices,
-    hurry,
     in_child,
     measured,
     memory,
@@ -31,6 +29,7 @@ from bench._bus_real import (
     pymodbus_sync,
     under_faults,
 )
+from bench._cores import awake, hurry
 from bench._fuzz import Findings, Fuzzer
 from bench._fuzz_bus import TARGETS
 from drivers.bus_master import BusMaster
