@@ -138,10 +138,13 @@ def real_time(seconds: float) -> dict[str, Any]:
                 "pymodbus defaults, 1 of 20 dead", pymodbus_sync, seconds, 3.0, 3, dead=1
             ),
         }
-        with devices(8) as (paths, _):
-            eight = in_child(ours, paths, seconds)
-    eight_pct = 100 * eight["per_s"] / MOST_PER_S
-    print(f"eight lines in one process: {eight_pct:.2f} % of the most, {eight['core_pct']:.2f} % of a core")
+        eights = []
+        for _ in range(3):
+            with devices(8) as (paths, _seen):
+                eights.append(in_child(ours, paths, seconds))
+    eight_pct = 100 * statistics.median(eight["per_s"] for eight in eights) / MOST_PER_S
+    eight_core_pct = statistics.median(eight["core_pct"] for eight in eights)
+    print(f"eight lines in one process, three times: {eight_pct:.2f} % of the most, {eight_core_pct:.2f} % of a core")
     print(f"the same faults for everyone, {BAD_READS} reads:")
     badly = under_faults()
     return {
@@ -149,7 +152,7 @@ def real_time(seconds: float) -> dict[str, Any]:
         "util_real_best_pct": max(run["best_use_pct"] for run in runs),
         "silence_violations": sum(int(run["silence_violations"]) for run in runs),
         "buses8_pct": round(eight_pct, 2),
-        "buses8_core_pct": round(eight["core_pct"], 2),
+        "buses8_core_pct": round(eight_core_pct, 2),
         "peers_wrong_values": {name: int(figures.get("wrong", -1)) for name, figures in badly.items()},
         "peers_reads": BAD_READS,
         "peers": peers,
