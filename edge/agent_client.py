@@ -20,6 +20,7 @@ from pages.words import N_, Told
 
 # One message of the wire: live states of a large farm stay far below this.
 MESSAGE_MAX_BYTES: Final = 4 * 1024 * 1024
+CHIP_S: Final = 60.0  # a circuit tells what it holds in up to 40 strings, one by one
 
 
 class AgentAway(Told):
@@ -111,12 +112,13 @@ class AgentClient:
         return await self._order("lock", series=series, person=person, role=role)
 
     async def chip(
-        self, series: str, do: str, person: str, role: str, *, point: str = "", value: float = 0.0, kept: str = ""
-    ) -> Outcome:
+        self, series: str, do: str, person: str, role: str, *, point: str = "", value: float = 0.0, kept: str = "",
+        done: int = 0, air: tuple[float, float] | None = None,
+    ) -> Outcome:  # fmt: skip
         """Work on the instrument's own memory (``edge.agent_socket.ChipArgs``); the probe must be locked."""
-        return await self._order(
-            "chip", series=series, do=do, person=person, role=role, point=point, value=value, kept=kept
-        )
+        more = {"point": point, "value": value, "kept": kept, "done": done, "air": air}
+        args = {"series": series, "do": do, "person": person, "role": role, **more}
+        return msgspec.msgpack.decode(await self._ask("chip", args, CHIP_S), type=Outcome)
 
     async def unlock(self, series: str, person: str = "", role: str = "technician") -> Outcome:
         """Give a probe back to control."""
@@ -164,10 +166,10 @@ class AgentClient:
                 seen=_seen(error),
             ) from error
 
-    async def _ask(self, call: str, args: dict[str, Any]) -> msgspec.Raw:
+    async def _ask(self, call: str, args: dict[str, Any], timeout_s: float | None = None) -> msgspec.Raw:
         reader, writer = await self._connect()
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s if timeout_s is None else timeout_s):
                 send(writer, Call(call, args))
                 await writer.drain()
                 return _result(await receive(reader))

@@ -86,8 +86,9 @@ class LockArgs(msgspec.Struct, forbid_unknown_fields=True):
 class ChipArgs(msgspec.Struct, forbid_unknown_fields=True):
     """Arguments of ``chip``, work on the memory of the instrument behind ``series``.
 
-    ``tell``: its probe sees ``value`` now [the quantity's unit], ``point`` where it knows several (mid, low, high);
-    ``keep`` gives what it holds, ``bring_back`` puts that (``kept``) back, ``slopes`` asks how its probe fares.
+    ``tell``: its probe sees ``value`` now [its own unit], ``point`` where it knows several (mid, dry, ...), ``done``
+    points told before, in ``air`` (°C, hPa) where it must know that; ``keep`` gives what it holds, ``bring_back`` puts
+    that (``kept``) back, ``slopes`` asks how its probe fares.
     """
 
     series: str
@@ -97,6 +98,8 @@ class ChipArgs(msgspec.Struct, forbid_unknown_fields=True):
     point: str = ""
     value: float = 0.0
     kept: str = ""
+    done: int = 0
+    air: tuple[float, float] | None = None
 
 
 class PlaceArgs(msgspec.Struct, forbid_unknown_fields=True):

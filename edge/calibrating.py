@@ -18,9 +18,10 @@ from drivers.calibration.artifact import Calibration, Device, Reference
 from drivers.calibration.chip_session import point_name, told
 from drivers.calibration.methods import METHODS
 from drivers.calibration.result import Preview, finish, preview
-from drivers.calibration.session import SCHEMA, Session, feed, method_of
+from drivers.calibration.session import SCHEMA, Session, feed, method_of, quantity_of
 from drivers.calibration.sessions import ProbeTaken, Sessions
 from drivers.calibration.shelf import Shelf
+from drivers.calibration.telling import as_shown
 from edge.beside import neighbours, values
 from edge.live import LiveState, Outcome, Tile
 from edge.profile import PROFILE_FILE
@@ -31,6 +32,7 @@ from telemetry.records import FarmProfile, Instrument
 SHELF_FOLDER: Final = "calibrations"
 SESSIONS_FOLDER: Final = "calibration-sessions"
 STALE_PERIODS: Final = 3.0
+Fields = dict[str, str | float | int | bool]
 IN_THE_CHIP: Final = N_("The instrument's own memory was calibrated after that record: calibrate anew")
 
 
@@ -61,8 +63,9 @@ class Agent(Protocol):
         """Give a probe back to control."""
 
     async def chip(
-        self, series: str, do: str, person: str, role: str, *, point: str = "", value: float = 0.0, kept: str = ""
-    ) -> Outcome:
+        self, series: str, do: str, person: str, role: str, *, point: str = "", value: float = 0.0, kept: str = "",
+        done: int = 0, air: tuple[float, float] | None = None,
+    ) -> Outcome:  # fmt: skip
         """Work on the instrument's own memory (``edge.agent_socket.ChipArgs``)."""
 
 
@@ -174,11 +177,11 @@ class CalibrationDesk:
         belongs to what the instrument showed before.
         """
         session = self.sessions.save(await self.hold(session, role))
-        await self._chip(session, role, "tell", point=point_name(session), value=session.waiting[0].truth)
+        await self._tell_point(session, role)
         if session.curve and not session.told:
             await self._client.activate_calibration(session.series, "", session.person, role)
         session = told(session)
-        if method_of(session).chip == "ezo" and session.told == len(method_of(session).points):
+        if method_of(session).option == "pH" and session.told == len(method_of(session).points):
             seen = await self._chip(session, role, "slopes")
             health = {
                 "slope_acid_pct": 100.0 * float(seen["acid"]),
@@ -188,13 +191,17 @@ class CalibrationDesk:
             session = msgspec.structs.replace(session, health=health)
         return self.sessions.save(session)
 
-    async def _chip(
-        self, session: Session, role: str, do: str, *, point: str = "", value: float = 0.0, kept: str = ""
-    ) -> dict[str, str | float | int | bool]:
-        outcome = await self._client.chip(session.series, do, session.person, role, point=point, value=value, kept=kept)
-        if outcome.outcome != "done":
-            raise Refused(outcome)
-        return outcome.fields
+    async def _tell_point(self, session: Session, role: str) -> None:
+        point = as_shown(session.waiting[0], session.signal_unit, quantity_of(session))
+        air = (point.sheet["temperature_c"], point.sheet["pressure_hpa"]) if point_name(session) == "air" else None
+        outcome = await self._client.chip(
+            session.series, "tell", session.person, role,
+            point=point_name(session), value=point.truth, done=session.told, air=air,
+        )  # fmt: skip
+        _done(outcome)
+
+    async def _chip(self, session: Session, role: str, do: str, kept: str = "") -> Fields:
+        return _done(await self._client.chip(session.series, do, session.person, role, kept=kept))
 
     def preview(self, session: Session) -> Preview:
         """Say what the points come to against what is in force. Raises FitRefused."""
@@ -253,6 +260,12 @@ class CalibrationDesk:
 
 # Ages come as fractions of a second: two states with the same reading may differ by rounding.
 AGE_NOISE_MS: Final = 20
+
+
+def _done(outcome: Outcome) -> Fields:
+    if outcome.outcome != "done":
+        raise Refused(outcome)
+    return outcome.fields
 
 
 def _kept_in_chip(record: Calibration) -> bool:

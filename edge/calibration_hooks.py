@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from drivers import atlas_ezo
 from drivers.actuators.orders import Ask as Order
 from drivers.ascii_line import Ask, Got, LineExchange, Missed
-from drivers.calibration.ezo_chip import EzoChip
+from drivers.calibration.ezo_chip import KINDS, Air, EzoChip
 from drivers.calibration.on_chip import ChipRefused, chip_request
 from drivers.ports import Source
 from edge.agent_socket import ChipArgs
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from edge.agent import Agent
     from edge.hub_link import HubLink
 
-EZO_PH: Final = "atlas-ezo-ph"
 NO_MEMORY: Final = "{model} keeps no calibration of its own that can be set over the bus"
 Said = str | float
 ChipWork = Callable[[ChipArgs], Awaitable[Mapping[str, Said]]]
@@ -90,8 +89,9 @@ def chips(plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Sou
         plan = of[order.series]
         one = devices[plan.device]
         source = sources.get(one.device.bus)
-        if one.entry.type == EZO_PH and isinstance(source, Converses):
-            return await _ezo(EzoChip(lambda ask: source.converse(ask, atlas_ezo.line())), order)
+        kind = KINDS.get(one.entry.type)
+        if kind is not None and isinstance(source, Converses):
+            return await _ezo(EzoChip(kind, lambda ask: source.converse(ask, atlas_ezo.line())), order)
         request = chip_request(one.entry.type, plan.quantity.name, int(one.device.address), order.value)
         if order.do != "tell" or not isinstance(source, Asks):
             raise ChipRefused(NO_MEMORY, model=one.entry.type)
@@ -104,7 +104,7 @@ def chips(plans: list[SeriesPlan], known: list[Known], sources: Mapping[str, Sou
 async def _ezo(chip: EzoChip, order: ChipArgs) -> dict[str, Said]:
     match order.do:
         case "tell":
-            await chip.tell(order.point, order.value)
+            await chip.tell(order.point, order.value, order.done, Air(*order.air) if order.air else None)
             return {}
         case "bring_back":
             await chip.bring_back(tuple(order.kept.split("|")))

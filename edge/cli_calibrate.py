@@ -20,7 +20,7 @@ from drivers.calibration.chip_session import checked, taken_up
 from drivers.calibration.fit import FitRefused
 from drivers.calibration.forms import AnswerRefused
 from drivers.calibration.methods import methods_for
-from drivers.calibration.session import Screen, Session, advance, method_of, quantity_of, render
+from drivers.calibration.session import Screen, Session, advance, asked, method_of, quantity_of, render
 from drivers.calibration.sessions import ProbeTaken
 from drivers.calibration.shelf import UnknownCalibration
 from drivers.calibration.telling import JUMP, JUMP_MAX_SHARE
@@ -147,6 +147,9 @@ async def _step(desk: CalibrationDesk, client: AgentClient, session: Session, sp
     screen = render(session, _now())
     click.secho(f"\n[{screen.step}/{screen.steps}] {speak.text(screen.say)}", bold=True)
     if session.stage == "settle":
+        if not asked(session):  # nothing was entered before: the probe is still where it was
+            done = speak.text(N_("Press Enter when that is done"))
+            await _ask_person(click.prompt, done, default="", show_default=False)
         return await _settle(desk, client, session, speak)
     if session.stage == "tell":
         return await _watch(desk, client, await desk.tell(session, ROLE), speak)

@@ -44,6 +44,7 @@ JS_TEXT: Final = re.compile(r"\b(?:_|gettext|say)\(\s*[\"'`]")
 # Modules that speak to people in message ids without a mark.
 SPEAKERS: Final = (
     "drivers/calibration/*.py",
+    "drivers/atlas_ezo.py",
     "controllers/settings_check.py",
     "controllers/settings_mistake.py",
     "controllers/plan_check.py",

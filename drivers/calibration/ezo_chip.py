@@ -75,7 +75,7 @@ class EzoChip:
             number = None if point in WITHOUT_VALUE else value
             asks.append(atlas_ezo.calibrate(self._kind, point, number, points_done=done))
         except ExchangeError as error:
-            raise ChipRefused("The circuit would not take this point: {why}", why=str(error)) from error
+            raise ChipRefused("The circuit would not take this point: {why:t}", why=str(error)) from error
         for ask in asks:
             await self._said(ask)
         counted, least = await self._count(), atlas_ezo.points_told(self._kind, point)
@@ -114,5 +114,5 @@ class EzoChip:
         answers = got.answers if isinstance(got, Got) else ()
         if not answers or b"*ER" in answers:
             trouble = atlas_ezo.trouble(got if isinstance(got, Missed) else got.answers)
-            raise ChipRefused("The circuit did not take the command: {why}", why=trouble or "*ER")
+            raise ChipRefused("The circuit did not take the command: {why:t}", why=trouble or "*ER")
         return answers

@@ -15,7 +15,7 @@ class ChipRefused(ValueError):
     """The instrument cannot be calibrated so. ``code`` is an English msgid, ``fields`` belong to it."""
 
     def __init__(self, code: str, **fields: float | str) -> None:
-        super().__init__(code.format(**fields))
+        super().__init__(code.replace(":t}", "}").format(**fields))
         self.code = code
         self.fields = fields
 

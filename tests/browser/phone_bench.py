@@ -2,7 +2,6 @@
 """Probes on a bench, and a technician's phone that calibrates them."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -14,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from drivers.calibration.artifact import Calibration
 from drivers.calibration.curves import apply_one
-from drivers.sim.ezo import EzoPh, Kept
+from drivers.sim.ezo import EzoCircuit, Kept
 from edge.calibrating import CalibrationDesk
 from edge.live import LiveState, Outcome, Tile
 from edge.profile import write_profile
@@ -27,6 +26,7 @@ PATIENCE_MS = 30_000  # a busy machine may take its time: nothing here is about 
 PH, EC, SOIL = "pepper/water_ph", "pepper/water_ec", "pepper-1/soil_moisture"
 UNITS = {PH: "pH", EC: "mS/cm", SOIL: "%"}
 PERIOD_S = 3.0
+WIDTH_PX = 390
 SCHEMES: tuple[Literal["dark"], Literal["light"]] = ("dark", "light")
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
@@ -39,7 +39,7 @@ class BenchAgent(FakeAgent):
     shows: dict[str, float] = field(default_factory=lambda: {PH: 7.3, EC: 1.9, SOIL: 24.0})
     locked: set[str] = field(default_factory=set)
     passed_s: float = 0.0
-    circuit: EzoPh = field(default_factory=EzoPh)
+    circuit: EzoCircuit = field(default_factory=EzoCircuit)
     work: CalibrationDesk = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,10 +86,12 @@ class BenchAgent(FakeAgent):
         return Outcome("done")
 
     async def chip(
-        self, series: str, do: str, person: str, role: str, *, point: str = "", value: float = 0.0, kept: str = ""
-    ) -> Outcome:
+        self, series: str, do: str, person: str, role: str, *, point: str = "", value: float = 0.0, kept: str = "",
+        done: int = 0, air: tuple[float, float] | None = None,
+    ) -> Outcome:  # fmt: skip
         """See the desk's Agent: the circuit behind the pH probe."""
-        assert (series, person) == (PH, "technician")
+        assert (series, person, air) == (PH, "technician", None)
+        assert do != "tell" or done == sum(order[0] == "tell" for order in self.orders)
         self.orders.append((do, point, f"{value:g}"))
         if do == "bring_back":
             self.circuit.kept = msgspec.json.decode(kept, type=Kept)
@@ -97,6 +99,7 @@ class BenchAgent(FakeAgent):
             self.circuit.answer(f"Cal,{point},{value}\r".encode(), self.shows[PH])
             self.show()
         held = self.circuit.kept
+        assert isinstance(held, Kept)
         fields: dict[str, str | float | int | bool] = {
             "kept": msgspec.json.encode(held).decode(), "acid": held.slope(held.low), "base": held.slope(held.high),
             "zero_mv": 0.0,
@@ -116,8 +119,8 @@ class Walk:
         """Put the probe somewhere."""
         self.site.do(lambda: self.agent.shows.update({series: shows}))
 
-    def settle(self, look: Callable[[Page, str], None] | None = None) -> None:
-        """Let readings come until the point may be taken, ``look`` at it, and take it."""
+    def until_still(self) -> None:
+        """Let readings come until the point may be taken."""
         button = self.page.get_by_role("button", name="Lấy điểm này")
         for _ in range(40):
             if button.count():
@@ -125,8 +128,10 @@ class Walk:
             with self.page.expect_response(lambda answer: answer.url.endswith("/live")):
                 self.site.do(lambda: setattr(self.agent, "passed_s", self.agent.passed_s + PERIOD_S))
         expect(self.page.locator(".verdict")).to_have_class("verdict still")
-        if look is not None:
-            look(self.page, "still")
+
+    def settle(self) -> None:
+        """Let readings come until the point may be taken, and take it."""
+        self.until_still()
         self.press("Lấy điểm này")
 
     def begin(self, series: str, method: str) -> None:
@@ -157,31 +162,41 @@ class Walk:
         return answer.body()
 
 
-def readable(page: Page, step: str) -> None:
-    """Nothing stands out to the right, every button fits a thumb, axe-core finds nothing."""
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390, step
-    small = page.evaluate(
+def faults(page: Page) -> list[str]:
+    """Name what keeps somebody from reading or using the page: stands out to the right, too small for a thumb, axe."""
+    found = []
+    width = page.evaluate("document.documentElement.scrollWidth")
+    if width > WIDTH_PX:
+        found.append(f"{width} px wide")
+    found += page.evaluate(
         "[...document.querySelectorAll('main button, main a.button, .methods label')]"
-        ".filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 40).map(e => e.outerHTML)"
+        ".filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 40).map(e => 'small: ' + e.outerHTML)"
     )
-    assert small == [], step
     page.evaluate(AXE)
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
-        found = page.evaluate(
+        violations = page.evaluate(
             "axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 160))]))"
         )
-        assert found == [], (step, scheme)
+        found += [f"{scheme}: {violation}" for violation in violations]
+    return found
+
+
+def fill_buffers(walk: Walk, *buffers: float, slope: float = 0.96, on_chip: bool = False) -> None:
+    """Take a point in each buffer with an electrode of this slope that shows 0.05 too much at 7."""
+    for buffer in buffers:
+        walk.beaker(PH, 7.0 + slope * (buffer - 7.0) + 0.05)
+        walk.press("Tiếp")
+        walk.settle()
+        if on_chip:
+            check_after(walk)
 
 
 def in_two_buffers(walk: Walk, slope: float) -> Calibration:
     """Calibrate the pH probe in two buffers; gives the record, which is in force."""
     walk.begin(PH, "ph-2")
     walk.press("Tiếp")
-    for buffer in (7.0, 4.01):
-        walk.beaker(PH, 7.0 + slope * (buffer - 7.0) + 0.05)
-        walk.press("Tiếp")
-        walk.settle()
+    fill_buffers(walk, 7.0, 4.01, slope=slope)
     walk.press("Hiệu chỉnh")
     return walk.in_force(PH)
 

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import expect
 
 from drivers.sim.ezo import Kept
-from tests.browser.phone_bench import EC, PH, SOIL, Walk, an_ezo, check_after, readable
+from tests.browser.phone_bench import EC, PH, SOIL, Walk, an_ezo, check_after, faults, fill_buffers
 
 pytestmark = pytest.mark.server("chromium")
 
@@ -13,26 +13,30 @@ pytestmark = pytest.mark.server("chromium")
 def test_everybody_can_read_every_step(walk: Walk) -> None:
     """Also the refusal of a wrong answer, and a signal that still moves."""
     page = walk.page
+    seen = {}
     page.goto(f"{walk.site.address}/calibrations")
-    readable(page, "list")
+    seen["list"] = faults(page)
     page.goto(f"{walk.site.address}/calibrate/{PH}")
-    readable(page, "how")
+    seen["how"] = faults(page)
     walk.begin(PH, "ph-2")
-    readable(page, "reference")
+    seen["reference"] = faults(page)
     walk.press("Tiếp")
     page.locator("input[name=truth]").fill("701")
     walk.press("Tiếp")
-    readable(page, "refused")
+    seen["refused"] = faults(page)
     page.locator("input[name=truth]").fill("7")
-    for number, buffer in enumerate((7.0, 4.01)):
-        walk.beaker(PH, 7.0 + 0.96 * (buffer - 7.0) + 0.05)
-        walk.press("Tiếp")
-        if not number:
-            readable(page, "moving")
-        walk.settle(readable)
-    readable(page, "result")
+    walk.beaker(PH, 7.05)
+    walk.press("Tiếp")
+    seen["moving"] = faults(page)
+    walk.until_still()
+    seen["still"] = faults(page)
+    walk.press("Lấy điểm này")
+    fill_buffers(walk, 4.01)
+    seen["result"] = faults(page)
     walk.press("Hiệu chỉnh")
-    readable(page, "record")
+    seen["record"] = faults(page)
+    steps = ["list", "how", "reference", "refused", "moving", "still", "result", "record"]
+    assert seen == {step: [] for step in steps}
 
 
 def test_three_buffers_to_a_signed_certificate(walk: Walk) -> None:
@@ -42,10 +46,7 @@ def test_three_buffers_to_a_signed_certificate(walk: Walk) -> None:
     assert PH in walk.agent.locked
     expect(page.get_by_label("Tên chuẩn đối chiếu")).to_have_value("Dung dịch đệm pH 4,01; 7,00; 10,01")
     walk.press("Tiếp")
-    for buffer in (7.0, 4.01, 10.01):
-        walk.beaker(PH, 7.0 + 0.96 * (buffer - 7.0) + 0.05)
-        walk.press("Tiếp")
-        walk.settle()
+    fill_buffers(walk, 7.0, 4.01, 10.01)
     expect(page.locator(".lines")).to_contain_text("96,0")
     expect(page.get_by_role("button", name="Hiệu chuẩn")).to_be_visible()
     walk.press("Hiệu chỉnh")
@@ -73,11 +74,7 @@ def test_an_ezo_circuit_is_told_point_by_point_and_read_again(walk: Walk) -> Non
     an_ezo(walk)
     walk.begin(PH, "ezo-ph-3")
     walk.press("Tiếp")
-    for buffer in (7.0, 4.01, 10.01):
-        walk.beaker(PH, 7.0 + 0.96 * (buffer - 7.0) + 0.05)
-        walk.press("Tiếp")
-        walk.settle()
-        check_after(walk)
+    fill_buffers(walk, 7.0, 4.01, 10.01, on_chip=True)
     expect(walk.page.locator(".lines")).to_contain_text("96,0")
     assert walk.page.get_by_role("button", name="Hiệu chuẩn").count() == 0, "the instrument has changed"
     walk.press("Hiệu chỉnh")
@@ -87,7 +84,7 @@ def test_an_ezo_circuit_is_told_point_by_point_and_read_again(walk: Walk) -> Non
     made = walk.in_force(PH)
     assert (made.method, len(made.points)) == ("ezo-ph-3", 3)
     assert made.as_found_error == pytest.approx(0.17, abs=0.01)
-    assert walk.agent.circuit.kept.mid is not None
+    assert walk.agent.circuit.kept.count() == 3
 
 
 def test_stopping_brings_back_what_the_circuit_held(walk: Walk) -> None:

@@ -144,12 +144,13 @@ class Walk:
 WALKS = {
     "EC": Walk(
         "tank/water_ec", "mS/cm", "ec-dry-1", [0.0, 1.413], lambda truth: 0.01 + 0.95 * truth,
-        # the reference as proposed, the dry point, the standard as proposed, both points, adjust
-        ENTER * 4 + ENTER + ENTER * 2 + ENTER, [0.0, 1.413], 0.0607, 0.0,
+        # the reference as proposed, dry and taken, the standard as proposed and taken, adjust
+        ENTER * 4 + ENTER * 2 + ENTER * 2 + ENTER, [0.0, 1.413], 0.0607, 0.0,
     ),
     "soil moisture": Walk(
         "zone/soil_moisture", "%", "gravimetric-3", [12.0, 22.0, 32.0], lambda shown: shown,
-        ENTER * 4 + ENTER * 3 + "20\n165\n150\n100\n20\n175\n150\n100\n20\n185\n150\n100\n" + ENTER,
+        # the reference as proposed, three cores cut and taken, their sheets, adjust
+        ENTER * 4 + ENTER * 6 + "20\n165\n150\n100\n20\n175\n150\n100\n20\n185\n150\n100\n" + ENTER,
         [15.03, 25.05, 35.07], 3.07, 0.0,
     ),
 }  # fmt: skip

@@ -1,159 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
 """A calibration in the instrument's own memory, from the terminal through the agent and the line into the instrument.
 
-The whole agent runs in virtual time; the terminal's command is the real one, its keys are pressed by a person who
-takes 1.5 s for each and 12 s to rinse the probe.
+The whole agent runs in virtual time (``tests.support.technician``).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import click
-import msgspec
 import pytest
 
-from drivers.calibration.artifact import Calibration
 from drivers.calibration.on_chip import ChipRefused, chip_request
 from drivers.calibration.shelf import Shelf
-from drivers.sim.ezo import EzoPh, Kept
+from drivers.sim.ezo import Kept
 from edge import cli_calibrate
 from edge.agent import Agent
 from edge.calibrating import SHELF_FOLDER, CalibrationDesk, tile_of
 from edge.cli_calibrate import perform
 from edge.config import parse
-from edge.live import Outcome, Tile
+from edge.live import Outcome
 from edge.practice import Probe
 from edge.rehearsal import rehearse
 from edge.wiring import SimulatedField
 from pages.words import words
 from telemetry.records import Quality
 from tests.support.inside import Inside
-from tests.support.waiting import passes
+from tests.support.technician import DEMO, NAME, OnLine, Person, Seen, calibrate_circuit, ezo_line
 
-EXAMPLES = Path(__file__).parents[2] / "deploy" / "examples"
-DEMO = (EXAMPLES / "demo.toml").read_text(encoding="utf-8")
-PH_LINE = """
-[[bus]]
-name = "ph"
-port = "sim"
-kind = "line"
-
-[[device]]
-name = "tank-ph"
-bus = "ph"
-type = "atlas-ezo-ph"
-place = "pepper-1-water"
-period_s = 10
-"""
-PH = "pepper-1-water/water_ph"
+PH = "house-1/water_ph"
 CO2 = {"series": "pepper-1/co2", "person": "lan", "role": "technician"}
-KEY_S, RINSE_S = 1.5, 12.0
 BUFFERS = (7.0, 4.01, 10.01)
 AGED = Probe(gain=0.96, offset=0.33)  # 96 % slope, 0.05 pH too high at 7
-
-
-@dataclass
-class Person:
-    """Who stands at the tank: reads, presses Enter, rinses, and puts the probe into the next buffer.
-
-    ``electrode`` is what the probe makes of a buffer; ``answers`` replace Enter where the question begins so.
-    """
-
-    into: Callable[[float], None]
-    buffers: list[float]
-    answers: dict[str, str] = field(default_factory=dict)
-    keys: int = 0
-    asked: int = 0
-
-    async def press(self, ask: Callable[..., Any], text: str, **options: Any) -> Any:
-        if text.startswith("Value of the reference"):
-            await passes(RINSE_S)
-            self.into(self.buffers.pop(0))
-            self.asked = 0
-        await passes(KEY_S)
-        answer = next((given for begin, given in self.answers.items() if text.startswith(begin)), "")
-        self.keys += 1 + len(answer)
-        if ask is click.confirm:
-            self.asked += 1
-            if self.asked > 2:
-                raise click.Abort  # the same point was refused: he stops
-            return options["default"]
-        return answer or options["default"]
-
-
-@dataclass
-class Seen:
-    """What a walk left behind."""
-
-    record: Calibration | None = None
-    person: Person | None = None
-    took_s: float = 0.0
-    stopped: bool = False
-    circuit: EzoPh = field(default_factory=EzoPh)
-    tiles: dict[str, Tile] = field(default_factory=dict)
-
-
-def walk(
-    state: Path, monkeypatch: pytest.MonkeyPatch, buffers: tuple[float, ...], answers: dict[str, str] | None = None,
-    held: Kept | None = None, seconds: float = 185,
-) -> Seen:  # fmt: skip
-    """Have a person calibrate the tank's EZO circuit in three buffers with ``vuon calibrate``."""
-    seen = Seen()
-
-    async def script(agent: Agent, nature: SimulatedField) -> None:
-        probe = nature.probes["tank-ph"]
-        assert probe.ezo is not None
-        seen.circuit = probe.ezo
-        probe.ezo.kept = held or Kept()
-        probe.element.lag_s = 1.0  # 95 % after 3 s: the maker gives 1 s for a new electrode
-        probe.element.noise = {"water_ph": 0.002}  # the accuracy of the circuit (data sheet V5.8, p. 1)
-        nature.practice[PH] = msgspec.structs.replace(AGED, beaker=6.2)
-        for _ in range(12):
-            await agent.desk.bell.wait()
-        seen.tiles["before"] = tile_of(agent.desk.live(), PH)
-
-        def now() -> datetime:
-            return datetime.fromtimestamp(agent.boot.wall()[0] / 1000.0, UTC)
-
-        def into(buffer: float) -> None:
-            nature.practice[PH] = msgspec.structs.replace(AGED, beaker=buffer)
-
-        seen.person = Person(into, list(buffers), answers or {})
-        monkeypatch.setattr(cli_calibrate, "AgentClient", lambda _path: Inside(agent))
-        monkeypatch.setattr(cli_calibrate, "_now", now)
-        monkeypatch.setattr(cli_calibrate, "_ask_person", seen.person.press)
-        began_ms = agent.boot.mono_ms()
-        try:
-            desk = CalibrationDesk(state, Inside(agent), now)
-            seen.record = await perform(desk, state, PH, "ezo-ph-3", "Trần Văn Bình", words("en"))
-        except click.Abort:
-            seen.stopped = True
-        seen.took_s = (agent.boot.mono_ms() - began_ms) / 1000.0
-        into(6.2)
-        for _ in range(25):
-            await agent.desk.bell.wait()
-        seen.tiles["after"] = tile_of(agent.desk.live(), PH)
-
-    rehearse(parse(DEMO + PH_LINE), DEMO + PH_LINE, state, seconds, script)
-    return seen
+# Its noise is the accuracy of the circuit (data sheet V5.8, p. 1).
+PH_LINE = OnLine(ezo_line("atlas-ezo-ph", "tank-ph"), PH, "tank-ph", "ezo-ph-3", AGED, 6.2, 0.002)
 
 
 def test_three_buffers_into_an_ezo_circuit_cost_twelve_keys_and_two_minutes_at_most(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = walk(tmp_path, monkeypatch, BUFFERS)
+    seen = calibrate_circuit(tmp_path, monkeypatch, PH_LINE, BUFFERS)
     assert seen.record is not None
     assert seen.person is not None
     print(f"{seen.person.keys} keys, {seen.took_s:.0f} s of a person's time")
     assert seen.person.keys <= 12
     assert seen.took_s <= 120.0
-    told = [command for command in seen.circuit.told if command.startswith("Cal,") and command != "Cal,?"]
-    assert told == ["Cal,mid,7", "Cal,low,4.01", "Cal,high,10.01"]
+    assert seen.told() == ["Cal,mid,7", "Cal,low,4.01", "Cal,high,10.01"]
     made = seen.record
-    assert (made.method, made.adjusted, made.person) == ("ezo-ph-3", True, "Trần Văn Bình")
+    assert (made.method, made.adjusted, made.person) == ("ezo-ph-3", True, NAME)
     assert made.health["slope_acid_pct"] == pytest.approx(96.0, abs=0.3)
     assert made.health["slope_base_pct"] == pytest.approx(96.0, abs=0.3)
     # 0.96 · (buffer - 7) + 0.05 beside 7 is what was found at each: 0.05, 0.17 and -0.07
@@ -174,17 +66,17 @@ HELD = Kept(mid=(7.08, 7.0), low=(4.2, 4.0), high=(9.94, 10.0))
 def test_swapped_buffers_are_refused_before_they_are_told_and_the_circuit_holds_what_it_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seen = walk(tmp_path, monkeypatch, (7.0, 10.01, 4.01), held=HELD, seconds=150)
+    seen = calibrate_circuit(tmp_path, monkeypatch, PH_LINE, (7.0, 10.01, 4.01), held=HELD)
     assert seen.stopped
     assert "swapped" in capsys.readouterr().err
-    assert [one for one in seen.circuit.told if one.startswith("Cal,") and one != "Cal,?"] == ["Cal,mid,7"]
+    assert seen.told() == ["Cal,mid,7"]
     assert seen.circuit.kept == HELD
     assert Shelf(tmp_path / SHELF_FOLDER).active(PH) is None
     assert not seen.tiles["after"].quality & Quality.LOCKED
 
 
 def test_a_stop_at_the_end_brings_back_what_the_circuit_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = walk(tmp_path, monkeypatch, BUFFERS, {"Your choice": "3"}, held=HELD)
+    seen = calibrate_circuit(tmp_path, monkeypatch, PH_LINE, BUFFERS, answers={"Your choice": "3"}, held=HELD)
     assert seen.record is None
     assert "Cal,high,10.01" in seen.circuit.told
     assert seen.circuit.told[-1].startswith("Import,")
@@ -284,7 +176,7 @@ def test_a_co2_sensors_own_memory_is_calibrated_in_fresh_air_to_a_signed_record(
         monkeypatch.setattr(cli_calibrate, "_now", now)
         monkeypatch.setattr(cli_calibrate, "_ask_person", seen.person.press)
         desk = CalibrationDesk(tmp_path, Inside(agent), now)
-        seen.record = await perform(desk, tmp_path, series, method, "Trần Văn Bình", words("en"))
+        seen.record = await perform(desk, tmp_path, series, method, NAME, words("en"))
         for _ in range(25):
             await agent.desk.bell.wait()
         seen.tiles["after"] = tile_of(agent.desk.live(), series)
@@ -292,7 +184,7 @@ def test_a_co2_sensors_own_memory_is_calibrated_in_fresh_air_to_a_signed_record(
     rehearse(parse(DEMO + GAS_LINE), DEMO + GAS_LINE, tmp_path, 150, script)
     made = seen.record
     assert made is not None
-    assert (made.method, made.adjusted, made.person, len(made.points)) == (method, True, "Trần Văn Bình", 1)
+    assert (made.method, made.adjusted, made.person, len(made.points)) == (method, True, NAME, 1)
     assert [at for at, _word in writes if at == register] == [register], "told once"
     assert made.points[0].sheet["found"] == pytest.approx(air + 38.0, abs=12.0)
     assert made.points[0].signal == pytest.approx(left, abs=12.0)

@@ -19,7 +19,7 @@ from drivers.calibration.session import Session, advance, feed, render
 from drivers.calibration.telling import FOUND, check_telling, found_before
 from drivers.catalogue import Catalogue
 from drivers.registry import read_registers
-from drivers.sim.ezo import EzoPh, Kept
+from drivers.sim.ezo import EzoCircuit, Kept
 from drivers.sim.instruments import SimulatedInstrument
 from tests.drivers.calibration.cases import NAMED
 from tests.drivers.calibration.walk import START, Bench, session_for
@@ -53,26 +53,26 @@ def test_an_electrode_out_of_health_or_in_the_wrong_buffer_is_not_told(
     taken: tuple[Point, ...], one: Point, why: str
 ) -> None:
     if not why:
-        check_telling(EZO, taken, one, compared=True, sure=False)
+        check_telling(EZO, EZO.points[0], taken, one, floor=0.6, compared=True, sure=False)
         return
     with pytest.raises(AnswerRefused) as refused:
-        check_telling(EZO, taken, one, compared=False, sure=True)
+        check_telling(EZO, EZO.points[0], taken, one, floor=0.6, compared=False, sure=True)
     assert why in refused.value.code.format(**refused.value.fields)
 
 
 def test_a_jump_against_the_calibration_in_force_is_told_only_when_confirmed() -> None:
     far = point(560.0, 425.0)
     with pytest.raises(AnswerRefused, match="jump"):
-        check_telling(FORCED, (), far, compared=True, sure=False)
-    check_telling(FORCED, (), far, compared=True, sure=True)
-    check_telling(FORCED, (), far, compared=False, sure=False)
+        check_telling(FORCED, FORCED.points[0], (), far, floor=200.0, compared=True, sure=False)
+    check_telling(FORCED, FORCED.points[0], (), far, floor=200.0, compared=True, sure=True)
+    check_telling(FORCED, FORCED.points[0], (), far, floor=200.0, compared=False, sure=False)
 
 
 def test_what_was_found_is_worked_out_with_the_slopes_that_the_circuit_forgot() -> None:
     """It showed 7.05 in 7; its slope was 95 %: 2.73 of ideal pH below 7 were 2.87 for it."""
-    assert found_before((MIDDLE,), (0.95, 0.97), point(4.27, 4.01)) == pytest.approx(7.05 - 2.73 / 0.95)
-    assert found_before((MIDDLE,), (0.95, 0.97), point(9.8, 10.01)) == pytest.approx(7.05 + 2.8 / 0.97)
-    assert found_before((), (0.95, 0.97), point(7.05, 7.0)) == 7.05
+    assert found_before(EZO, (MIDDLE,), (0.95, 0.97), point(4.27, 4.01)) == pytest.approx(7.05 - 2.73 / 0.95)
+    assert found_before(EZO, (MIDDLE,), (0.95, 0.97), point(9.8, 10.01)) == pytest.approx(7.05 + 2.8 / 0.97)
+    assert found_before(EZO, (), (0.95, 0.97), point(7.05, 7.0)) == 7.05
 
 
 def ready() -> Session:
@@ -113,7 +113,7 @@ def test_a_break_between_telling_and_reading_goes_back_to_the_signal() -> None:
     assert advance(after(7.0, 1), "stop", {}, START).stage == "stopped"
 
 
-def over(circuit: EzoPh, shows: list[float]) -> Callable[[Ask], Awaitable[Got | Missed]]:
+def over(circuit: EzoCircuit, shows: list[float]) -> Callable[[Ask], Awaitable[Got | Missed]]:
     async def converse(ask: Ask) -> Got | Missed:
         exchange = atlas_ezo.line()
         exchange.start(ask, 0.0)
@@ -128,8 +128,8 @@ def over(circuit: EzoPh, shows: list[float]) -> Callable[[Ask], Awaitable[Got | 
 
 def test_a_circuit_is_told_kept_and_brought_back() -> None:
     async def talk() -> None:
-        circuit, shows = EzoPh(), [7.05]
-        chip = EzoChip(over(circuit, shows))
+        circuit, shows = EzoCircuit(), [7.05]
+        chip = EzoChip("pH", over(circuit, shows))
         with pytest.raises(ChipRefused, match="mid"):
             await chip.tell("low", 4.01)
         for name, value in (("mid", 7.0), ("low", 4.01), ("high", 10.01)):
@@ -167,4 +167,4 @@ def test_a_circuit_that_answers_nothing_or_an_error_took_nothing() -> None:
 
     for converse in (nobody, unwilling):
         with pytest.raises(ChipRefused, match="did not take the command"):
-            asyncio.run(EzoChip(converse).tell("mid", 7.0))
+            asyncio.run(EzoChip("pH", converse).tell("mid", 7.0))
