@@ -88,12 +88,12 @@ def decode_samples(body: bytes) -> Samples:
 
 def decode_others(body: bytes) -> list[Others]:
     """Decode only decisions, commands, acks and events."""
-    size = _lengths(body)[8]
+    size = lengths_of(body)[8]
     return _decode_others(body[-size:]) if size else []
 
 
-def _lengths(body: bytes) -> tuple[int, ...]:
-    """Read the head of a body; every length is checked against the bytes there are."""
+def lengths_of(body: bytes) -> tuple[int, ...]:
+    """Read the nine numbers of a body's head; every length is checked against the bytes there are."""
     if not HEAD.size <= len(body) <= BODY_MAX:
         raise ColumnError(f"batch body of {len(body)} bytes")
     lengths: tuple[int, ...] = HEAD.unpack_from(body)
@@ -107,18 +107,18 @@ def _lengths(body: bytes) -> tuple[int, ...]:
 
 def _split(body: bytes) -> _Sections:
     """Cut a body into its sections."""
-    lengths = _lengths(body)
+    lengths = lengths_of(body)
     pieces = []
     at = HEAD.size
     for part in (0, 1, 3, 5, 7, 8):
         pieces.append(body[at : at + lengths[part]])
         at += lengths[part]
     names, kinds, readings, samples, ticks, others = pieces
-    return _Sections(_names(names), kinds, lengths[2], readings, lengths[4], samples, lengths[6], ticks, others)
+    return _Sections(names_of(names), kinds, lengths[2], readings, lengths[4], samples, lengths[6], ticks, others)
 
 
 @functools.lru_cache(maxsize=256)
-def _names(data: bytes) -> tuple[str, ...]:
+def names_of(data: bytes) -> tuple[str, ...]:
     """Read the table of names; batches of one farm repeat it, hence the small cache."""
     try:
         names = _names_decoder.decode(data)
@@ -148,7 +148,7 @@ def _reading_columns(parts: _Sections) -> _ReadingColumns:
     cursor = Cursor(parts.readings)
     n = parts.reading_count
     layout = cut_ints(cursor, n)
-    series, groups = _checked(layout, n, len(parts.names)), groups_of(layout, n)
+    series, groups = checked_ints(layout, n, len(parts.names)), groups_of(layout, n)
     mono = decode_ints(cursor, n)
     return layout, series, mono, decode_floats(cursor, groups), cursor, groups
 
@@ -157,9 +157,9 @@ def _make_readings(parts: _Sections, columns: _ReadingColumns) -> list[Reading]:
     _, series, mono, raw, cursor, _ = columns
     n = parts.reading_count
     names = parts.names
-    device, unit = _indices(cursor, n, names), _indices(cursor, n, names)
+    device, unit = indices_of(cursor, n, names), indices_of(cursor, n, names)
     quality = decode_ints(cursor, n)
-    _finished(cursor, "readings")
+    finished(cursor, "readings")
     rows = zip(
         series.tolist(), device.tolist(), mono.tolist(), raw.tolist(), unit.tolist(), quality.tolist(), strict=True
     )
@@ -181,14 +181,14 @@ def _sample_columns(parts: _Sections, readings: _ReadingColumns | None) -> Sampl
         layout, series, mono, raw, _, groups = readings or _reading_columns(parts)
     else:
         layout = cut_ints(cursor, n)
-        series, groups = _checked(layout, n, len(names)), groups_of(layout, n)
+        series, groups = checked_ints(layout, n, len(names)), groups_of(layout, n)
         mono = decode_ints(cursor, n)
         raw = decode_floats(cursor, groups)
     value = _other_values(cursor, layout, raw)
     quality = repeated_ints(cursor, n)
-    calibration = _indices(cursor, n, names)
+    calibration = indices_of(cursor, n, names)
     uncertainty = decode_floats(cursor, groups)
-    _finished(cursor, "samples")
+    finished(cursor, "samples")
     return Samples(names, series, mono, raw, value, quality, calibration, uncertainty, layout)
 
 
@@ -227,7 +227,7 @@ def _decode_ticks(parts: _Sections) -> list[Tick]:
     cursor = Cursor(parts.ticks)
     n = parts.tick_count
     number, mono, offset, clock_ok, late_us = (decode_ints(cursor, n) for _ in range(5))
-    _finished(cursor, "ticks")
+    finished(cursor, "ticks")
     wall = mono + offset
     rows = zip(number.tolist(), mono.tolist(), wall.tolist(), clock_ok.tolist(), late_us.tolist(), strict=True)
     return [Tick(number, m, w, bool(ok), late) for number, m, w, ok, late in rows]
@@ -245,12 +245,13 @@ def _decode_others(data: bytes) -> list[Others]:
     return others
 
 
-def _indices(cursor: Cursor, n: int, names: tuple[str, ...]) -> Ints:
-    return _checked(cut_ints(cursor, n), n, len(names))
+def indices_of(cursor: Cursor, n: int, names: tuple[str, ...]) -> Ints:
+    """Read a column of indices into the table of names."""
+    return checked_ints(cut_ints(cursor, n), n, len(names))
 
 
 @functools.lru_cache(maxsize=16_384)
-def _checked(data: bytes, n: int, names: int) -> Ints:
+def checked_ints(data: bytes, n: int, names: int) -> Ints:
     """Give a column of indices, all of them within the table of names."""
     column = ints_of(data, n)
     if n and (int(column.min()) < 0 or int(column.max()) >= names):
@@ -258,6 +259,7 @@ def _checked(data: bytes, n: int, names: int) -> Ints:
     return column
 
 
-def _finished(cursor: Cursor, section: str) -> None:
+def finished(cursor: Cursor, section: str) -> None:
+    """Make sure that a section is read to its end."""
     if cursor.at != len(cursor.data):
         raise ColumnError(f"{len(cursor.data) - cursor.at} bytes left over after the {section}")

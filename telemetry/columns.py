@@ -169,29 +169,53 @@ def _same(bits: bytes, n: int) -> Floats:
     return column
 
 
-def _decode_decimals(cursor: Cursor, groups: Groups, n: int) -> Floats:
+class Packed(NamedTuple):
+    """What stands before the bits of a decimal column, and stays alike from batch to batch."""
+
+    groups: Groups
+    power: Floats
+    base: Ints
+    places: "_BitPlaces"
+
+    @property
+    def size(self) -> int:
+        """How many bytes of bits follow."""
+        return self.places.size
+
+    def grouped(self, data: bytes) -> Floats:
+        """Read the bits: the values in the order of the groups."""
+        folded = _unpack_bits(data, self.places)
+        sign = -(folded & _ONE)
+        folded >>= _ONE
+        folded ^= sign
+        steps = folded.view(np.int64)
+        groups = self.groups
+        if groups.rows_each:
+            steps = steps.reshape(-1, groups.rows_each)
+            total = steps if groups.rows_each == 1 else steps.cumsum(axis=1)
+            out: Floats = ((total + self.base[:, None]) / self.power[:, None]).reshape(-1)
+            return out
+        total = np.cumsum(steps)
+        mantissa = total + (self.base - (total - steps)[groups.first])[groups.which]
+        return mantissa / self.power[groups.which]
+
+
+def packed_head(cursor: Cursor, groups: Groups) -> tuple[Packed, int]:
+    """Read a decimal column up to its count of exceptions, and give that too."""
     power = _powers(cut_ints(cursor, len(groups)), len(groups))
     base = repeated_ints(cursor, len(groups))
     places = _bit_places(cut_ints(cursor, len(groups)), groups)
-    odd_count = cursor.varint()
+    return Packed(groups, power, base, places), cursor.varint()
+
+
+def _decode_decimals(cursor: Cursor, groups: Groups, n: int) -> Floats:
+    packed, odd_count = packed_head(cursor, groups)
     if not 0 <= odd_count <= n:
         raise ColumnError("more exceptions than values")
     odd, odd_bits = decode_ints(cursor, odd_count), decode_ints(cursor, odd_count)
     if odd_count and (int(odd.min()) < 0 or int(odd.max()) >= n):
         raise ColumnError("exception outside the column")
-    folded = _unpack_bits(cursor, places)
-    sign = -(folded & _ONE)
-    folded >>= _ONE
-    folded ^= sign
-    steps = folded.view(np.int64)
-    if groups.rows_each:
-        steps = steps.reshape(-1, groups.rows_each)
-        total = steps if groups.rows_each == 1 else steps.cumsum(axis=1)
-        out: Floats = ((total + base[:, None]) / power[:, None]).reshape(-1)
-    else:
-        total = np.cumsum(steps)
-        mantissa = total + (base - (total - steps)[groups.first])[groups.which]
-        out = mantissa / power[groups.which]
+    out = packed.grouped(cursor.take(packed.size))
     if odd_count:
         out.view(np.int64)[odd] = odd_bits
     return out
@@ -289,10 +313,9 @@ def _bit_places(widths: bytes, groups: Groups) -> _BitPlaces:
     return _BitPlaces((int(end[-1]) + 7) // 8, start >> 3, shift, _MASKS[each], over)
 
 
-def _unpack_bits(cursor: Cursor, places: _BitPlaces) -> NDArray[np.uint64]:
+def _unpack_bits(data: bytes, places: _BitPlaces) -> NDArray[np.uint64]:
     """Read what ``_pack_bits`` wrote: of the eight bytes from each value's first one, its own bits."""
-    data = cursor.take(places.size) + _BEHIND
-    words = np.ndarray((places.size + 2,), _WORDS, data, 0, (1,))  # a word begins at every byte
+    words = np.ndarray((places.size + 2,), _WORDS, data + _BEHIND, 0, (1,))  # a word begins at every byte
     found = words.take(places.byte) >> places.shift
     if places.over is not None:
         # shifted by 64, as a value is that begins with its byte, this is 0

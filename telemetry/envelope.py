@@ -19,10 +19,11 @@ from typing import Final, NamedTuple
 
 import zstandard
 
-from telemetry.codec import BODY_MAX, Others, Samples, decode_others, decode_records, decode_samples
+from telemetry.codec import BODY_MAX, Others, Samples, decode_others, decode_records
 from telemetry.encoding import BodyEncoder
 from telemetry.ints import ColumnError
 from telemetry.records import AnyRecord
+from telemetry.repeats import samples_of
 
 VERSION: Final = 1
 EDGE_PATTERN: Final = re.compile(r"^[a-z][a-z0-9-]{0,31}$")
@@ -185,7 +186,7 @@ class Batch:
         """Only the samples, as columns (kept, so that asking twice costs once)."""
         if self._samples is None:
             try:
-                self._samples = decode_samples(self.body)
+                self._samples = samples_of(self.body)
             except ColumnError as error:
                 raise EnvelopeError("format", str(error)) from error
         return self._samples

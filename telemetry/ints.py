@@ -150,6 +150,13 @@ def cut_ints(cursor: Cursor, n: int) -> bytes:
     return cursor.data[start : cursor.at]
 
 
+def rising_ints(data: bytes, n: int) -> Ints:
+    """Decode the bytes of a column of n int64, n over 0, whose first number moves while the rest repeats: times."""
+    first = Cursor(data, 1)
+    base = first.varint()
+    return ints_of(data[:1] + b"\0" + data[first.at :], n) + np.int64(base)
+
+
 @functools.lru_cache(maxsize=16_384)
 def ints_of(data: bytes, n: int) -> Ints:
     """Decode the bytes that ``cut_ints`` gave; the array is shared and read-only."""

@@ -60,7 +60,7 @@ class _Link:
         self._client = client
         self._sock: Any = None
         self._answers: dict[int, asyncio.Future[str]] = {}  # by number: "" or why the broker refused
-        self._packets = self._unsent = 0
+        self._packets = self._unsent = self._unproven = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._writable = asyncio.Event()
         self.arrived = asyncio.Event()
@@ -83,7 +83,6 @@ class _Link:
         self._client.on_message = lambda _client, _data, message: self._take(message)
         self._client.on_connect = lambda _client, _data, _flags, code, _more: self._answer(_CONNECT, code)
         self._client.on_subscribe = lambda _client, _data, number, codes, _more: self._answer(number, codes[0])
-        self._client.on_publish = lambda _client, _data, number, code, _more: self._answer(number, code)
         self._client.on_disconnect = lambda _client, _data, _flags, code, _more: self._break(str(code))
         self._client.on_socket_close = lambda _client, _data, _sock: self._let_go()
         self._client.on_socket_register_write = lambda _client, _data, _sock: self._loop.add_writer(
@@ -109,10 +108,21 @@ class _Link:
         if self.broken:
             raise BrokerError(self.broken)
         self._unsent += 1
-        sent = self._client.publish(message.topic, message.payload, message.qos, message.retain)
-        self._check(sent.rc)
-        if message.qos:
+        if not message.qos:
+            self._check(self._client.publish(message.topic, message.payload, 0, message.retain).rc)
+            return
+        # Only while somebody waits for a PUBACK: the library would make up one for every message of quality 0 as well,
+        # which costs it more than all the rest of a message.
+        self._unproven += 1
+        self._client.on_publish = lambda _client, _data, number, code, _more: self._answer(number, code)
+        try:
+            sent = self._client.publish(message.topic, message.payload, message.qos, message.retain)
+            self._check(sent.rc)
             await self._answered(sent.mid, self._expect(sent.mid))
+        finally:
+            self._unproven -= 1
+            if not self._unproven:
+                self._client.on_publish = None
 
     async def subscribe(self, pattern: str, qos: int) -> None:
         """Ask for the messages of a pattern."""

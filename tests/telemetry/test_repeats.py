@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A batch that looks like others is read in short, and gives what reading all of it gives; any other one too."""
+
+from math import nan
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from telemetry import repeats
+from telemetry.codec import Samples, decode_samples
+from telemetry.encoding import BodyEncoder
+from telemetry.ints import ColumnError
+from telemetry.records import AnyRecord, Event, Reading, Sample
+
+SERIES = ("a/co2", "a/soil_ec", "b/soil_moisture")
+
+
+def poll(at: int, raw: list[float], *, readings: bool, calibrated: bool, quality: int, late_ms: int) -> list[AnyRecord]:
+    """Give one poll of all instruments, as an edge makes it."""
+    mono = 1_000 + at * 10_000
+    made: list[AnyRecord] = []
+    if readings:
+        made += [Reading(name, "p", mono + late_ms * i, raw[i], "ppm") for i, name in enumerate(SERIES)]
+    for i, name in enumerate(SERIES):
+        value = round(raw[i] * 1.5, 2) if calibrated and i != 1 else raw[i]
+        made.append(Sample(name, mono + late_ms * i, raw[i], value, quality if i == 2 else 0, "cal-1", 0.3))
+    return made
+
+
+def same(body: bytes) -> None:
+    """Read a body both ways, and compare bit for bit."""
+    whole: Samples | None
+    try:
+        whole = decode_samples(body)
+    except ColumnError:
+        whole = None
+    if whole is None:
+        with pytest.raises(ColumnError):
+            repeats.samples_of(body)
+        return
+    short = repeats.samples_of(body)
+    assert (short.names, short.layout) == (whole.names, whole.layout)
+    for one, other in zip(short, whole, strict=True):
+        if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+            assert one.dtype == other.dtype
+            assert one.tobytes() == other.tobytes()
+
+
+@given(
+    readings=st.booleans(),
+    calibrated=st.booleans(),
+    rows=st.integers(1, 3),
+    raws=st.lists(
+        st.lists(st.sampled_from([20.0, 20.1, 21.5, 400.0, -3.25, 1 / 3, nan, -0.0]), min_size=3, max_size=3),
+        min_size=4,
+        max_size=8,
+    ),
+    qualities=st.lists(st.sampled_from([0, 0, 0, 4]), min_size=8, max_size=8),
+    late=st.lists(st.sampled_from([0, 0, 130, 131]), min_size=8, max_size=8),
+    flips=st.lists(st.tuples(st.integers(0, 10_000), st.integers(1, 255)), max_size=12),
+)
+@settings(max_examples=150)
+def test_what_is_read_in_short_is_what_is_read_whole(
+    readings: bool,
+    calibrated: bool,
+    rows: int,
+    raws: list[list[float]],
+    qualities: list[int],
+    late: list[int],
+    flips: list[tuple[int, int]],
+) -> None:
+    encoder = BodyEncoder()
+    bodies = []
+    for at, raw in enumerate(raws):
+        records: list[AnyRecord] = []
+        for row in range(rows):
+            kind = {"readings": readings, "calibrated": calibrated, "quality": qualities[at], "late_ms": late[at]}
+            records += poll(at * rows + row, raw, **kind)  # type: ignore[arg-type]
+        if at % 3 == 2:
+            records.append(Event("boot", "farm-1", at))
+        bodies.append(encoder.encode(records))
+    for body in bodies + bodies:
+        same(body)
+    for at, mask in flips:  # damaged, after the sound ones are known
+        for body in bodies[-2:]:
+            damaged = bytearray(body)
+            damaged[at % len(body)] ^= mask
+            same(bytes(damaged))
+
+
+def test_a_farm_that_repeats_itself_is_known_from_its_second_batch_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = BodyEncoder()
+    bodies = [
+        encoder.encode(poll(at, [20.0 + at / 10, 1.5, 30.0], readings=True, calibrated=True, quality=0, late_ms=130))
+        for at in range(12)
+    ]
+    for body in bodies[:6]:
+        same(body)
+    monkeypatch.setattr(repeats, "_look", lambda *_: pytest.fail("looked at anew"))
+    for body in bodies[6:]:
+        same(body)
+
+
+def test_the_memory_of_shapes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "SHAPES_MAX", 4)
+    for count in range(1, 12):
+        records: list[AnyRecord] = [Sample("a/co2", at, 400.0 + at, 400.0 + at) for at in range(count)]
+        same(BodyEncoder().encode(records))
+    assert len(repeats._shapes) <= 4
