@@ -25,7 +25,7 @@ from bench._aquacrop_crop import crop_row, crop_weather  # noqa: E402
 from controllers.kernels import crop_columns as k  # noqa: E402
 from controllers.kernels import crop_response as crops  # noqa: E402
 from controllers.kernels import water_filter  # noqa: E402
-from controllers.season import FIRST_TRIES, SHARES, TRIES_A_DAY, WATER_SHARE, Season, with_forecast  # noqa: E402
+from controllers.season import FIRST_TRIES, HARVEST_GOAL, SHARES, TRIES_A_DAY, Season, with_forecast  # noqa: E402
 
 LONGEST_D = 240
 _WEATHER: dict[str, Any] = {}
@@ -36,7 +36,7 @@ TUNED: dict[str, Any] = {
     "first_tries": FIRST_TRIES,  # of plans at planting, under the weather of past years
     "tries": TRIES_A_DAY,  # of plans each day
     "probe_sd": 0.08,  # m³/m³: what three probes say of a whole root zone, spread over weeks of errors that stay
-    "water_share": WATER_SHARE,  # of the possible yield, that a mm of water may cost where there are no prices
+    "goal": HARVEST_GOAL,  # share of the full harvest that is asked for where there are no prices
     "forecast_d": 7,
 }
 
@@ -97,9 +97,9 @@ class Farm:
         self.filter = np.array([self.x[k.DR_MM], 9.0, 0.0, 4e-4, 0.0])
         if "price" in s:
             self.season.terms[:2] = s["price"], s["cost_mm"]
-        else:  # no market: a yield is worth 1, and a mm of water a fixed share of it
-            self.season.price_by_yield(self.ahead, self.tuned["water_share"])
-        self.season.improve(self.ahead, self.tuned["first_tries"], self.year)
+        else:  # no market: as little water as brings the share of the full harvest that is asked for
+            self.season.price_by_goal(self.ahead, self.tuned["goal"])
+        self.season.begin(self.ahead, self.tuned["first_tries"], self.year)
 
     def probe(self, c: Any, root_m: float) -> float:
         """Read the mean water content over the roots, with noise and bias; nan on a day without data."""
@@ -127,6 +127,7 @@ class Farm:
         if left.shape[1] < 2:
             return 0.0
         left = with_forecast(left, self.forecast(day))
+        self.season.aim(left)
         self.season.improve(left, self.tuned["tries"], 1000 * self.year + day)
         return self.season.gift_mm(left)[0]
 

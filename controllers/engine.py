@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from controllers.facts import Facts
@@ -207,9 +208,9 @@ class Engine:
         arrays += [safe.maintained, self._want, self._code, safe.allowed, safe.limit, safe.hazards]
         arrays += [np.full((len(lay.outputs), 3), math.nan), np.full(len(lay.outputs), -math.inf), self._marks]
         arrays += [*climate.loops(len(lay.houses)), np.zeros((len(lay.houses), climate.KINDS))]
-        arrays += self._water.tables.arrays()
+        arrays += [*self._water.tables.arrays(), t.ds]
         memory, shape, views = pack_floats(arrays)
-        t.f, t.os, t.ls, t.hs, t.zs = (views[i] for i in (k.M_F, k.M_OS, k.M_LS, k.M_HS, k.M_ZS))
+        t.f, t.os, t.ds, t.ls, t.hs, t.zs = (views[i] for i in (k.M_F, k.M_OS, k.M_DS, k.M_LS, k.M_HS, k.M_ZS))
         safe.lx, safe.hx, safe.override, safe.ask = (views[i] for i in (k.M_LX, k.M_HX, k.M_OVERRIDE, k.M_ASK))
         safe.maintained, safe.allowed, safe.limit = (views[i] for i in (k.M_MAINTAINED, k.M_ALLOWED, k.M_LIMIT))
         safe.hazards, self._hc, self._band, self._zx = (views[i] for i in (k.M_HAZARDS, k.M_HC, k.M_BAND, k.M_ZX))
@@ -366,7 +367,8 @@ class Engine:
         """Give the memory as a plain record, to be written whenever a result says ``save_state``."""
         calendar = self._calendar.snapshot(mono_ms)
         plans, water = self._planning.memory(), self._water.memory()
-        return snapshot(self._layout, self._tables, calendar, plans, water, mono_ms, wall_ms, clock_ok=clock_ok)
+        taken = snapshot(self._layout, self._tables, calendar, plans, water, mono_ms, wall_ms, clock_ok=clock_ok)
+        return msgspec.structs.replace(taken, weather=self._planning.weather())
 
     def restore(self, state: EngineState, mono_ms: int, wall_ms: int, *, clock_ok: bool) -> Event:
         """Take over the memory of an earlier boot at the start of this one; everything begins switched off."""
@@ -376,6 +378,7 @@ class Engine:
         self._begin(restore(self._layout, state, mono_ms, down_ms, grace_ms, down_known=known))
         self._calendar.restore(state.calendar, mono_ms, down_ms)
         self._planning.recall(state.plans, mono_ms, down_ms)
+        self._planning.recall_weather(state.weather)
         self._water.recall(state.water, float(mono_ms - state.saved_mono_ms - down_ms))
         return Event(
             "engine.restarted", "farm", mono_ms, fields={"code": name_of(codes.RESTARTED), "down_s": down_ms / 1000.0}

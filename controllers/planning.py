@@ -17,6 +17,7 @@ from controllers.reasons import name_of
 from controllers.state import Tables
 from controllers.strategies import LastingPlanner, PlanInput, Planner
 from controllers.ticks import Floats, Ints, Sense, TickInput
+from controllers.zone_planner import ZonePlanner
 from telemetry.records import UNUSABLE, Event
 
 REFUSED: Final = int(UNUSABLE)
@@ -94,6 +95,17 @@ class Planning:
             for name, planner in self._planners.items()
             if hasattr(planner, "memory")
         }
+
+    def weather(self) -> dict[str, bytes]:
+        """Give the past weather that the planners keep, by place."""
+        kept = {planner.place: planner.past for planner in self._planners.values() if isinstance(planner, ZonePlanner)}
+        return {place: past.saved() for place, past in kept.items() if len(past)}
+
+    def recall_weather(self, weather: Mapping[str, bytes]) -> None:
+        """Give the places their past weather back."""
+        for planner in self._planners.values():
+            if isinstance(planner, ZonePlanner) and planner.place in weather:
+                planner.past.recall(weather[planner.place])
 
     def recall(self, memory: Mapping[str, tuple[float, ...]], mono_ms: int, down_ms: int) -> None:
         """Give the lasting planners their memory back after ``down_ms`` of nothing."""

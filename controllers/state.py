@@ -35,6 +35,7 @@ class Tables:
 
     f: Floats
     os: Floats
+    ds: Floats
     ls: Floats
     hs: Floats
     zs: Floats
@@ -54,6 +55,15 @@ class EngineState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calendar: CalendarState
     plans: dict[str, tuple[float, ...]] = {}
     water: dict[str, tuple[float, ...]] = {}
+    weather: dict[str, bytes] = {}  # of places, changed once a day (``controllers.past_weather``)
+
+
+def nothing_known() -> EngineState:
+    """Make the record of an engine that remembers nothing: restoring it begins as ``fresh`` does."""
+    return EngineState(
+        saved_mono_ms=0, saved_wall_ms=0, clock_ok=False, day=math.nan, day_reset_ms_ago=math.inf,
+        outputs={}, lines={}, zones={}, calendar=CalendarState(),
+    )  # fmt: skip
 
 
 def fresh(layout: Layout, now_ms: int) -> Tables:
@@ -67,7 +77,8 @@ def fresh(layout: Layout, now_ms: int) -> Tables:
     os[:, c.S_SINCE] = now
     os[:, c.S_FAULT_UNTIL] = -math.inf
     os[:, c.S_ODD_SINCE] = math.inf
-    os[:, [c.S_RING, c.S_DAY_RING]] = -math.inf
+    ds = np.zeros((len(layout.outputs), c.D_WIDTH))
+    ds[:, [c.D_HOUR, c.D_DAY]] = -math.inf
     ls = np.zeros((len(layout.lines), c.T_WIDTH))
     ls[:, c.T_CHANGED] = now
     ls[:, [c.T_FLOW_AT, c.T_DRY_UNTIL, c.T_PUMP_SINCE]] = -math.inf
@@ -81,7 +92,7 @@ def fresh(layout: Layout, now_ms: int) -> Tables:
     zs = np.zeros((len(layout.zones), c.R_WIDTH))
     zs[:, [c.R_STARTED, c.R_PENDING_UNTIL]] = -math.inf
     zs[:, c.R_ENDED] = now - layout.zp[:, c.Z_REST]  # it may water at once; its safe rule waits its time
-    return Tables(f, os, ls, hs, zs)
+    return Tables(f, os, ds, ls, hs, zs)
 
 
 def snapshot(
@@ -106,7 +117,7 @@ def snapshot(
         clock_ok=clock_ok,
         day=float(tables.f[c.F_DAY]),
         day_reset_ms_ago=mono_ms - float(tables.f[c.F_DAY_RESET]),
-        outputs=rows(layout.outputs, tables.os),
+        outputs=rows(layout.outputs, np.hstack((tables.os, tables.ds))),
         lines=rows(layout.lines, tables.ls),
         zones=rows(layout.zones, tables.zs),
         calendar=calendar,
@@ -137,14 +148,15 @@ def restore(
     tables.f[c.F_DAY] = state.day
     tables.f[c.F_DAY_RESET] = now_ms - state.day_reset_ms_ago - down_ms
     kept = (c.S_DAY_ON_MS, c.S_DAY_L, c.S_TOTAL_L, c.S_EVENT_ML)
-    _take(layout.outputs, state.outputs, tables.os, kept, _TIMES["os"], shift)
-    rings = ((c.S_RING, c.HOUR_BINS, c.HOUR_BIN_MS), (c.S_DAY_RING, c.DAY_BINS, c.DAY_BIN_MS))
+    own = {name: row[: c.S_WIDTH] for name, row in state.outputs.items()}
+    _take(layout.outputs, own, tables.os, kept, _TIMES["os"], shift)
+    rings = ((c.D_HOUR, c.HOUR_BINS, c.HOUR_BIN_MS), (c.D_DAY, c.DAY_BINS, c.DAY_BIN_MS))
     for i, name in enumerate(layout.outputs):
         if name in state.outputs:
-            old = np.array(state.outputs[name])
+            old = np.array(state.outputs[name][c.S_WIDTH :])
             for first, bins, bin_ms in rings:
                 part = slice(first, first + 1 + bins)
-                tables.os[i, part] = turned_ring(old[part], bin_ms, float(now_ms), float(down_ms))
+                tables.ds[i, part] = turned_ring(old[part], bin_ms, float(now_ms), float(down_ms))
     latched = (c.T_LATCH, c.T_DOSE_LATCH, c.T_FILL_LATCH, c.T_NO_FLOW_N, c.T_DRY_CODE, c.T_DRY_N, c.T_DOSE_N)
     _take(layout.lines, state.lines, tables.ls, (*latched, c.T_REF_EC, c.T_REF_PH, c.T_SALT), _TIMES["ls"], shift)
     sums = (

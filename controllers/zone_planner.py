@@ -18,10 +18,12 @@ from controllers.kernels import crop_soil as layers
 from controllers.kernels import soil_water as soil
 from controllers.kernels import zone_water as w
 from controllers.layout import house_series
+from controllers.past_weather import PastWeather
 from controllers.settings import ControlSettings, ZoneSettings
 from controllers.strategies import RECKON, PlanInput, Proposal
 from controllers.ticks import Floats
 from controllers.zone_plan import house_of, zone_plan
+from controllers.zone_season import season_of
 from controllers.zone_weather import field_rate_mm_h, film_rate_mm_h, sun_max_w_m2
 from telemetry.records import series_id
 
@@ -36,7 +38,10 @@ WAIT_FOR_RAIN: Final = 1.3
 ALLOWED: Final = (0.30, 0.43, 0.65, 0.89)
 """Shares of the available water that a maize (p 0.55) may draw in its four stages; others in proportion to their p."""
 MAIZE_P: Final = 0.55
+LEAST_SHARE: Final = 0.1  # of a dose: a smaller rest of a day's gift is not given
 SMALLEST_SHARE: Final = 0.25  # of a dose, that the look-ahead may give before the roots ask
+LAST_STAGE: Final = 3  # a ripening crop may be left to dry where that is worth most
+BALANCE_WIDTH: Final = w.STATE_COLUMNS + 4
 SETTLED_SHARE: Final = 0.8  # of the available water: drier than this nothing is waited for
 
 
@@ -53,9 +58,11 @@ SETTINGS: Final = (
 class ZonePlanner:
     """One zone's planner; see ``controllers.strategies.Planner``."""
 
-    def __init__(self, settings: ControlSettings, zone: ZoneSettings) -> None:
-        """Build for a zone whose settings have no problem."""
+    def __init__(self, settings: ControlSettings, zone: ZoneSettings, past: PastWeather | None = None) -> None:
+        """Build for a zone whose settings have no problem; ``past``: the weather that its place keeps."""
         self._zone, self._made = zone, zone_plan(zone)
+        self.place, self.past = weather_place(zone), past if past is not None else PastWeather()
+        self._season = season_of(zone, self._made, self.past, self._crop_now)
         self._latitude, self._altitude = settings.latitude_deg, settings.altitude_m
         house = settings.houses[house_of(settings, zone)]
         air_t, air_rh = house_series(house)
@@ -101,14 +108,17 @@ class ZonePlanner:
 
     def memory(self) -> tuple[float, ...]:
         """Give all it remembers."""
-        return (*self._s.tolist(), float(self._last_ms), self._rain_last, self._drain_last, self._age_d)
+        balance = (*self._s.tolist(), float(self._last_ms), self._rain_last, self._drain_last, self._age_d)
+        return balance if self._season is None else (*balance, *self._season.memory())
 
     def recall(self, memory: tuple[float, ...], mono_ms: int) -> None:
         """Take over a memory; ``mono_ms``: when its last plan was, on this boot's clock."""
-        if len(memory) == w.STATE_COLUMNS + 4:
+        if len(memory) >= BALANCE_WIDTH:
             self._s[:] = memory[: w.STATE_COLUMNS]
             self._last_ms = mono_ms
-            self._rain_last, self._drain_last, self._age_d = memory[w.STATE_COLUMNS + 1 :]
+            self._rain_last, self._drain_last, self._age_d = memory[w.STATE_COLUMNS + 1 : BALANCE_WIDTH]
+            if self._season is not None:
+                self._season.recall(memory[BALANCE_WIDTH:])
 
     def plan(self, at: PlanInput) -> Proposal:
         """Give the wish of this moment with its account."""
@@ -151,12 +161,17 @@ class ZonePlanner:
             self._age_d = at.day - self._made.planted if at.day >= 0 else self._age_d + dt_h / 24.0
         given_l = at.given_l - s[w.LAST_L] if at.given_l >= s[w.LAST_L] else 0.0
         s[w.LAST_L] = at.given_l
-        x = np.empty(w.INPUTS)
+        x, rain = np.empty(w.INPUTS), self._rain_mm(at, dt_h)
         x[:] = (
-            dt_h, rate, self._rain_mm(at, dt_h), theta, given_l, at.minute // 60 if at.minute >= 0 else -1,
+            dt_h, rate, rain, theta, given_l, at.minute // 60 if at.minute >= 0 else -1,
             at.day, self._age_d, self._drained_l(at),
         )  # fmt: skip
         et = w.advance(s, p, x)
+        if given_l > 0.0:
+            self._worth_at = -math.inf  # what was worth most before it was given says nothing now
+        if self._season is not None:
+            known = plan.covered or math.isfinite(self._value(at, "rain"))
+            self._season.note(at.day, x, s, p, rain_known=known)
         share = w.crop_share(p, self._age_d)
         demand = float(s[w.ET_DAY_MM])
         return {
@@ -234,6 +249,12 @@ class ZonePlanner:
         due = mean >= allowed
         salty = self._value(at, "ec") > self._made.salt_max_ms_cm
         priced = smart and not self._zone.substrate and plan.crop_value_m2 > 0.0 and plan.water_cost_m3 > 0.0
+        may_wait = mean < SETTLED_SHARE * taw or self._stage() == LAST_STAGE
+        free = not salty and left_l >= 0.1 * self._zone.dose_l and s[w.GRADE] <= 1.0
+        if self._looks_ahead(at, told) and free and may_wait:
+            worth = min(self._left_today_l(left_l, told), self._zone.dose_l, left_l)
+            worth = worth if worth >= LEAST_SHARE * self._zone.dose_l else 0.0
+            return (worth, codes.START_WORTH) if worth > 0.0 else (0.0, codes.IDLE_WAIT_PAYS if due else idle)
         if not due:
             early = self._worth_now(at, told) if priced and not salty else 0.0
             early = min(early, litres)
@@ -276,9 +297,9 @@ class ZonePlanner:
         if at.mono_ms - self._worth_at < SLOW_S * 1000.0:
             return self._worth_l
         self._worth_at = at.mono_ms
-        weather = self._weather_ahead(at)
         x, crop, plan = self._crop_now(), self._made.crop, self._zone.plan
         per_mm = plan.efficiency / self._zone.area_m2
+        weather = self._weather_ahead(at)
         largest = self._zone.dose_l * per_mm
         terms = np.array([1.0, 0.0, 0.0, largest, SMALLEST_SHARE * largest, math.inf])
         terms[adaptive.COST_MM] = plan.water_cost_m3 / 1000.0 / plan.crop_value_m2
@@ -293,6 +314,29 @@ class ZonePlanner:
         told["worth_wait"], told["worth_gift"] = _round(out[0], 6), _round(best, 6)
         self._worth_l = gift / per_mm
         return self._worth_l
+
+    def _left_today_l(self, quota_l: float, told: dict[str, float | str]) -> float:
+        """Give what is left of the day's gift that the season's look-ahead chose."""
+        assert self._season is not None
+        per_mm = self._zone.plan.efficiency / self._zone.area_m2
+        done = min(float(self._s[w.HOURS_TODAY]) / 24.0, 1.0)
+        left_l = self._season.left_today_mm(done, quota_l * per_mm) / per_mm
+        told["worth_wait"], told["worth_gift"] = _round(self._season.worth_wait, 6), _round(self._season.worth_gift, 6)
+        return left_l
+
+    def _looks_ahead(self, at: PlanInput, told: dict[str, float | str]) -> bool:
+        """Bring the season's look-ahead up to now; give whether the zone has past weather enough for it."""
+        if self._season is None:
+            return False
+        forecast = np.full((FORECAST_DAYS, 2), math.nan)
+        for i in range(FORECAST_DAYS) if not self._zone.plan.covered else ():
+            et, rain = self._value(at, f"et{i}"), self._value(at, f"rain{i}")
+            forecast[i] = et if 0.0 <= et <= 20.0 else math.nan, rain if 0.0 <= rain <= 500.0 else math.nan
+        s = self._s
+        if not self._season.look(at.day, self._age_d, float(s[water_filter.MEAN_MM]), float(s[w.SCALE]), forecast):
+            return False
+        told["past_years"], told["bridged_pct"] = float(self._season.years), _round(100.0 * self._season.bridged)
+        return True
 
     def _weather_ahead(self, at: PlanInput) -> Floats:
         """Give the days ahead (spreads, days, 2): the zone's own pace, a forecast's where there is one."""
@@ -331,11 +375,21 @@ class ZonePlanner:
         return x
 
 
+def weather_place(zone: ZoneSettings) -> str:
+    """Name the place whose weather a zone has: its house's open field, or the film with its share of light."""
+    return f"{zone.house} {zone.plan.cover_light}" if zone.plan.covered else zone.house
+
+
 def _round(value: float, digits: int = 3) -> float:
     number = float(value)
     return round(number, digits) if math.isfinite(number) else math.nan
 
 
 def planners(settings: ControlSettings) -> dict[str, ZonePlanner]:
-    """Make a planner for every zone whose strategy reckons."""
-    return {zone.id: ZonePlanner(settings, zone) for zone in settings.zones if zone.strategy in RECKON}
+    """Make a planner for every zone whose strategy reckons; zones of one place share its past weather."""
+    places: dict[str, PastWeather] = {}
+    return {
+        zone.id: ZonePlanner(settings, zone, places.setdefault(weather_place(zone), PastWeather()))
+        for zone in settings.zones
+        if zone.strategy in RECKON
+    }

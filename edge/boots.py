@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from controllers.state import EngineState
+from controllers.state import EngineState, nothing_known
 from drivers.catalogue import Catalogue
 from drivers.whole_file import write_whole
 from edge.device_types import device_types, own_folder
@@ -27,15 +27,27 @@ class Boots:
 
     def __init__(self, state: Path) -> None:
         self._memory = state / "engine.state"
+        self._weather = state / "past-weather.state"  # apart, for it changes once a day and the rest often
+        self._written: dict[str, bytes] | None = None
         self._folder = state / "boots"
 
     def save(self, memory: EngineState) -> None:
         """Keep the engine's memory for the next boot."""
-        write_whole(self._memory, msgspec.msgpack.encode(memory))
+        if memory.weather != self._written:
+            write_whole(self._weather, msgspec.msgpack.encode(memory.weather))
+            self._written = memory.weather
+        write_whole(self._memory, msgspec.msgpack.encode(msgspec.structs.replace(memory, weather={})))
 
     def memory(self) -> EngineState | None:
         """Give the engine's memory that the last boot left, None where there is none that can be read."""
-        return _read(self._memory)
+        memory = _read(self._memory)
+        try:
+            weather = msgspec.msgpack.decode(self._weather.read_bytes(), type=dict[str, bytes])
+        except (OSError, msgspec.DecodeError):
+            return memory
+        if memory is None and weather:  # years of weather are not lost with the last hour's runs
+            memory = nothing_known()
+        return None if memory is None else msgspec.structs.replace(memory, weather=weather)
 
     def begin(self, epoch: int, config: str, memory: EngineState | None, devices: Mapping[str, str] = NOTHING) -> None:
         """Write down what boot ``epoch`` begins with; the oldest boots are forgotten.

@@ -55,6 +55,14 @@ STEPS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
     (N_("Watering begins at {allowed_mm} mm; that is in about {due_h} h."), ("allowed_mm",), ()),
     (N_("Rain forecast for today and tomorrow: {rain_mm} mm."), ("rain_mm",), ()),
     (
+        N_(
+            "The season ahead was tried under {past_years} past years of this place's own weather ({bridged_pct} % of"
+            " their days bridged from other years)."
+        ),
+        ("past_years",),
+        (),
+    ),
+    (
         N_("The water has {water_ec_ms_cm} mS/cm; this crop stands {salt_max_ms_cm} mS/cm."),
         ("water_ec_ms_cm",),
         ("salt",),

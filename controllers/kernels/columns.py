@@ -60,13 +60,16 @@ S_ODD: Final = 7  # 0, STUCK_ON or NO_RESPONSE
 S_EVENT_ML: Final = 8
 S_TOTAL_L: Final = 9
 S_OFF_STREAK: Final = 10  # how many renewals the hardware has refused in a row
-S_RING: Final = 11  # dosed ml: the last used bin number, then the bins of an hour, then the same for a day
+S_WIDTH: Final = 11
+
+# what an output has dosed [mL]: in a table of its own, so that a tick of many valves does not stride over it
+D_HOUR: Final = 0  # the last used bin number, then the bins of an hour, then the same for a day
 HOUR_BINS: Final = 13
 HOUR_BIN_MS: Final = 300_000.0
 DAY_BINS: Final = 25
 DAY_BIN_MS: Final = 3_600_000.0
-S_DAY_RING: Final = S_RING + 1 + HOUR_BINS
-S_WIDTH: Final = S_DAY_RING + 1 + DAY_BINS
+D_DAY: Final = D_HOUR + 1 + HOUR_BINS
+D_WIDTH: Final = D_DAY + 1 + DAY_BINS
 
 # line parameters
 L_PUMP: Final = 0

@@ -28,7 +28,7 @@ def count_open(
     standing = 0
     for at in range(first[line], first[line + 1]):
         o = members[at]
-        if op[o, c.O_KIND] == c.VALVE and allowed[o] > 0.0:
+        if allowed[o] > 0.0 and op[o, c.O_KIND] == c.VALVE:
             opening += 1
             if os[o, c.S_LEVEL] > 0.0 and now - os[o, c.S_SINCE] >= lead:
                 standing += 1
@@ -70,6 +70,8 @@ def interlock(
         water = allowed[pump] > 0.0
         stopping = ls[line, c.T_PUMP] > 0.0 or now - ls[line, c.T_PUMP_SINCE] < g[c.G_LAG]
         hold = stop == 0.0 and not water and stopping
+    if water:  # then nothing has to be shut or held
+        return
     for at in range(first[line], first[line + 1]):
         o = members[at]
         if op[o, c.O_KIND] == c.DOSER and allowed[o] > 0.0 and not water:
@@ -92,7 +94,7 @@ def commit(
         changed = False  # one valve that hands over to another of the same flow changes the way, not the sum
         for at in range(first[line], first[line + 1]):
             o = members[at]
-            if op[o, c.O_KIND] == c.VALVE:
+            if (allowed[o] > 0.0 or os[o, c.S_LEVEL] > 0.0) and op[o, c.O_KIND] == c.VALVE:
                 expected += allowed[o] * op[o, c.O_FLOW_L_MIN]
                 changed = changed or (allowed[o] > 0.0) != (os[o, c.S_LEVEL] > 0.0)
         if changed or expected != ls[line, c.T_EXPECTED]:

@@ -297,7 +297,7 @@ def serve_lines(
     for line in range(lp.shape[0]):
         asked = 0.0
         for at in range(first[line], first[line + 1]):
-            if op[members[at], c.O_KIND] == c.VALVE and want[members[at]] > 0.0:
+            if want[members[at]] > 0.0 and op[members[at], c.O_KIND] == c.VALVE:
                 asked = 1.0
         for at in range(first[line], first[line + 1]):
             o = members[at]

@@ -6,9 +6,10 @@ Last: nothing stands between it and the gate of commands. NaN never opens anythi
 later steps win over earlier ones: hazard of the house, storm, water line, limits of the output itself, maintenance,
 mains, start-up, emergency stop, interlock of pump and valves. Times are ms of the monotonic clock.
 
-Tables (columns in ``controllers.kernels.columns``): ``op``/``os`` outputs, ``lp``/``ls``/``lx`` lines, ``hp``/``hs``/
-``hx`` houses, ``f`` the farm's state, ``g`` its limits. ``want``, ``ask`` [ASK_*], ``maintained`` and ``feedback``
-(NaN: cannot tell) have one entry per output; ``allowed`` and ``limit`` (a code of ``kernels.codes``) are written.
+Tables (columns in ``controllers.kernels.columns``): ``op``/``os``/``ds`` outputs, ``lp``/``ls``/``lx`` lines,
+``hp``/``hs``/``hx`` houses, ``f`` the farm's state, ``g`` its limits. ``want``, ``ask`` [ASK_*], ``maintained`` and
+``feedback`` (NaN: cannot tell) have one entry per output; ``allowed`` and ``limit`` (a code of ``kernels.codes``) are
+written.
 """
 
 import math
@@ -46,30 +47,30 @@ def scrub(table: Floats) -> None:
 
 
 @njit
-def ring_sum(os: Floats, o: int, first: int, bins: int) -> float:
+def ring_sum(ds: Floats, o: int, first: int, bins: int) -> float:
     """Sum the bins of one ring of amounts.
 
     Levels [0..1], times [ms]. Source: docs/safety.md.
     """
     total = 0.0
     for i in range(bins):
-        total += os[o, first + 1 + i]
+        total += ds[o, first + 1 + i]
     return total
 
 
 @njit
-def ring_turn(os: Floats, o: int, first: int, bins: int, bin_ms: float, now: float) -> int:
+def ring_turn(ds: Floats, o: int, first: int, bins: int, bin_ms: float, now: float) -> int:
     """Empty the bins that are older than the ring is long; return the column of the present bin.
 
     Levels [0..1], times [ms]. Source: docs/safety.md.
     """
     number = math.floor(now / bin_ms)
-    last = os[o, first]
+    last = ds[o, first]
     steps = min(max(number - last, 0.0), float(bins))
     for i in range(int(steps)):
-        os[o, first + 1 + int((number - i) % bins)] = 0.0
-    os[o, first] = max(number, last)
-    return first + 1 + int(os[o, first] % bins)
+        ds[o, first + 1 + int((number - i) % bins)] = 0.0
+    ds[o, first] = max(number, last)
+    return first + 1 + int(ds[o, first] % bins)
 
 
 @njit
@@ -92,7 +93,9 @@ def new_day(now: float, day: float, minute: float, f: Floats, os: Floats) -> Non
 
 
 @njit
-def account(dt: float, now: float, op: Floats, os: Floats, lp: Floats, ls: Floats, lx: Floats) -> None:
+def account(
+    dt: float, now: float, op: Floats, os: Floats, ds: Floats, lp: Floats, ls: Floats, lx: Floats
+) -> None:  # fmt: skip
     """Add what the last tick's levels did in ``dt`` [ms]: time on, litres (metered, else rated), millilitres dosed.
 
     Levels [0..1], times [ms]. Source: docs/safety.md.
@@ -103,8 +106,8 @@ def account(dt: float, now: float, op: Floats, os: Floats, lp: Floats, ls: Float
         if kind == c.DOSER:
             ml = level * op[o, c.O_ML_S] * dt / 1000.0
             os[o, c.S_EVENT_ML] += ml
-            os[o, ring_turn(os, o, c.S_RING, c.HOUR_BINS, c.HOUR_BIN_MS, now)] += ml
-            os[o, ring_turn(os, o, c.S_DAY_RING, c.DAY_BINS, c.DAY_BIN_MS, now)] += ml
+            ds[o, ring_turn(ds, o, c.D_HOUR, c.HOUR_BINS, c.HOUR_BIN_MS, now)] += ml
+            ds[o, ring_turn(ds, o, c.D_DAY, c.DAY_BINS, c.DAY_BIN_MS, now)] += ml
         if level <= 0.0:
             continue
         os[o, c.S_DAY_ON_MS] += dt
@@ -168,7 +171,7 @@ def line_veto(o: int, dt: float, now: float, g: Floats, op: Floats, os: Floats, 
 
 
 @njit
-def dose_veto(o: int, dt: float, op: Floats, os: Floats) -> float:
+def dose_veto(o: int, dt: float, op: Floats, os: Floats, ds: Floats) -> float:
     """Give the dose cap that the next tick would pass, 0 when none (H5: per event, hour and day).
 
     Levels [0..1], times [ms]. Source: docs/safety.md.
@@ -178,9 +181,9 @@ def dose_veto(o: int, dt: float, op: Floats, os: Floats) -> float:
     ahead_ml = op[o, c.O_ML_S] * dt / 1000.0
     if os[o, c.S_EVENT_ML] + ahead_ml > op[o, c.O_EVENT_ML]:
         return float(codes.DOSE_EVENT)
-    if ring_sum(os, o, c.S_RING, c.HOUR_BINS) + ahead_ml > op[o, c.O_HOUR_ML]:
+    if ring_sum(ds, o, c.D_HOUR, c.HOUR_BINS) + ahead_ml > op[o, c.O_HOUR_ML]:
         return float(codes.DOSE_HOUR)
-    return float(codes.DOSE_DAY) if ring_sum(os, o, c.S_DAY_RING, c.DAY_BINS) + ahead_ml > op[o, c.O_DAY_ML] else 0.0
+    return float(codes.DOSE_DAY) if ring_sum(ds, o, c.D_DAY, c.DAY_BINS) + ahead_ml > op[o, c.O_DAY_ML] else 0.0
 
 
 @njit
@@ -282,6 +285,7 @@ def gate_output(
     f: Floats,
     op: Floats,
     os: Floats,
+    ds: Floats,
     ls: Floats,
     hs: Floats,
 ) -> tuple[float, float]:
@@ -309,18 +313,22 @@ def gate_output(
         elif level == 0.0:
             os[o, c.S_EVENT_ML] = 0.0
     asked = level
-    veto = time_veto(o, now, asked > 0.0, op, os)
+    veto = 0.0
+    if asked > 0.0 or os[o, c.S_LEVEL] > 0.0:
+        veto = time_veto(o, now, asked > 0.0, op, os)
+    else:  # at rest, and stays so
+        os[o, c.S_TRIPPED] = 0.0
     if asked > 0.0:
         hydraulic = line_veto(o, dt, now, g, op, os, ls)
-        dose = dose_veto(o, dt, op, os)
+        dose = dose_veto(o, dt, op, os, ds)
         veto = hydraulic if hydraulic != 0.0 else (dose if dose != 0.0 else veto)
         if veto != 0.0:
             level, code = 0.0, veto
     # who is told as the cause: the strongest rule that the wish has met, not the first
     if maintained > 0.0 and ask != c.ASK_LOCAL and asked != safe:
         level, code = safe, float(codes.MAINTENANCE)
-    veto = start_veto(o, now, g, op, os, f)
-    if veto != 0.0 and asked > 0.0:
+    veto = start_veto(o, now, g, op, os, f) if asked > 0.0 else 0.0
+    if veto != 0.0:
         level, code = 0.0, veto
     if stop > 0.0 and op[o, c.O_KIND] != c.SIREN and asked > 0.0:
         level, code = 0.0, float(codes.STOP_ALL)
@@ -338,6 +346,7 @@ def run(
     f: Floats,
     op: Floats,
     os: Floats,
+    ds: Floats,
     lp: Floats,
     ls: Floats,
     lx: Floats,
@@ -362,13 +371,13 @@ def run(
     scrub(lx)
     scrub(hx)
     new_day(now, day, minute, f, os)
-    account(dt, now, op, os, lp, ls, lx)
+    account(dt, now, op, os, ds, lp, ls, lx)
     judge_feedback(now, op, os, ls, feedback)
     judge_mains(now, mains, g, f)
     judge_lines(now, g, lp, ls, lx, op, os, first, members)
     judge_houses(now, g, hp, hs, hx)
     for o in range(op.shape[0]):
-        allowed[o], limit[o] = gate_output(o, dt, now, want[o], ask[o], maintained[o], stop, g, f, op, os, ls, hs)
+        allowed[o], limit[o] = gate_output(o, dt, now, want[o], ask[o], maintained[o], stop, g, f, op, os, ds, ls, hs)
     for line in range(lp.shape[0]):
         interlock(line, now, stop, g, op, os, lp, ls, first, members, allowed, limit)
     commit(now, op, os, lp, ls, first, members, allowed)

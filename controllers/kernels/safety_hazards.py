@@ -26,6 +26,15 @@ def own_limit(limit: float) -> float:
 
 
 @njit
+def note(hazards: Floats, at: int, code: float) -> int:
+    """Write one hazard's code [-] into the list; give 1 if it has changed. Source: docs/safety.md."""
+    if code == hazards[at]:
+        return 0
+    hazards[at] = code
+    return 1
+
+
+@njit
 def collect(f: Floats, os: Floats, ls: Floats, hs: Floats, limit: Floats, stop: float, hazards: Floats) -> int:
     """Write the codes of all hazards now into ``hazards`` and give how many entries changed.
 
@@ -34,27 +43,23 @@ def collect(f: Floats, os: Floats, ls: Floats, hs: Floats, limit: Floats, stop: 
 
     Levels [0..1], times [ms]. Source: docs/safety.md.
     """
-    changed = 0
-    at = 0
-    for i in range(hazards.shape[0]):
-        if i == 0:
-            code = float(codes.MAINS) if f[c.F_MAINS_OFF] > 0.0 else 0.0
-        elif i == 1:
-            code = float(codes.STOP_ALL) if stop > 0.0 else 0.0
-        elif i < 2 + 3 * ls.shape[0]:
-            at = i - 2
-            kind = at % 3
-            row = at // 3
-            code = ls[row, c.T_STOP if kind == 0 else (c.T_DOSE_STOP if kind == 1 else c.T_FILL_STOP)]
-        elif i < 2 + 3 * ls.shape[0] + 2 * hs.shape[0]:
-            at = i - 2 - 3 * ls.shape[0]
-            code = hs[at // 2, c.U_HAZARD if at % 2 == 0 else c.U_STORM]
-        else:
-            at = i - 2 - 3 * ls.shape[0] - 2 * hs.shape[0]
-            code = own_limit(limit[at // 2]) if at % 2 == 0 else os[at // 2, c.S_ODD]
-            if at % 2 == 0 and code == 0.0 and f[c.F_LAST] < os[at // 2, c.S_FAULT_UNTIL]:
-                code = float(codes.NO_FLOW)  # a valve that is left out is still at fault, whether it is wanted or not
-        if code != hazards[i]:
-            changed += 1
-            hazards[i] = code
+    changed = note(hazards, 0, float(codes.MAINS) if f[c.F_MAINS_OFF] > 0.0 else 0.0)
+    changed += note(hazards, 1, float(codes.STOP_ALL) if stop > 0.0 else 0.0)
+    at = 2
+    for line in range(ls.shape[0]):
+        changed += note(hazards, at, ls[line, c.T_STOP])
+        changed += note(hazards, at + 1, ls[line, c.T_DOSE_STOP])
+        changed += note(hazards, at + 2, ls[line, c.T_FILL_STOP])
+        at += 3
+    for house in range(hs.shape[0]):
+        changed += note(hazards, at, hs[house, c.U_HAZARD])
+        changed += note(hazards, at + 1, hs[house, c.U_STORM])
+        at += 2
+    for o in range(os.shape[0]):
+        code = own_limit(limit[o])
+        if code == 0.0 and f[c.F_LAST] < os[o, c.S_FAULT_UNTIL]:
+            code = float(codes.NO_FLOW)  # a valve that is left out is still at fault, whether it is wanted or not
+        changed += note(hazards, at, code)
+        changed += note(hazards, at + 1, os[o, c.S_ODD])
+        at += 2
     return changed

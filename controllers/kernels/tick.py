@@ -44,6 +44,7 @@ Ints = npt.NDArray[np.int64]
     M_WATER_ZP, M_WATER_ZS, M_WATER_LP, M_WATER_LS, M_WATER_LX, M_WATER_FP, M_WATER_FS, M_WATER_RECIPES,
     M_WATER_PARTS, M_WATER_NUT,
 ) = range(33, 43)  # fmt: skip
+M_DS = 43
 # tables of indices
 N_LINE, N_HAZARD, N_HUMIDITY, N_OUTSIDE, N_MOISTURE, N_FIRST, N_MEMBERS, N_WATER = range(8)
 
@@ -187,6 +188,7 @@ def guard(now: float, day: float, minute: float, mains: float, stop: float, feed
         f,
         table(m, shape, M_OP),
         os,
+        table(m, shape, M_DS),
         table(m, shape, M_LP),
         ls,
         table(m, shape, M_LX),
@@ -241,6 +243,7 @@ def warm_up() -> None:
         0, 0, 0, c.O_WIDTH, c.S_WIDTH, c.L_WIDTH, c.T_WIDTH, c.X_WIDTH, c.H_WIDTH, c.U_WIDTH, c.Y_WIDTH, c.C_WIDTH,
         c.B_WIDTH, 0, c.Z_WIDTH, c.R_WIDTH, c.I_WIDTH, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, climate.KINDS,
         w.P_WIDTH, w.Z_WIDTH, w.L_WIDTH, w.S_WIDTH, w.X_WIDTH, w.F_WIDTH, w.C_WIDTH, w.R_WIDTH, 1, w.N_WIDTH,
+        c.D_WIDTH,
     )  # fmt: skip
     sizes = {M_X: 1, M_G: c.G_WIDTH, M_F: c.F_WIDTH, M_HAZARDS: 2}
     tables = [np.zeros((0, width)) if width else np.zeros(sizes.get(i, 0)) for i, width in enumerate(widths)]

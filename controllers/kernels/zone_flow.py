@@ -158,5 +158,6 @@ def share_out(zp: Floats, os: Floats, ws: Floats, ls: Floats) -> None:
 
 
 def warm_up() -> None:
-    """Compile or load what a person's reset of a zone calls."""
+    """Compile or load what a person's reset of a zone calls: tables lie by columns, one of one row either way."""
     relearn(0, np.zeros((1, w.Z_WIDTH)))
+    relearn(0, np.zeros((2, w.Z_WIDTH), order="F"))

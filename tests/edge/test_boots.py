@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from controllers.engine import Engine
@@ -33,6 +34,28 @@ def test_memory_comes_back_as_it_was_left(tmp_path: Path) -> None:
 def test_a_damaged_memory_is_as_if_there_were_none(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "engine.state").write_bytes(damage)
     assert Boots(tmp_path).memory() is None
+
+
+def test_past_weather_is_written_once_a_day_and_outlives_a_damaged_memory(tmp_path: Path) -> None:
+    engine = Engine(parse(TEXT).control)
+    memory = msgspec.structs.replace(engine.snapshot(1000, 2000, clock_ok=True), weather={"house": b"days"})
+    boots = Boots(tmp_path)
+    boots.save(memory)
+    apart = tmp_path / "past-weather.state"
+    written = apart.stat().st_mtime_ns
+    boots.save(msgspec.structs.replace(memory, saved_mono_ms=3000))
+    assert apart.stat().st_mtime_ns == written
+    assert b"days" not in (tmp_path / "engine.state").read_bytes()
+    again = Boots(tmp_path).memory()
+    assert again is not None
+    assert (again.weather, again.saved_mono_ms) == ({"house": b"days"}, 3000)
+    (tmp_path / "engine.state").write_bytes(b"damaged")
+    alone = Boots(tmp_path).memory()
+    assert alone is not None
+    assert (alone.weather, alone.outputs) == ({"house": b"days"}, {})
+    fresh = Engine(parse(TEXT).control).snapshot(5000, 9000, clock_ok=False)
+    engine.restore(alone, 5000, 9000, clock_ok=False)
+    assert engine.snapshot(5000, 9000, clock_ok=False).lines.keys() == fresh.lines.keys()
 
 
 def test_a_boot_keeps_its_farm_and_the_oldest_boots_are_forgotten(tmp_path: Path) -> None:
