@@ -4,7 +4,7 @@
 The rule it keeps: it is put together once, from the farm's plans and sources; nothing here decides.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from drivers import atlas_ezo
@@ -15,10 +15,13 @@ from drivers.calibration.on_chip import ChipRefused, chip_request
 from drivers.ports import Source
 from edge.agent_socket import ChipArgs
 from edge.calibration_book import ShelfBook
+from edge.config import FarmConfig
+from edge.console.alarm_words import Places
 from edge.farm_profile import Known
 from edge.pipeline import SeriesPlan
-from edge.profile import write_profile
+from edge.profile import Titles, write_places, write_profile
 from edge.world import BootClock, World
+from pages.words import words
 from telemetry.records import Event, FarmProfile
 
 if TYPE_CHECKING:
@@ -62,7 +65,8 @@ def serve_calibrations(
     agent.pipeline.on_lock = attend(plans, known, sources)
     agent.desk.chip = chips(plans, known, sources)
     renew = link.renew if link is not None else None
-    book.on_change = lambda: agent.record(describe(agent.world, agent.boot, profile(), renew))
+    titles = titles_of(agent.config, {plan.series.partition("/")[0] for plan in plans})
+    book.on_change = lambda: agent.record(describe(agent.world, agent.boot, profile(), titles, renew))
     book.on_change()
 
 
@@ -114,9 +118,16 @@ async def _ezo(chip: EzoChip, order: ChipArgs) -> dict[str, Said]:
     return {"kept": kept, "acid": slopes.acid, "base": slopes.base, "zero_mv": slopes.zero_mv}
 
 
+def titles_of(config: FarmConfig, places: Iterable[str]) -> Titles:
+    """Give what people call each place, in both languages."""
+    named = {"vi": Places(config, words("vi")), "en": Places(config, words("en"))}
+    return {language: {place: names.whole(place) for place in sorted(places)} for language, names in named.items()}
+
+
 def describe(
-    world: World, boot: BootClock, profile: FarmProfile, renew: Callable[[FarmProfile], None] | None = None
-) -> tuple[Event, ...]:
+    world: World, boot: BootClock, profile: FarmProfile, titles: Titles,
+    renew: Callable[[FarmProfile], None] | None = None,
+) -> tuple[Event, ...]:  # fmt: skip
     """Lay the farm's description beside the log, for a report on this farm and for the calibration's pages.
 
     ``renew`` tells it to the hub, where the farm has one: the grade of its figures hangs on the calibrations.
@@ -125,6 +136,7 @@ def describe(
         renew(profile)
     try:
         write_profile(world.state, profile)
+        write_places(world.state, titles)
     except OSError as error:
         return (Event("profile.unwritten", profile.edge, boot.mono_ms(), "warning", fields={"detail": str(error)}),)
     return ()

@@ -46,6 +46,7 @@ def certificate(
     from edge.calibrating import SHELF_FOLDER
     from edge.certificates.papers import certificate as page
     from edge.certificates.papers import label as sticker
+    from edge.profile import place_title
     from telemetry.records import SERIES_PATTERN
 
     folder, say = state_folder(state), speech()
@@ -64,7 +65,8 @@ def certificate(
         click.echo(say.say(N_("There is no such calibration of {series}."), {"series": series}), err=True)
         raise SystemExit(FAILED)
     speak = words("vi" if language == "vi" else "en") if language else say
-    made = sticker(record, base, speak) if as_label else page(record, _farm(folder), base, speak)
+    place = place_title(folder, record.place, speak.language)
+    made = sticker(record, base, speak, place) if as_label else page(record, _farm(folder), base, speak, place)
     kind = "label" if as_label else "certificate"
     path = output or Path(f"{kind}-{record.id}.pdf")
     path.write_bytes(made)

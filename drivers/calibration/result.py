@@ -260,7 +260,9 @@ def _health(session: Session, made: Fit) -> dict[str, float]:
         case Nernst() as probe:
             zero_mv = probe.offset * float(nernst_mv(25.0))
         case Cell() as cell:
-            return {"cell_constant": cell.constant, "dry_offset": cell.dry_offset}
+            # Beside the maker's scale, whatever units the instrument speaks in.
+            scale = _unit_line(quantity_of(session), session.signal_unit).gain
+            return {"cell_constant": cell.constant / scale, "dry_offset": cell.dry_offset}
         case Linear() as line if session.signal_unit not in BARE_UNITS:
             return {"gain": line.gain / _unit_line(quantity_of(session), session.signal_unit).gain}
         case Soil() as soil:

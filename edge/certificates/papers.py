@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from drivers.calibration.artifact import Calibration
-from drivers.calibration.methods import METHODS
+from drivers.calibration.curves import Curve
+from drivers.calibration.methods import METHODS, usual_span
+from drivers.calibration.result import TOLERANCE_SHARE
 from edge.calibration_words import health_lines, sheet_rows
 from pages.numbers import FARM_ZONE, decimal, unit_name
 from pages.paper import pdf
@@ -38,12 +42,12 @@ def address(base: str, record: Calibration) -> str:
     return f"{base.rstrip('/')}/calibrations/{record.series}/{record.id}"
 
 
-def certificate(record: Calibration, farm: str, base: str, speak: Words) -> bytes:
-    """Set the certificate of one record. PaperError when it cannot be set."""
-    return pdf(FOLDER / "certificate.typ", certificate_data(record, farm, base, speak))
+def certificate(record: Calibration, farm: str, base: str, speak: Words, place: str) -> bytes:
+    """Set the certificate of one record; ``place`` is what people call its place. PaperError when it cannot be set."""
+    return pdf(FOLDER / "certificate.typ", certificate_data(record, farm, base, speak, place))
 
 
-def label(record: Calibration, base: str, speak: Words) -> bytes:
+def label(record: Calibration, base: str, speak: Words, place: str) -> bytes:
     """Set the sticker of one record. PaperError when it cannot be set."""
     title = speak.say(N_("Label of {device}"), {"device": record.device.name})
     data = {
@@ -52,7 +56,7 @@ def label(record: Calibration, base: str, speak: Words) -> bytes:
         "qr": svg(address(base, record), title),
         "qr_alt": speak.text(N_("QR code that leads to the record")),
         "device": record.device.name,
-        "series": record.series,
+        "series": f"{speak.text(quantity(record.quantity).title)} · {place}",
         "method": _method(record, speak),
         "done_label": speak.text(N_("Calibrated")),
         "done": _day(record.performed_at),
@@ -63,10 +67,10 @@ def label(record: Calibration, base: str, speak: Words) -> bytes:
     return pdf(FOLDER / "label.typ", data)
 
 
-def certificate_data(record: Calibration, farm: str, base: str, speak: Words) -> dict[str, Any]:
+def certificate_data(record: Calibration, farm: str, base: str, speak: Words, place: str) -> dict[str, Any]:
     """Give all that the certificate says, in the reader's words."""
     places = max(3, quantity(record.quantity).decimals + 1)
-    unit = unit_name(record.unit, speak.language)
+    unit = _unit(record, speak)
 
     def number(value: float) -> str:
         return f"{decimal(value, places, speak.language)} {unit}".strip()
@@ -81,7 +85,7 @@ def certificate_data(record: Calibration, farm: str, base: str, speak: Words) ->
         "title": title,
         "language": speak.language,
         "farm": farm,
-        "subtitle": f"{speak.text(quantity(record.quantity).title)} · {record.series}",
+        "subtitle": f"{speak.text(quantity(record.quantity).title)} · {place}",
         "person": record.person,
         "passed": record.passed,
         "verdict": speak.text(N_("Passed") if record.passed else N_("Not passed")) + " · " + speak.text(kind),
@@ -94,12 +98,12 @@ def certificate_data(record: Calibration, farm: str, base: str, speak: Words) ->
             "result": speak.text(N_("Result")),
             "budget": speak.text(N_("Uncertainty budget (JCGM 100:2008)")),
         },
-        "instrument": _instrument(record, speak),
+        "instrument": _instrument(record, speak, place),
         "reference": _reference(record, speak, number),
         "point_heads": [
             speak.text(N_("Time")), speak.text(N_("Reference")) + f" [{record.unit}]",
             speak.text(N_("Signal")) + f" [{record.signal_unit or '1'}]", "s", "n", "°C",
-            speak.text(N_("Left over")) + f" [{record.unit}]",
+            speak.text(N_("Left over") if record.adjusted else N_("Off the curve")) + f" [{record.unit}]",
         ],
         "points": [
             [
@@ -111,6 +115,7 @@ def certificate_data(record: Calibration, farm: str, base: str, speak: Words) ->
             ]
             for point, residual in zip(record.points, record.residuals, strict=True)
         ],
+        "points_note": speak.text(N_("s: standard deviation of the n readings of a point, in the signal's unit")),
         "result": _result(record, speak, number),
         "budget_heads": [speak.text(N_("Component")), speak.text(N_("Standard uncertainty"))],
         "sheet_head": speak.text(N_("Worked out from")),
@@ -127,11 +132,12 @@ def certificate_data(record: Calibration, farm: str, base: str, speak: Words) ->
     }  # fmt: skip
 
 
-def _instrument(record: Calibration, speak: Words) -> list[list[str]]:
+def _instrument(record: Calibration, speak: Words, place: str) -> list[list[str]]:
     device = record.device
     return [
         [speak.text(N_("Device")), " · ".join(part for part in (device.name, device.model, device.serial) if part)],
-        [speak.text(N_("Place")), record.place],
+        [speak.text(N_("Place")), place],
+        [speak.text(N_("Series")), record.series],
         [speak.text(N_("Method")), f"{_method(record, speak)} ({record.method}, v{record.method_version})"],
     ]
 
@@ -151,12 +157,13 @@ def _reference(record: Calibration, speak: Words, number: Any) -> list[list[str]
 def _sheets(record: Calibration, speak: Words) -> list[list[str]]:
     """Give, for each point with a sheet, its truth and what that was worked out from."""
     places = quantity(record.quantity).decimals + 1
+    unit = _unit(record, speak)
     rows = []
     for point in record.points:
         sheet = sheet_rows(point, speak)
         told = [f"{name} {_entered(value, speak)} {unit}".strip() for name, value, unit in sheet]
         if told:
-            rows.append([decimal(point.truth, places, speak.language), " · ".join(told)])
+            rows.append([f"{decimal(point.truth, places, speak.language)} {unit}", " · ".join(told)])
     return rows
 
 
@@ -176,15 +183,39 @@ def _budget(record: Calibration, speak: Words, number: Any) -> list[list[str]]:
 
 def _result(record: Calibration, speak: Words, number: Any) -> list[list[str]]:
     low, high = (decimal(end, 3, speak.language) for end in (record.domain_low, record.domain_high))
+    curve = speak.text(CURVES.get(type(record.curve).__name__, ""))
     health = [[speak.text(N_("Health of the probe")), speak.say(*line)] for line in health_lines(record.health)]
     return [
-        [speak.text(N_("Curve")), speak.text(CURVES.get(type(record.curve).__name__, ""))],
+        [speak.text(N_("Curve") if record.adjusted else N_("Curve, not in force")), curve],
+        [speak.text(N_("Coefficients, as in the record")), _coefficients(record.curve, speak)],
         *health,
         [speak.text(N_("Domain of the signal")), f"{low} – {high} {record.signal_unit}"],
         [speak.text(N_("Error found")), number(record.as_found_error)],
         [speak.text(N_("Error left")), number(record.as_left_error)],
+        [speak.text(N_("Passed up to an error of")), number(TOLERANCE_SHARE * usual_span(record.quantity))],
         [speak.text(N_("Next due")), _day(record.due_at)],
     ]
+
+
+def _coefficients(curve: Curve, speak: Words) -> str:
+    """Give the curve's numbers under the names that they have in the record's file."""
+    told = []
+    for name, value in msgspec.structs.asdict(curve).items():
+        numbers = value if isinstance(value, tuple) else (value,)
+        texts = [_whole(one, speak) for one in numbers if isinstance(one, float)]
+        if texts:
+            told.append(f"{name} = {'; '.join(texts)}")
+    return " · ".join(told)
+
+
+def _unit(record: Calibration, speak: Words) -> str:
+    """Give the unit as an auditor wants it: pH too stands behind its number."""
+    return "pH" if record.unit == "pH" else unit_name(record.unit, speak.language)
+
+
+def _whole(value: float, speak: Words) -> str:
+    text = f"{value:.7g}"
+    return text.replace(".", ",") if speak.language == "vi" else text
 
 
 def _method(record: Calibration, speak: Words) -> str:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +30,7 @@ from edge.calibrating import CalibrationDesk, Refused, tile_of
 from edge.calibration_words import ADJUST, RECORD, TAKEN, Line, proposed, result_lines, signed_line
 from edge.certificates.lists import due_list
 from edge.certificates.papers import certificate, label
+from edge.console.alarm_words import Places
 from edge.console.desk import Desk
 from edge.live import Tile
 from edge.users import User
@@ -77,11 +79,14 @@ class CalibrationPages:
         base, paper = str(request.base_url), request.query_params.get("paper", "")
         if paper:
             farm = " · ".join(part for part in (self._desk.config.farm.title, self._desk.config.farm.member) if part)
+            place = Places(self._desk.config, speak).whole(record.place)
             sticker = paper == "label"
-            make = (lambda: label(record, base, speak)) if sticker else lambda: certificate(record, farm, base, speak)
+            sheet = partial(label, record) if sticker else partial(certificate, record, farm)
             name = f"{'label' if sticker else 'certificate'}-{record.id}.pdf"
             headers = {"content-disposition": f'inline; filename="{name}"'}
-            return Response(await asyncio.to_thread(make), media_type="application/pdf", headers=headers)
+            return Response(
+                await asyncio.to_thread(sheet, base, speak, place), media_type="application/pdf", headers=headers
+            )
         return self._desk.render(
             request, "calibration_record.html", record=record, said=speak.say(*signed_line(record)),
             title=self._titles().get(record.series, record.series),

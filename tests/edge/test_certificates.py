@@ -8,6 +8,7 @@ import unicodedata
 from datetime import timedelta
 from pathlib import Path
 
+import pypdf
 import pytest
 from click.testing import CliRunner
 
@@ -18,6 +19,7 @@ from edge.calibrating import SHELF_FOLDER
 from edge.certificates.lists import drift_report, due_list
 from edge.certificates.papers import address, certificate, certificate_data, label
 from edge.cli_certificate import certificate as command
+from edge.profile import write_places
 from pages.numbers import Language
 from pages.words import words
 from tests.drivers.calibration.cases import CASES, CORE
@@ -31,8 +33,8 @@ BASE = "http://farm.local:8080"
 )
 def test_a_certificate_is_one_tagged_page_in_the_readers_language(language: Language, title: str) -> None:
     made = record()
-    data = certificate_data(made, "Trại thử", BASE, words(language))
-    pdf = certificate(made, "Trại thử", BASE, words(language))
+    data = certificate_data(made, "Trại thử", BASE, words(language), "Bồn ớt")
+    pdf = certificate(made, "Trại thử", BASE, words(language), "Bồn ớt")
     assert data["title"] == title
     assert data["hash"] == made.content_hash
     assert len(data["points"]) == 3
@@ -60,7 +62,11 @@ def scanned(pdf: bytes, folder: Path) -> str:
 @pytest.mark.parametrize("paper", ["certificate", "label"])
 def test_a_scanned_qr_leads_to_the_record(tmp_path: Path, paper: str) -> None:
     made = record()
-    pdf = label(made, BASE, words("vi")) if paper == "label" else certificate(made, "", BASE, words("vi"))
+    pdf = (
+        label(made, BASE, words("vi"), "Bồn ớt")
+        if paper == "label"
+        else certificate(made, "", BASE, words("vi"), "Bồn ớt")
+    )
     assert address(BASE, made) == f"{BASE}/calibrations/tank/water_ph/{made.id}"
     assert scanned(pdf, tmp_path) == address(BASE, made)
 
@@ -85,10 +91,18 @@ def ec() -> Calibration:
 PRINTED = {
     ("ph", "vi"): ("Giấy chứng nhận hiệu chuẩn", "97,0", "Hạn kế tiếp", "22/12/2026", "độ phân giải +—"),
     ("ph", "en"): ("Calibration certificate", "97.0", "Next due", "22/12/2026", "resolution +—"),
-    ("soil", "vi"): ("Khối lượng hộp rỗng 20 g", "15,03", "35,07", "đường thẳng"),
+    ("soil", "vi"): ("Khối lượng hộp rỗng 20 g", "15,03 %", "35,07", "đường thẳng", "offset = 3,0060", "quá +2,500 %"),
     ("soil", "en"): ("Mass of the empty tin 20 g", "Volume of the core 100", "15.03", "35.07", "straight line"),
     ("ec", "vi"): ("Đã so sánh và ghi hồ sơ", "1,413", "µS/cm", "20/02/2027"),
-    ("ec", "en"): ("Compared and recorded", "1.413", "µS/cm", "20/02/2027"),
+    ("ec", "en"): (
+        "Compared and recorded",
+        "1.413",
+        "µS/cm",
+        "20/02/2027",
+        "Curve, not in force +conductivity",
+        "constant = 0.001",
+        "up to an error of +0.200",
+    ),
 }
 
 
@@ -96,17 +110,18 @@ PRINTED = {
 @pytest.mark.parametrize(("kind", "language"), PRINTED)
 def test_the_page_says_what_the_record_holds(kind: str, language: Language) -> None:
     made = {"ph": record, "soil": soil, "ec": ec}[kind]()
-    page = unicodedata.normalize("NFC", printed(certificate(made, "Trại thử", BASE, words(language))))
+    page = unicodedata.normalize("NFC", printed(certificate(made, "Trại thử", BASE, words(language), "Bồn ớt")))
     assert [text for text in PRINTED[kind, language] if not re.search(text, page)] == []
     assert made.content_hash in page
     assert made.person in page
+    assert "Bồn ớt" in page, "the place as people call it"
     assert all(one.name in page for one in made.references)
 
 
 def test_a_record_that_did_not_pass_says_so() -> None:
     failed = record(adjusted=False)
     assert failed.passed is (failed.as_left_error <= 0.3)
-    data = certificate_data(failed, "", BASE, words("vi"))
+    data = certificate_data(failed, "", BASE, words("vi"), "Bồn ớt")
     assert "Đã so sánh và ghi hồ sơ" in data["verdict"]
 
 
@@ -135,11 +150,12 @@ def test_the_command_writes_papers_and_lists(tmp_path: Path) -> None:
     made = record()
     shelf.add(made)
     shelf.activate(made.series, made.id, "lan", START)
+    write_places(tmp_path, {"vi": {made.place: "Bồn ớt chuông"}})
     run = CliRunner()
     path = tmp_path / "c.pdf"
     done = run.invoke(command, [made.series, "--state", str(tmp_path), "--output", str(path), "--language", "vi"])
     assert done.exit_code == 0, done.output
-    assert path.read_bytes().startswith(b"%PDF")
+    assert "Bồn ớt chuông" in "".join(page.extract_text() for page in pypdf.PdfReader(path).pages)
     listed = run.invoke(command, ["--due", "--json", "--state", str(tmp_path)])
     assert json.loads(listed.output)["series"][0]["series"] == made.series
     assert run.invoke(command, ["tank/nothing", "--state", str(tmp_path)]).exit_code == 1
