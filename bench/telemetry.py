@@ -2,8 +2,8 @@
 """Telemetry in figures: loss under faults, ingest, queries, bytes on wire, disk and card, beside the peers.
 
 ``python -m bench.telemetry`` prints the tables and one JSON line; ``--torture`` runs a thousand faults, the naive
-design in the same rig and a million mutated messages. Classes of durability: A answered from memory, B survives
-kill -9, C synced before it is accepted. Ours is C everywhere.
+design in the same rig, a million mutated messages and as many mutated MQTT sessions. Classes of durability: A answered
+from memory, B survives kill -9, C synced before it is accepted. Ours is C everywhere.
 """
 
 import argparse
@@ -55,6 +55,8 @@ ROWS: Final = {
     "naive_accepted": ("naive design under the same faults: accepted", "", "", "A"),
     "naive_lost": ("of them lost", "", "", ""),
     "mutants": ("mutated messages at the hub", "", ">= 1,000,000", ""),
+    "mutant_sessions": ("mutated MQTT sessions at broker and hub", "", ">= 1,000,000", ""),
+    "mutant_good_unanswered": ("of a good farm's batches among them not acknowledged", "", "0", ""),
     "mutants_slipped": ("of them stored though they may not be", "", "0", ""),
 }
 RIGS: Final = 3
@@ -128,6 +130,21 @@ def mutants(count: int, seed: int) -> dict[str, object]:
     return {"mutants": count, "mutants_slipped": slipped, "mutants_grown_mb": grown_mb, "mutants_refused": refused}
 
 
+def sessions(count: int, seed: int) -> dict[str, object]:
+    """Play mutated MQTT sessions at a Mosquitto and a hub, two of each side by side; say what became of them."""
+    command = [sys.executable, "-m", "tests.torture.broker_mutants", "--count", str(count // MUTANT_RUNS), "--seed"]
+    runs = [
+        subprocess.Popen([*command, str(seed + at)], stdout=subprocess.PIPE, text=True) for at in range(MUTANT_RUNS)
+    ]
+    outs = [run.communicate()[0] for run in runs]
+    print("\n".join(outs))
+    found = [json.loads(out.splitlines()[-1]) for out in outs]  # one that broke off has no such line, and says why
+    return {
+        "mutant_sessions": sum(each["sessions"] for each in found),
+        "mutant_good_unanswered": sum(each["good_sent"] - each["good_acknowledged"] for each in found),
+    }
+
+
 def main() -> None:
     """Run the bench, or the long torture."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -152,7 +169,7 @@ def main() -> None:
     peer = add_up(asyncio.run(faults(36 if options.torture else NAIVE_FAULTS, options.seed, naive=True)))
     figures |= {"naive_accepted": peer.accepted, "naive_lost": peer.lost}
     if options.torture:
-        figures |= mutants(MUTANTS, options.seed)
+        figures |= mutants(MUTANTS, options.seed) | sessions(MUTANTS, options.seed)
     show_torture("The naive design in the same rig", peer)
     show_torture("Faults", whole)
     print()

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fleet in one process, for the bench: ``python -m bench.telemetry_fleet PORT EDGES MESSAGES POINTS RATE [FIRST]``.
+"""A fleet in one process, for the bench.
+
+``python -m bench.telemetry_fleet PORT EDGES MESSAGES POINTS RATE [FIRST [NEW]]``
 
 It publishes batches of many edges at a rate of points a second (0 = as fast as they are acknowledged), real
 envelopes with a dictionary, and prints how many it sent and how long that took. As an edge does, it keeps only so
-much unanswered on its way.
+much unanswered on its way. The first NEW messages go as fast as they are acknowledged, whatever the rate; a line says
+when they all are.
 """
 
 import json
@@ -25,6 +28,7 @@ from telemetry.topics import topic
 SERIES_AN_EDGE: Final = 10
 SEND_AHEAD: Final = 0.02
 WINDOW: Final = 4_000
+NEW_S: Final = 60.0
 
 
 def bodies(points: int) -> tuple[list[bytes], Packer, bytes]:
@@ -107,8 +111,8 @@ def messages(edges: int, count: int, points: int, first: int = 0) -> Iterator[by
         yield packet(topic("coop", edge, "batch"), packer.seal(header, made[at % len(made)]))
 
 
-def main(port: int, edges: int, count: int, points: int, first: int, rate: float) -> None:
-    """Send them all, no faster than ``rate`` points a second."""
+def main(port: int, edges: int, count: int, points: int, first: int, new: int, rate: float) -> None:
+    """Send them all, no faster than ``rate`` points a second once the ``new`` first ones are acknowledged."""
     client = connect(port)
     _, _, dictionary = bodies(points)
     announcement = packet(topic("coop", f"farm-{first}", "dictionary"), dictionary)
@@ -117,14 +121,21 @@ def main(port: int, edges: int, count: int, points: int, first: int, rate: float
     answers = Answers(client)
     start = time.monotonic()
     for at, data in enumerate(messages(edges, count, points, first)):
+        if new and at == new:
+            end = time.monotonic() + NEW_S
+            while answers.count < new and time.monotonic() < end:
+                time.sleep(0.01)
+            print(json.dumps({"new": answers.count, "seconds": time.monotonic() - start}), flush=True)
+            start = time.monotonic()
         client.sendall(announcement + data if at % 500 == 0 else data)
-        while not rate and at - answers.count > WINDOW:
+        while (not rate or at < new) and at - answers.count > WINDOW:
             time.sleep(0.01)
-        if rate and (ahead := start + at * points / rate - time.monotonic()) > SEND_AHEAD:
+        if rate and at >= new and (ahead := start + (at - new) * points / rate - time.monotonic()) > SEND_AHEAD:
             time.sleep(ahead)
-    print(json.dumps({"points": count * points, "seconds": time.monotonic() - start}), flush=True)
+    print(json.dumps({"points": (count - new) * points, "seconds": time.monotonic() - start}), flush=True)
 
 
 if __name__ == "__main__":
-    start_at = int(sys.argv[6]) if len(sys.argv) > 6 else 0
-    main(*(int(argument) for argument in sys.argv[1:5]), first=start_at, rate=float(sys.argv[5]))  # type: ignore[misc]
+    given = [int(argument) for argument in sys.argv[1:5] + sys.argv[6:8]]
+    to_port, farms, total, each, begin_at, made_first = [*given, 0, 0][:6]
+    main(to_port, farms, total, each, begin_at, made_first, float(sys.argv[5]))

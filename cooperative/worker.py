@@ -259,6 +259,7 @@ class HubWorker:
             wait_s = self._written[0].at_s + self._store.settle_s - self._now_s() if self._written else 0.0
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
+            asked_s = self._now_s()
             try:
                 least = self._verified_mark or (self._written[0].mark if self._written else 0)
                 there = set(await self._store.read_marks(self.name, least))
@@ -270,7 +271,7 @@ class HubWorker:
                 await self._settle(there)
             if not self._written:
                 self._to_verify.clear()
-            await asyncio.sleep(VERIFY_EVERY_S)
+            await asyncio.sleep(max(0.0, asked_s + VERIFY_EVERY_S - self._now_s()))
 
     async def _settle(self, there: set[int]) -> None:
         now = self._now_s()

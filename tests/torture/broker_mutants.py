@@ -35,7 +35,7 @@ from tests.torture.message_mutants import NOW_MS
 from tests.torture.packet_mutants import Session, Sessions
 
 AT_ONCE: Final = 100  # connections open at a time
-GOOD_EVERY: Final = 500  # sessions between two batches of the good farm
+GOOD_EVERY: Final = 2_000  # sessions between two batches of the good farm
 ANSWER_S: Final = 30.0
 ENDS_S: Final = 10.0  # within this the broker closes what we have closed
 
