@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, str]] = {
     "why": N_("Say why an output does what it does"),
     "explain": N_("Show how a zone's watering was reckoned, and what another choice would do"),
     "compare": N_("Compare the ways of watering on a zone's own past days"),
+    "weather": N_("Give the farm the past weather of a station's file"),
     "calibrate": N_("Calibrate a probe, step by step"),
     "practice": N_("Put a probe of the demo into a beaker, to practise calibrating"),
     "certificate": N_("Print a calibration's certificate or label; what is due; what drifted"),
