@@ -9,6 +9,7 @@ import getpass
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -152,7 +153,7 @@ async def _step(desk: CalibrationDesk, client: AgentClient, session: Session, sp
             await _ask_person(click.prompt, done, default="", show_default=False)
         return await _settle(desk, client, session, speak)
     if session.stage == "tell":
-        return await _watch(desk, client, await desk.tell(session, ROLE), speak)
+        return await _watch(desk, client, Ear(await desk.tell(session, ROLE)), speak)
     answers: dict[str, str] = {}
     # The circuit tells what it holds while the person rinses the probe; before, nothing is told.
     holding = asyncio.create_task(desk.hold(session, ROLE)) if session.stage == "truth" else None
@@ -174,36 +175,59 @@ async def _step(desk: CalibrationDesk, client: AgentClient, session: Session, sp
 
 
 async def _settle(desk: CalibrationDesk, client: AgentClient, session: Session, speak: Words) -> Session:
-    """Watch until the signal is still, then ask whether to take the point."""
-    session = await _watch(desk, client, session, speak)
-    question = speak.text(N_("Take this point?"))
+    """Watch until the signal is still, then ask whether to take the point; readings go on while the person thinks."""
+    question = N_("Take this point?")
     answers: dict[str, str] = {}
-    while await _ask_person(click.confirm, question, default=not answers):
+    ear = Ear(session)
+    while True:
+        await _watch(desk, client, ear, speak)
+        listening = asyncio.create_task(_listen(desk, client, ear))
         try:
-            return advance(session, "take", answers, _now())
+            sure = await _ask_person(click.confirm, speak.text(question), default=not answers)
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)  # an agent that went away is told by the next call
+        if not sure:
+            return advance(ear.session, "again", {}, _now())
+        try:
+            return advance(ear.session, "take", answers, _now())
         except AnswerRefused as refused:
             click.secho(speak.say(refused.code, refused.fields), fg="yellow", err=True)
-            if refused.code != JUMP:
-                break
-            question, answers = speak.text(N_("Put it in force all the same?")), {"jump": "yes"}
-    return advance(session, "again", {}, _now())
+            if refused.code == JUMP:
+                question, answers = N_("Put it in force all the same?"), {"jump": "yes"}
+            elif render(ear.session, _now()).stable:  # what it shows cannot be taken: something else must stand there
+                return advance(ear.session, "again", {}, _now())
 
 
-async def _watch(desk: CalibrationDesk, client: AgentClient, session: Session, speak: Words) -> Session:
+@dataclass(slots=True)
+class Ear:
+    """A session that hears the probe; ``last_ms`` is when the newest reading was measured."""
+
+    session: Session
+    last_ms: int = -1
+
+
+async def _watch(desk: CalibrationDesk, client: AgentClient, ear: Ear, speak: Words) -> Session:
     """Show the trace until the signal is still, or until the instrument's memory shows what it was told."""
-    last_ms = shown_ms = -1
-    stage = session.stage
+    shown_ms = -1
+    stage = ear.session.stage
     async for state in client.watch():
-        session, last_ms = desk.hear(session, state, last_ms)
-        screen = render(session, _now())
-        if last_ms != shown_ms:
+        ear.session, ear.last_ms = desk.hear(ear.session, state, ear.last_ms)
+        screen = render(ear.session, _now())
+        if ear.last_ms != shown_ms:
             _show(screen, speak)
-            shown_ms = last_ms
-        session = checked(session, _now())
-        if session.stage != stage or (stage == "settle" and screen.stable):
+            shown_ms = ear.last_ms
+        ear.session = checked(ear.session, _now())
+        if ear.session.stage != stage or (stage == "settle" and screen.stable):
             break
     click.echo("", err=True)
-    return session
+    return ear.session
+
+
+async def _listen(desk: CalibrationDesk, client: AgentClient, ear: Ear) -> None:
+    """Go on taking readings while a person thinks: what is taken is what the probe shows when he answers."""
+    async for state in client.watch():
+        ear.session, ear.last_ms = desk.hear(ear.session, state, ear.last_ms)
 
 
 def _show(screen: Screen, speak: Words) -> None:

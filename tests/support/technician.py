@@ -72,6 +72,7 @@ class Person:
     into: Callable[[float], None]
     beakers: list[float]
     answers: dict[str, str] = field(default_factory=dict)
+    thinks_s: float = 0.0  # before he says yes
     keys: int = 0
     asked: int = 0
 
@@ -87,6 +88,7 @@ class Person:
         answer = next((given for begin, given in self.answers.items() if text.startswith(begin)), "")
         self.keys += 1 + len(answer)
         if ask is click.confirm:
+            await passes(self.thinks_s)
             self.asked += 1
             if self.asked > 2:
                 raise click.Abort  # the same point was refused: he stops
@@ -144,7 +146,7 @@ period_s = 10
 def calibrate_circuit(
     state: Path, monkeypatch: pytest.MonkeyPatch, line: OnLine, beakers: tuple[float, ...], *,
     answers: dict[str, str] | None = None, held: Memory | None = None,
-    ruin: Callable[[EzoCircuit], None] | None = None, unsteady: float = 0.0,
+    ruin: Callable[[EzoCircuit], None] | None = None, unsteady: float = 0.0, thinks_s: float = 0.0,
 ) -> Seen:  # fmt: skip
     """Have a person calibrate the circuit in ``beakers`` with ``vuon calibrate``; ``ruin`` it before, if need be."""
     seen = Seen()
@@ -171,7 +173,7 @@ def calibrate_circuit(
         def now() -> datetime:
             return datetime.fromtimestamp(agent.boot.wall()[0] / 1000.0, UTC)
 
-        seen.person = Person(into, list(beakers), answers or {})
+        seen.person = Person(into, list(beakers), answers or {}, thinks_s)
         monkeypatch.setattr(cli_calibrate, "AgentClient", lambda _path: Inside(agent))
         monkeypatch.setattr(cli_calibrate, "_now", now)
         monkeypatch.setattr(cli_calibrate, "_ask_person", seen.person.press)

@@ -125,6 +125,16 @@ def test_a_signal_that_moves_is_not_told(tmp_path: Path, monkeypatch: pytest.Mon
     assert seen.record is None
 
 
+def test_a_person_may_take_his_time_to_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the probe shows goes on being heard; a still point is not refused because the answer came late."""
+    seen = calibrate_circuit(tmp_path, monkeypatch, EC_ONE, (0.0, 1.413), thinks_s=45.0)
+    assert seen.record is not None
+    assert "no point was taken" not in capsys.readouterr().err
+    assert seen.record.points[1].signal == pytest.approx(1413.0, rel=0.01)
+
+
 def test_a_stop_gives_an_oxygen_circuit_its_pressure_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held = KeptOxygen(air=(8.0, 9.09))
 
