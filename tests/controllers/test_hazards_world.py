@@ -2,7 +2,7 @@
 """Nothing of the safety core changes unseen: worlds in which every limit is met exactly go as they are on record.
 
 Whether the core is right is judged by the other ``test_hazards_*``; this one notices that a comparison, a constant or
-an order is no longer what it was. A change that is meant is written down with ``tests.controllers.safety_world --write``.
+an order is no longer what it was. A change that is meant is written down: ``tests.controllers.safety_world --write``.
 """
 
 import pytest
