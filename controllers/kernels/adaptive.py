@@ -191,4 +191,6 @@ def warm_up() -> None:
     terms, weather = np.array([100.0, 1.0, 0.0, 25.0, 5.0, math.inf]), np.ones((1, 3, k.WEATHER_COLUMNS))
     policy, scratch = np.full(POLICY, 0.5), np.empty(SCRATCH)
     plan(x, crop, weather, terms, 1, 7, policy, scratch)
+    worth(x, crop, weather, -1.0, policy, terms, scratch)
+    threshold_gift_mm(x, crop, policy, terms, 0.0)
     choose_gift_mm(x, crop, weather, policy, terms, np.empty(CHOICES), scratch)
