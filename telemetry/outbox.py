@@ -141,10 +141,14 @@ class Outbox:
         self._patience_s = ANSWER_S
 
     def unanswered(self, now: float) -> bool:
-        """Let what waited too long be sent again, later each time; say whether there was any."""
+        """Let what waited too long be sent again, later each time; say whether there was any.
+
+        Of what was sent with the same patience, message by message, only the first to be late counts: else a hub that
+        paused once would have a minute to answer all that is sent next.
+        """
         late = [row for row, flight in self._flying.items() if flight.until_s <= now]
-        flights = [self._land(row) for row in late]
-        if any(flight and flight.size for flight in flights):
+        flights = [flight for row in late if (flight := self._land(row))]
+        if any(flight.size and flight.until_s - flight.sent_s > 0.75 * self._patience_s for flight in flights):
             self._patience_s = min(self._patience_s * 2, ANSWER_S_MAX)
         return bool(late)
 

@@ -45,6 +45,19 @@ def test_the_newest_goes_first_and_nothing_goes_twice_while_it_may_be_answered()
     assert box.next_rows(ANSWER_S, 3) == [15, 14, 13]
 
 
+def test_a_hub_that_paused_once_is_given_twice_the_time_not_a_minute() -> None:
+    box = Outbox([Boot(1, 7, 1, 1, 15)], [])
+    for at, row in enumerate((15, 14, 13, 12)):
+        box.sent(row, 100, at * 0.02)
+    for at in range(4):
+        assert box.unanswered(ANSWER_S + at * 0.02) is True
+    again_s = ANSWER_S + 0.1
+    box.sent(15, 100, again_s)
+    assert 15 not in box.next_rows(again_s + 2 * ANSWER_S - 0.1, 9)
+    assert box.unanswered(again_s + 2 * ANSWER_S + 0.1) is True
+    assert 15 in box.next_rows(again_s + 2 * ANSWER_S + 0.1, 9)
+
+
 def test_acknowledged_ranges_of_several_boots_are_never_sent_again() -> None:
     box = outbox()
     box.sent(15, 100, 1.0)
