@@ -35,6 +35,7 @@ from pages.words import N_, Words, error_text
 from telemetry.quantities import quantity
 
 ROLE: Final = "technician"
+OPEN: Final = N_("A session with {open} is open: go on without --method, or end it with vuon calibrate {series} --stop")
 
 
 @click.command()
@@ -44,6 +45,7 @@ ROLE: Final = "technician"
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Where the agent keeps its data.")
 @click.option("--list", "listing", is_flag=True, help="Show every series with its calibration and due date.")
 @click.option("--rollback", is_flag=True, help="Put the calibration before the present one in force again.")
+@click.option("--stop", "giving_up", is_flag=True, help="Give up the open session; all stays as it was before.")
 @click.option("--reason", default="", help="Why, with --rollback; it is kept.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record (or the list) as JSON.")
 def calibrate(
@@ -53,6 +55,7 @@ def calibrate(
     state: Path | None,
     listing: bool,
     rollback: bool,
+    giving_up: bool,
     reason: str,
     as_json: bool,
 ) -> None:
@@ -63,6 +66,7 @@ def calibrate(
     \b
     Example:
       vuon calibrate pepper-1-1/soil_moisture --method two-point --person "Trần Văn Bình"
+      vuon calibrate pepper-1-1/soil_moisture --stop
       vuon calibrate --list
     """  # noqa: D301 click wants the \b
     folder = state_folder(state)
@@ -76,6 +80,8 @@ def calibrate(
             raise click.UsageError(speak.text(N_("name a series, or use --list")))
         elif rollback:
             asyncio.run(_roll_back(desk, series, signer, reason, speak))
+        elif giving_up:
+            asyncio.run(_give_up(desk, series, signer, speak))
         else:
             record = asyncio.run(perform(desk, folder, series, method, signer, speak))
             _told(record, speak, as_json=as_json)
@@ -120,10 +126,12 @@ async def perform(
         session = await desk.begin(live, series, instrument, method or fitting[0], person, ROLE)
     elif session.person != person:
         raise ProbeTaken(session)
+    elif method and method != session.method:
+        _end(speak.say(OPEN, {"open": session.method, "series": series}), USAGE)
     else:
         await desk.keep_out(session, ROLE)
         session = taken_up(session)
-        click.echo(speak.text(N_("Going on where the session stopped.")))
+        click.echo(speak.text(N_("Going on where the session stopped.")) + " " + speak.text(method_of(session).title))
     try:
         while session.stage not in ("result", "stopped"):
             session = desk.sessions.save(await _step(desk, client, session, speak))
@@ -264,6 +272,18 @@ async def _result(desk: CalibrationDesk, session: Session, speak: Words) -> Cali
         if not confirmed:
             return None
     return await desk.complete(session, ROLE, adjusted=adjusted, jump_confirmed=confirmed)
+
+
+async def _give_up(desk: CalibrationDesk, series: str, person: str, speak: Words) -> None:
+    """End the open session; what an instrument's own memory held is brought back."""
+    session = desk.sessions.open(series, _now())
+    if session is None:
+        _end(speak.say(N_("No session is open on {series}."), {"series": series}), FAILED)
+    if session.person != person:
+        raise ProbeTaken(session)
+    await desk.keep_out(session, ROLE)
+    await desk.give_up(session, ROLE)
+    click.echo(speak.text(N_("Stopped. The calibration in force has not changed.")))
 
 
 async def _roll_back(desk: CalibrationDesk, series: str, person: str, reason: str, speak: Words) -> None:

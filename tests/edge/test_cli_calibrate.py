@@ -222,6 +222,18 @@ def test_a_second_person_is_told_who_works_there(state: Path) -> None:
     assert "Lan is calibrating" in other.output
 
 
+def test_an_open_session_is_not_gone_on_with_by_another_method_and_is_given_up_by_one_command(state: Path) -> None:
+    run(state, ENTER * 6, SERIES)
+    other = run(state, ENTER, SERIES, "--method", "ph-2")
+    assert other.exit_code == 2
+    assert "--stop" in other.output
+    ended = run(state, "", SERIES, "--stop")
+    assert ended.exit_code == 0, ended.output
+    assert Probe.calls[-1] == "unlock"
+    assert not list((state / SESSIONS_FOLDER).glob("*.json"))
+    assert run(state, "", SERIES, "--stop").exit_code == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
