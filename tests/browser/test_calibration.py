@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A technician's walk on a phone: pH, EC and soil moisture to a signed record with its certificate."""
 
+from copy import copy
+
 import pytest
 from playwright.sync_api import expect
 
@@ -89,7 +91,8 @@ def test_an_ezo_circuit_is_told_point_by_point_and_read_again(walk: Walk) -> Non
 
 def test_stopping_brings_back_what_the_circuit_held(walk: Walk) -> None:
     an_ezo(walk)
-    held = walk.agent.circuit.kept = Kept(mid=(7.08, 7.0))
+    held = Kept(mid=(7.08, 7.0))
+    walk.agent.circuit.kept = copy(held)
     walk.begin(PH, "ezo-ph-3")
     walk.press("Tiếp")
     walk.beaker(PH, 7.05)
