@@ -158,7 +158,7 @@ class ZonePlanner:
             wind = self._value(at, "wind")
             rate = field_rate_mm_h(sun, t, rh, wind, self._latitude, self._altitude, at.day, at.minute)
         if self._made.planted >= 0:
-            self._age_d = at.day - self._made.planted if at.day >= 0 else self._age_d + dt_h / 24.0
+            self._age_d = float(at.day - self._made.planted) if at.day >= 0 else self._age_d + dt_h / 24.0
         given_l = at.given_l - s[w.LAST_L] if at.given_l >= s[w.LAST_L] else 0.0
         s[w.LAST_L] = at.given_l
         x, rain = np.empty(w.INPUTS), self._rain_mm(at, dt_h)
@@ -290,7 +290,7 @@ class ZonePlanner:
 
     def _rain_ahead(self, at: PlanInput) -> float:
         days = [self._value(at, f"rain{i}") for i in range(2)]
-        return sum(min(day, 100.0) for day in days if day >= 0.0)
+        return sum((min(day, 100.0) for day in days if day >= 0.0), 0.0)
 
     def _worth_now(self, at: PlanInput, told: dict[str, float | str]) -> float:
         """Give the litres that the look-ahead would give now; once an hour, and the same in between."""

@@ -327,3 +327,10 @@ def answer(relative: float, shape: float) -> float:
     if relative >= 1.0:
         return 0.0
     return 1.0 - (math.exp(relative * shape) - 1.0) / (math.exp(shape) - 1.0)
+
+
+def warm_up() -> None:
+    """Compile or load what sets a field's water by what the balance says."""
+    x, crop = np.ones(k.STATE_COLUMNS), np.ones(k.CROP_COLUMNS)
+    crop[k.WILT : k.SATURATED] = 0.5
+    set_depletion(x, crop, 5.0)

@@ -2,6 +2,8 @@
 """A zone keeps its place's past weather and plans its season with it, through restarts and lost sensors alike."""
 
 import math
+import subprocess
+import sys
 from datetime import date
 
 import msgspec
@@ -143,6 +145,18 @@ def test_the_engine_keeps_each_measured_day_of_its_place_and_no_other() -> None:
     assert days[1, ET] == pytest.approx(days[0, ET], abs=0.05)
     assert 4.0 < days[1, ET] < 7.0
     assert days[1, RAIN] == pytest.approx(24.0, abs=0.1)
+
+
+def test_nothing_is_compiled_while_a_warmed_farm_plans_a_season() -> None:
+    program = (
+        "from controllers.kernels import warm\nwarm.warm_all()\n"
+        "from controllers.kernels.jit import compilations\n"
+        "from tests.controllers.test_zone_season import Live, msgspec, past\n"
+        "state = msgspec.structs.replace(Live().snapshot(), weather={'house': past(3).saved()})\n"
+        "before = compilations()\nLive(state).hours(1.0)\nprint(compilations() - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.split() == ["0"], done.stderr
 
 
 def test_a_field_without_a_rain_gauge_learns_no_past() -> None:
