@@ -167,18 +167,24 @@ def _look(body: bytes, lengths: tuple[int, ...]) -> _Shape | None:
         head_at = source.at
         if source.byte() != DECIMAL:
             return None
-        packed, _ = packed_head(source, groups_of(layout, n))
+        packed, odd = packed_head(source, groups_of(layout, n))
+        if odd:  # the exceptions stand before the bits
+            return None
         bits_at = source.at
         source.take(packed.size)
         bits_end = source.at
         between_at = samples_at if refers else bits_end
         count = cursor.varint()
+        if not 0 <= count <= n:
+            return None
         value_bits = slice(cursor.at, cursor.at)
         if count:
             data = cut_ints(cursor, count)
             if cursor.byte() != DECIMAL:
                 return None
-            packed, _ = packed_head(cursor, groups_among(layout, n, data, count))
+            packed, odd = packed_head(cursor, groups_among(layout, n, data, count))
+            if odd:
+                return None
             value_bits = slice(cursor.at, cursor.at + packed.size)
     except (ColumnError, IndexError, ValueError):
         return None

@@ -2,6 +2,7 @@
 """A batch that looks like others is read in short, and gives what reading all of it gives; any other one too."""
 
 from math import nan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from telemetry import repeats
-from telemetry.codec import Samples, decode_samples
+from telemetry.codec import Samples, decode_samples, lengths_of
 from telemetry.encoding import BodyEncoder
 from telemetry.ints import ColumnError
 from telemetry.records import AnyRecord, Event, Reading, Sample
@@ -101,6 +102,16 @@ def test_a_farm_that_repeats_itself_is_known_from_its_second_batch_on(monkeypatc
     monkeypatch.setattr(repeats, "_look", lambda *_: pytest.fail("looked at anew"))
     for body in bodies[6:]:
         same(body)
+
+
+def test_a_column_with_exceptions_is_read_whole() -> None:
+    """What is no decimal stands before the bits: read in short, these bytes once gave a count that no memory holds.
+
+    A body that a simulated farm wrote among faults (``tests/torture/agent.py``, seed 1).
+    """
+    body = (Path(__file__).parents[1] / "golden" / "body-with-exceptions.bin").read_bytes()
+    assert repeats._look(body, lengths_of(body)) is None
+    same(body)
 
 
 def test_the_memory_of_shapes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
