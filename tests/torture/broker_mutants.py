@@ -7,7 +7,6 @@ The rule it keeps: what reaches the store is read by ``hub_mutants.Reader``, whi
 the good farm's batches must come back acknowledged all the while; broker and worker may not end.
 """
 
-import argparse
 import asyncio
 import contextlib
 import socket
@@ -30,6 +29,7 @@ from telemetry.ports import Message
 from telemetry.records import Sample
 from telemetry.topics import topic
 from tests.support.servers import Server, mosquitto
+from tests.torture.asked import count_and_seed
 from tests.torture.hub_mutants import MEMBERS, Reader
 from tests.torture.message_mutants import NOW_MS
 from tests.torture.packet_mutants import Session, Sessions
@@ -182,11 +182,7 @@ def show(outcome: Outcome) -> None:
 
 def main() -> None:
     """Run it from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    outcome = asyncio.run(run(options.count, options.seed))
+    outcome = asyncio.run(run(*count_and_seed(__doc__, 1_000_000)))
     show(outcome)
     print(msgspec.json.encode(outcome).decode())
     sys.exit(0 if outcome.good_acknowledged == outcome.good_sent else 1)

@@ -7,7 +7,6 @@ The rule it keeps: what is unsafe is judged here anew, from the limits in words,
 same seed damages the same files in the same way.
 """
 
-import argparse
 import math
 import random
 import re
@@ -22,6 +21,7 @@ from drivers.catalogue import Catalogue
 from edge.config import FarmConfig, parse
 from edge.toml_reader import SettingsRefused
 from tests.support.board_farm import EXAMPLE, board_farm
+from tests.torture.asked import count_and_seed
 
 FOUR_HOURS_S: Final = 14_400.0
 WATER: Final = frozenset({"valve", "pump", "master_valve", "fill_valve", "backwash_valve", "doser", "fogger"})
@@ -216,11 +216,7 @@ def _is_about(line: int, path: str, text: str, made: Damaged) -> bool:
 
 def main() -> int:
     """Try many files and tell."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    verdict = try_files(given.count, given.seed)
+    verdict = try_files(*count_and_seed(__doc__, 100_000))
     for told in (*verdict.unsafe[:20], *verdict.unnamed[:20]):
         print(told, file=sys.stderr)
     print(

@@ -7,7 +7,6 @@ The rule it keeps: what may have an effect is counted here by a model of its own
 order that may not must leave overrides, maintenance, resets and the record as they were.
 """
 
-import argparse
 import json
 import random
 import sys
@@ -24,6 +23,7 @@ from edge.orders import Giver, Orders
 from edge.remote_orders import Heard, Judge
 from telemetry.records import AnyRecord
 from telemetry.remote_orders import Order, OrderRefused, public_text, sign
+from tests.torture.asked import count_and_seed
 
 START_MS: Final = 1_795_316_712_000
 OURS: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -225,11 +225,7 @@ def try_sequences(count: int, seed: int) -> Verdict:
 
 def main() -> int:
     """Play many sequences and tell."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    verdict = try_sequences(given.count, given.seed)
+    verdict = try_sequences(*count_and_seed(__doc__, 100_000))
     for told in verdict.effects[:20]:
         print(told, file=sys.stderr)
     print(json.dumps(verdict._asdict() | {"effects": len(verdict.effects)}))

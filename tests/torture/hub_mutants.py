@@ -7,7 +7,6 @@ Every message goes through a real hub worker; what it lets pass is written as li
 here, which knows only what a line may look like. The rule it keeps: a seed makes the same messages for ever.
 """
 
-import argparse
 import asyncio
 import json
 import re
@@ -30,6 +29,7 @@ from telemetry.history import Points, Seen, Stored
 from telemetry.inprocess import InProcessBroker
 from telemetry.ports import Mark
 from telemetry.stores.line_protocol import other_lines, sample_text
+from tests.torture.asked import count_and_seed
 from tests.torture.message_mutants import HOME, NOW_MS, Mutants
 
 MEMBERS: Final = (MemberConfig("anh-ba", "Anh Ba", ("farm-1", "farm-2")), MemberConfig("chi-tu", "Chị Tư", ("farm-3",)))
@@ -185,11 +185,7 @@ def show(outcome: Outcome) -> None:
 
 def main() -> None:
     """Run it from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=1_000_000)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    outcome = asyncio.run(run(options.count, options.seed))
+    outcome = asyncio.run(run(*count_and_seed(__doc__, 1_000_000)))
     show(outcome)
     print(msgspec.json.encode(outcome).decode())
     sys.exit(1 if outcome.slipped else 0)
