@@ -321,10 +321,7 @@ def main() -> None:
     targets = ["linux", "avr", "rig", "boot", "tests"]
     subprocess.run(["make", "-s", "-C", str(SOURCE), *targets], check=True, stdout=sys.stderr)
     began = time.monotonic()
-    if asked.only_cuts:
-        found = cuts_alone(counts.cuts)
-    else:
-        found = counted(counts, dict if asked.torture else timed)
+    found = cuts_alone(counts.cuts) if asked.only_cuts else counted(counts, dict if asked.torture else timed)
     found["bench_s"] = round(time.monotonic() - began)
     found["notes"] = f"{platform.machine()}, Python {platform.python_version()}; times in the chip's own microseconds"
     for key, value in found.items():
