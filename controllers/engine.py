@@ -66,12 +66,6 @@ def _day_parts(settings: ControlSettings) -> list[tuple[list[int], Floats]]:
     return found
 
 
-def _beyond(value: float, low: float, high: float) -> float:
-    if value > high:
-        return value - high
-    return min(value - low, 0.0) if not math.isnan(value) else math.nan
-
-
 class Engine:
     """The thinking of one farm. ``series`` and ``outputs`` name the rows of what goes in and comes out."""
 
@@ -215,7 +209,7 @@ class Engine:
         safe.maintained, safe.allowed, safe.limit = (views[i] for i in (k.M_MAINTAINED, k.M_ALLOWED, k.M_LIMIT))
         safe.hazards, self._hc, self._band, self._zx = (views[i] for i in (k.M_HAZARDS, k.M_HC, k.M_BAND, k.M_ZX))
         self._due_l, self._want, self._code, self._marks = (views[i] for i in (k.M_DUE, k.M_WANT, k.M_CODE, k.M_MARKS))
-        self._water.tables.take(views[k.M_WATER_ZP : k.M_WATER_NUT + 1])
+        self._water.take(views[k.M_WATER_ZP : k.M_WATER_NUT + 1])
         indices = [lay.index_line, lay.index_hazard, lay.index_humidity, lay.index_outside, lay.index_moisture]
         return memory, shape, *pack_ints([*indices, lay.first, lay.members, self._water.tables.index])
 
@@ -338,13 +332,9 @@ class Engine:
             vetoed=limit != codes.NONE,
         )
 
-    def band_errors(self, house: int) -> tuple[float, float]:
-        """Give how far a house's air is from its band now [K, kPa]: above it positive, below negative, nan unknown."""
-        air, band = self._hc[house].tolist(), self._band[house].tolist()
-        return (
-            _beyond(air[c.C_T], band[c.B_T_LOW], band[c.B_T_HIGH]),
-            _beyond(air[c.C_VPD], band[c.B_VPD_LOW], band[c.B_VPD_HIGH]),
-        )
+    def air_and_band(self, house: int) -> tuple[Floats, Floats]:
+        """Give a house's air as it is believed now (columns C_*) and the band that is wanted (B_*), to look at only."""
+        return self._hc[house], self._band[house]
 
     def hazards(self) -> list[tuple[str, str]]:
         """List what is dangerous now as (place, reason's dotted name)."""

@@ -35,6 +35,7 @@ class Facts:
         self.plans: dict[int, Mapping[str, float | str]] = {}  # by output: the last account of its zone's planner
         self._now = 0.0
         self._sense: Sense | None = None
+        self._flawed: bool | None = None  # whether any sample carries a quality bit now; None: not looked yet
         self._override: Callable[[int], tuple[float, float]] = lambda _output: (math.nan, math.nan)
         self._zone_of = {int(layout.zp[z, c.Z_VALVE]): z for z in range(len(layout.zones))}
         self._rests_on: dict[int, Ints] = {}  # by output: the rows of all sensors that it rests on
@@ -44,7 +45,7 @@ class Facts:
 
     def at(self, now: float, sense: Sense, override: Callable[[int], tuple[float, float]]) -> None:
         """Set the moment; ``override`` gives level and minutes left of an output's override."""
-        self._now, self._sense, self._override = now, sense, override
+        self._now, self._sense, self._override, self._flawed = now, sense, override, None
 
     def learn(self, more: Mapping[str, Callable[[int], float]]) -> None:
         """Take over how to look up further facts."""
@@ -160,11 +161,17 @@ class Facts:
 
     def locked(self, output: int) -> bool:
         """Say whether a sensor that this output rests on is out for its calibration."""
-        if self._sense is None:
+        if self._sense is None or not self._any_flaw(self._sense):
             return False
         if output not in self._rests_on:
             self._rests_on[output] = self._sensors(output)
         return bool((self._sense.quality[self._rests_on[output]] & LOCKED).any())
+
+    def _any_flaw(self, sense: Sense) -> bool:
+        """Look once a tick: most ticks' samples are all good, and then no sensor needs a look of its own."""
+        if self._flawed is None:
+            self._flawed = bool(sense.quality.any())
+        return self._flawed
 
     def _sensors(self, output: int) -> Ints:
         layout = self._layout
@@ -178,7 +185,7 @@ class Facts:
 
     def _quality(self, name: str, output: int) -> int:
         """Join the quality bits of the sensors behind a measured fact; 0 for settings and counts."""
-        if name not in MEASURED:
+        if name not in MEASURED or self._sense is None or not self._any_flaw(self._sense):
             return 0
         layout = self._layout
         line, house = int(layout.op[output, c.O_LINE]), int(layout.op[output, c.O_HOUSE])
@@ -191,7 +198,7 @@ class Facts:
             index = layout.index_hazard[house, c.Y_WIND : c.Y_WIND + 1]
         elif name == "flow_l_min" and line >= 0:
             index = layout.index_line[line, c.X_FLOW : c.X_FLOW + 1]
-        if index is None or self._sense is None:
+        if index is None:
             return 0
         there = index[index >= 0]
         return int(np.bitwise_or.reduce(self._sense.quality[there])) if len(there) else 0

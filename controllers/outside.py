@@ -19,7 +19,10 @@ class Outside(Protocol):
     """Where a house takes its weather from."""
 
     def at(self, hour: float) -> Array:
-        """Return the weather row [8] at a local standard time [h since 1970]; LookupError if it is not covered."""
+        """Return the weather row [8] at a local standard time [h since 1970]; LookupError if it is not covered.
+
+        A row that was given is never written again: the same array is the same weather.
+        """
         ...
 
 

@@ -109,6 +109,7 @@ class Twin:
         self._asked_zone: Final = np.zeros((len(self._zones), c.ZONE_COMMANDS))
         self._faults: Final[dict[tuple[str, str], float]] = {}
         self._weather: Final = np.zeros((len(houses), 8))
+        self._looked: Final[list[greenhouse.Array | None]] = [None] * len(houses)  # the row that was copied last
         self._look_outside()
         self.state: Final = self._start_state()
         self.fluxes: Final = Fluxes(
@@ -251,7 +252,9 @@ class Twin:
 
     def _look_outside(self) -> None:
         for row, (offset_h, outside) in enumerate(self._outside):
-            self._weather[row] = outside.at(self.now_s / 3600.0 + offset_h)
+            seen = outside.at(self.now_s / 3600.0 + offset_h)
+            if seen is not self._looked[row]:
+                self._looked[row] = self._weather[row] = seen
 
     def _start_state(self) -> GreenhouseState:
         house = np.zeros((len(self.models), c.HOUSE_STATES))

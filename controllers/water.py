@@ -40,9 +40,15 @@ class Water:
         self.tables: WaterTables = lay_water(settings, layout, float(tables.f[c.F_BOOT]))
         self._sequencer = Sequencer(settings, layout)
         self._told = np.zeros(len(layout.zones) + len(layout.lines))
+        self._looked_at = (self.tables.zs[:, w.Z_VERDICT], self.tables.ls[:, w.S_BW_N])
         self._looked = b""  # what verdicts and washes were when they were last compared with what was told
         self._day = float(tables.f[c.F_DAY_RESET])
         self._zone_of = {int(layout.zp[z, c.Z_VALVE]): z for z in range(len(layout.zones))}
+
+    def take(self, views: list[Floats]) -> None:
+        """Replace the tables by views of the kernel's buffer."""
+        self.tables.take(views)
+        self._looked_at = (self.tables.zs[:, w.Z_VERDICT], self.tables.ls[:, w.S_BW_N])
 
     def plan(self, given: TickInput) -> None:
         """Say from when on the asking zones of a sequenced line may start."""
@@ -51,8 +57,8 @@ class Water:
     def events(self, mono_ms: int) -> list[Event]:
         """Tell which zones' flow has changed, which filter stays clogged, and at a day's turn what was fed."""
         found: list[Event] = []
-        t = self.tables
-        looked = t.zs[:, w.Z_VERDICT].tobytes() + t.ls[:, w.S_BW_N].tobytes()
+        verdicts, washes = self._looked_at
+        looked = verdicts.tobytes() + washes.tobytes()
         if looked != self._looked:  # it hardly ever is, and this look is all that most ticks need
             self._looked = looked
             now = self._verdicts()

@@ -8,7 +8,6 @@ start, days and seed give the same result to the last digit.
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -17,7 +16,7 @@ import numpy as np
 from controllers.engine import Engine
 from controllers.houses import HouseModel
 from controllers.kernels import greenhouse_columns as c
-from controllers.kernels.psychrometrics import relative_humidity_pct
+from controllers.kernels import watched
 from controllers.kernels.weather import COLUMNS, HUMIDITY, RADIATION, RAIN, TEMPERATURE, WIND
 from controllers.outside import GeneratedWeather, Outside
 from controllers.settings import (
@@ -126,7 +125,6 @@ class Remembered:
         self._outside = outside
         self._look = -1
         self.row: Floats = np.zeros(0)
-        self.seen: list[float] = []
 
     def at(self, hour: float) -> Floats:
         """Give the row of the five minutes in which ``hour`` lies."""
@@ -134,7 +132,6 @@ class Remembered:
         if look != self._look:
             self._look = look
             self.row = self._outside.at(look / self.LOOKS_AN_HOUR)
-            self.seen = self.row.tolist()
         return self.row
 
 
@@ -155,33 +152,22 @@ class Eyes:
             f"{name}/air_temperature": (c.S_AIR_C, 1.0),
             f"{name}/water_pressure": (c.S_PRESSURE_KPA, 1.0),
             f"{name}/water_level": (c.S_TANK_L, 1.0 / 1000.0 / model.parameters.tank_area_m2),
-            f"{name}/air_humidity": (extra, 1.0),
-            f"{name}/water_flow": (extra + 1, 1.0),
-            f"{name}/voltage": (extra + 2, 1.0),
+            f"{name}/air_humidity": (extra + watched.EXTRA_HUMIDITY, 1.0),
+            f"{name}/water_flow": (extra + watched.EXTRA_FLOW, 1.0),
+            f"{name}/voltage": (extra + watched.EXTRA_VOLTAGE, 1.0),
         }
         at |= {f"{name}-outside/{quantity}": (house + column, 1.0) for quantity, column in _OUTSIDE}
         for number, first in enumerate(zones, start=1):
             at[f"{name}-{number}/soil_moisture"] = (first + c.Z_TOP, 100.0)
             at[f"{name}-{number}/soil_moisture.1"] = (first + c.Z_LOW, 100.0)
         nowhere = (extra, math.nan)  # nothing delivers it here
-        self._pick = itemgetter(*(at.get(one, nowhere)[0] for one in series), extra)
-        self._scale = np.array([at.get(one, nowhere)[1] for one in series])
-        self.top = math.nan  # water content of the first zone's top layer
+        self._place = np.array([at.get(one, nowhere)[0] for one in series], dtype=np.float64)
+        self._scale = np.array([at.get(one, nowhere)[1] for one in series], dtype=np.float64)
 
     def look(self, mains: bool) -> Floats:
         """Give the values now, in the order of the series; the array is used again at the next look."""
-        seen = self._twin.state.house[0].tolist()
-        humidity_pct = relative_humidity_pct(seen[c.S_VAPOUR_KG_M3], seen[c.S_AIR_C])
-        zones = self._twin.state.zone.tolist()
-        self.top = zones[0][c.Z_TOP]
-        seen += self._weather.seen
-        flow_l_min = 0.0
-        for zone in zones:
-            seen += zone
-            flow_l_min += zone[c.Z_FLOW_L_MIN]
-        seen += (min(humidity_pct, 100.0), flow_l_min, 230.0 if mains else 0.0)
-        self.values[:] = self._pick(seen)[:-1]
-        self.values *= self._scale
+        state = self._twin.state
+        watched.see(state.house[0], self._weather.row, state.zone, mains, self._place, self._scale, self.values)
         return self.values
 
 
@@ -246,8 +232,7 @@ class Simulation:
         self.reasons: dict[str, int] = {}
         self.limits: dict[str, int] = {}
         self.hazards: dict[str, int] = {}
-        self._in_band = self._vpd_in_band = 0
-        self._moisture = self._heat_j = self._drained_l = 0.0
+        self._tally = np.zeros(watched.T_WIDTH)
         self._fruit_start = float(self.twin.state.house[0, c.S_FRUIT_G_M2])
 
     def step(self, bend: Callable[[TickInput], TickInput] | None = None) -> tuple[TickInput, TickResult]:
@@ -275,10 +260,11 @@ class Simulation:
         return given, result
 
     def _command(self, levels: list[float]) -> None:
-        for i, level in enumerate(levels):
-            if level != self._levels[i]:
-                self.twin.command(*self._wires[i], level)
-        self._levels = levels
+        if levels != self._levels:
+            for i, level in enumerate(levels):
+                if level != self._levels[i]:
+                    self.twin.command(*self._wires[i], level)
+            self._levels = levels
 
     def _count(self, result: TickResult) -> None:
         for decision in result.decisions:
@@ -290,13 +276,9 @@ class Simulation:
             if event.kind == "hazard.raised":
                 code = str(event.fields["code"])
                 self.hazards[code] = self.hazards.get(code, 0) + 1
-        temperature, vpd = self.engine.band_errors(0)
-        self._in_band += temperature == 0.0
-        self._vpd_in_band += vpd == 0.0
-        self._moisture += self._eyes.top
-        self._heat_j += self.twin.fluxes.house.item(c.F_HEATER)
-        for drained_l in self.twin.fluxes.zone[:, c.G_DRAINED_L].tolist():
-            self._drained_l += drained_l
+        air, band = self.engine.air_and_band(0)
+        state, fluxes = self.twin.state, self.twin.fluxes
+        watched.tally(air, band, fluxes.house[0], state.zone, fluxes.zone, self._tally)
 
     def run(self, days: float, bend: Callable[[TickInput], TickInput] | None = None) -> Report:
         """Live through so many days and report."""
@@ -310,6 +292,7 @@ class Simulation:
         area = self.model.parameters.area_m2
         state = self.twin.state
         fruit = float(state.house[0, c.S_FRUIT_G_M2]) - self._fruit_start
+        in_band, vpd_in_band, moisture, heat_j, drained_l = self._tally.tolist()
         return Report(
             house=self.model.name,
             days=round(self.steps * STEP_S / 86_400, 4),
@@ -317,13 +300,13 @@ class Simulation:
             steps=self.steps,
             yield_proxy_kg_m2=round(fruit / self.model.parameters.fruit_dry_share / 1000.0, 4),
             water_l_m2=round(float(state.zone[:, c.Z_METER_L].sum()) / area, 3),
-            drained_l_m2=round(self._drained_l / area, 3),
+            drained_l_m2=round(drained_l / area, 3),
             energy_kwh_m2=round(float(state.house[0, c.S_ENERGY_KWH]) / area, 4),
-            heat_kwh_m2=round(self._heat_j / 3.6e6, 4),
-            temperature_in_band_pct=round(100.0 * self._in_band / steps, 2),
-            vpd_in_band_pct=round(100.0 * self._vpd_in_band / steps, 2),
-            temperature_hours_in_band=round(self._in_band * STEP_S / 3600.0, 2),
-            moisture_mean_pct=round(100.0 * self._moisture / steps, 2),
+            heat_kwh_m2=round(heat_j / 3.6e6, 4),
+            temperature_in_band_pct=round(100.0 * in_band / steps, 2),
+            vpd_in_band_pct=round(100.0 * vpd_in_band / steps, 2),
+            temperature_hours_in_band=round(in_band * STEP_S / 3600.0, 2),
+            moisture_mean_pct=round(100.0 * moisture / steps, 2),
             waterings=sum(self.reasons.values()),
             reasons=dict(sorted(self.reasons.items())),
             limits=dict(sorted(self.limits.items())),
