@@ -12,7 +12,8 @@ from controllers.kernels import watched
 
 
 def test_a_series_sees_its_column_times_its_scale_and_what_nobody_delivers_is_no_number() -> None:
-    house, weather, zones = np.arange(g.HOUSE_STATES) + 1.0, np.arange(8) + 100.0, np.zeros((2, g.ZONE_STATES))
+    house, weather = np.arange(1.0, g.HOUSE_STATES + 1.0), np.arange(100.0, 108.0)
+    zones = np.zeros((2, g.ZONE_STATES))
     zones[:] = np.arange(2 * g.ZONE_STATES).reshape(2, -1) + 1000.0
     house[g.S_AIR_C], house[g.S_VAPOUR_KG_M3] = 20.0, 0.5  # far wetter than air can be
     first = g.HOUSE_STATES + 8
