@@ -37,8 +37,20 @@ def test_only_the_lost_one_is_forgotten() -> None:
         selector.register(one, 1)
     os.close(lost)
     os.write(kept_end, b"x")
-    assert selector.select(0.0) == []
-    assert [key.fd for key, _ in selector.select(0.0)] == [kept]
+    assert selector.select(0.1) == []
+    assert [key.fd for key, _ in selector.select(0.1)] == [kept]
     selector.close()
     for one in (lost_end, kept, kept_end):
+        os.close(one)
+
+
+def test_of_looks_without_waiting_every_second_one_is_left_out_and_a_wait_never() -> None:
+    selector = PatientSelector()
+    ready, end = os.pipe()
+    selector.register(ready, 1)
+    os.write(end, b"x")
+    assert [bool(selector.select(0.0)) for _ in range(6)] == [False, True] * 3
+    assert [bool(selector.select(wait)) for wait in (0.0, 5.0, None, 0.0, 0.0)] == [False, True, True, False, True]
+    selector.close()
+    for one in (ready, end):
         os.close(one)
