@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol, runtime_checkable
 
+from drivers.alarm_clock import AlarmClock
 from drivers.bus_master import BusMaster
 from drivers.line_settings import LineSettings
 from drivers.modbus_rtu import RtuMaster
@@ -120,6 +121,7 @@ class Bus:
     async def _serve(self, stream: ByteStream, loop: asyncio.AbstractEventLoop) -> None:
         master = self._master
         prompt = stream if isinstance(stream, PromptStream) else None
+        clock = AlarmClock(loop)
         due_s = -math.inf  # when the line falls free, if we woke for it
         while True:
             if prompt is not None and (data := prompt.read_now()):
@@ -128,19 +130,19 @@ class Bus:
             if step.send:
                 if prompt is None:
                     stream.discard_input()
-                await self._wait_out(loop, due_s)
+                await self._wait_out(loop, clock, due_s)
                 await stream.write(step.send)
             resting = step.look_s >= step.until_s and not step.send
             due_s = step.look_s if resting else -math.inf
             if step.look_s > loop.time():
-                await _sleep_until(loop, step.look_s - self._lead_s)
+                await clock.at(step.look_s - self._lead_s)
                 if prompt is not None or resting:
                     continue
             data = await self._listen(stream, step.until_s)
             if data:
                 master.received(data, loop.time())
 
-    async def _wait_out(self, loop: asyncio.AbstractEventLoop, due_s: float) -> None:
+    async def _wait_out(self, loop: asyncio.AbstractEventLoop, clock: AlarmClock, due_s: float) -> None:
         """Hold a request that is ready until the line may be used, and not longer.
 
         Learns by how much too late this host's timers and our own choosing make a request, and wakes so much earlier
@@ -156,7 +158,7 @@ class Bus:
             for _ in range(SPINS_MOST):
                 if loop.time() >= due_s:
                     return
-            await _sleep_until(loop, due_s)
+            await clock.at(due_s)
 
     async def _listen(self, stream: ByteStream, until_s: float) -> bytes:
         """Wait for bytes; an end of the wait or a new job gives none."""
@@ -187,18 +189,3 @@ class Bus:
 
     def _now(self) -> float:
         return (self._loop or asyncio.get_event_loop()).time()
-
-
-async def _sleep_until(loop: asyncio.AbstractEventLoop, when_s: float) -> None:
-    """Sleep to an instant of the loop's clock (``asyncio.sleep`` would add the time since it was computed)."""
-    future: asyncio.Future[None] = loop.create_future()
-    timer = loop.call_at(when_s if math.isfinite(when_s) else loop.time(), _resolve, future)
-    try:
-        await future
-    finally:
-        timer.cancel()
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
