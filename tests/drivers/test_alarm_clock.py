@@ -8,6 +8,7 @@ import pytest
 
 from drivers.alarm_clock import AlarmClock
 from edge import virtual
+from tests.support.waiting import passes
 
 
 def test_a_task_wakes_at_its_instant_again_and_again() -> None:
@@ -45,12 +46,12 @@ def test_a_cancelled_wait_ends_at_once_and_the_timer_wakes_nobody_later() -> Non
             wakes += 1
 
         task = loop.create_task(wait())
-        await asyncio.sleep(1.0)
+        await passes(1.0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         ended_s = loop.time()
-        await asyncio.sleep(200.0)
+        await passes(200.0)
         return ended_s, wakes
 
     assert virtual.run(main) == (1.0, 0)
