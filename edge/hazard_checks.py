@@ -50,6 +50,7 @@ class Judge:
     ) -> None:
         self._house = settings.houses[0]
         self._stale_ms = stale_ms
+        self._wind_stale_ms = settings.limits.wind_stale_s * 1000.0
         self._outs = {out.id: out for out in settings.outputs}
         self._at = {name: i for i, name in enumerate(outputs)}
         self._names = outputs
@@ -159,7 +160,9 @@ class Judge:
             self._breach("frost", f"{air} °C, vent {vent}, heater {heater}")
         outside = self._seen[self._outside]
         cold = outside < house.frost_c + 5.0
-        right = vent == 0.0 if cold or self._stormy else vent == 1.0 or not math.isfinite(wind)
+        # a wind that is not known now may be a storm: its rule comes after the blind house's, and may shut it
+        unknown = not math.isfinite(wind) or given.sense.age_ms[self._wind] > self._wind_stale_ms
+        right = vent == 0.0 if cold or self._stormy else vent == 1.0 or unknown
         if self._blind_steps > BLIND_STEPS and not right:
             self._breach("blind", f"outside {outside}, vent {vent}")
 

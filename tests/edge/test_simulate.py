@@ -2,6 +2,7 @@
 """A month repeats to the last digit and makes sense; a greenhouse-year under ten thousand faults breaks no promise."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from controllers.engine import Engine
 from controllers.houses import HOUSES
 from controllers.settings_check import problems
 from controllers.ticks import TickInput, TickResult
@@ -68,6 +70,7 @@ def test_the_command_prints_json_and_refuses_what_it_does_not_know() -> None:
 SEGMENTS = 8
 LIFE = """
 import sys, msgspec
+from controllers.engine import Engine
 from controllers.houses import HOUSES
 from edge.simulate_faults import torture
 names = sorted(HOUSES)
@@ -107,6 +110,22 @@ def sabotage(given: TickInput, result: TickResult, how: str) -> TickResult:
     else:
         allowed[:] = np.nan
     return result._replace(allowed=allowed)
+
+
+def test_a_blind_house_may_be_shut_by_a_wind_that_is_too_old_but_by_no_other() -> None:
+    """Ten faults an hour found it (melon, seed 3, 280 a day, step 16,195): H9's rule comes after the blind house's."""
+    settings = control_settings(HOUSES["tay-ninh-melon"])
+    engine = Engine(settings)
+    told = {name: (300.0 if name.endswith("voltage") else 20.0, 0, 0) for name in engine.series}
+    told["tay-ninh-melon/air_temperature"] = (math.nan, 0, 0)
+    for age_ms, breaches in ((0, 2), (61_000, 0)):
+        told["tay-ninh-melon-outside/wind_speed"] = (2.0, 0, age_ms)
+        judge = Judge(settings, engine.series, engine.outputs, 300_000.0)
+        shut = np.zeros(len(engine.outputs))
+        for step in range(1, 7):
+            given = TickInput(step, 60_000 * step, 60_000 * step, True, 1, 600, engine.sense(told))
+            judge.watch(given, TickResult(shut, shut, (), (), False))
+        assert judge.breaches["blind"] == breaches, age_ms
 
 
 def test_the_judge_finds_each_kind_of_breach() -> None:
