@@ -113,9 +113,12 @@ async def deaths(watch: Watch, rig: ClusterRig, rate: float) -> tuple[list[float
     await watch.watch(3.0)
     count = int(rate / len(REGIONS) / POINTS * 3 * (WATCH_S + 6.0))
     fleets = [fleet(broker.port, at * FARMS, count, rate / len(REGIONS)) for at, broker in enumerate(rig.brokers)]
+    for each in fleets:  # a series is made once in a country's life: what is measured is farms that are known
+        assert each.stdout
+        await asyncio.to_thread(each.stdout.readline)
     await watch.watch(4.0)
     gaps = [await die(watch, rig, node) for node in rig.nodes]
-    sent = [json.loads((await asyncio.to_thread(each.communicate))[0]) for each in fleets]
+    sent = [json.loads((await asyncio.to_thread(each.communicate))[0].splitlines()[-1]) for each in fleets]
     for task in work:
         task.cancel()
     await asyncio.gather(*work, return_exceptions=True)
@@ -132,8 +135,9 @@ async def deaths(watch: Watch, rig: ClusterRig, rate: float) -> tuple[list[float
 
 
 def fleet(port: int, first: int, count: int, rate: float) -> subprocess.Popen[str]:
-    """Start one region's farms."""
-    command = [sys.executable, "-m", "bench.telemetry_fleet", *map(str, (port, FARMS, count, POINTS, rate, first))]
+    """Start one region's farms; each has reported once when the first line comes."""
+    told = (port, FARMS, FARMS + count, POINTS, rate, first, FARMS)
+    command = [sys.executable, "-m", "bench.telemetry_fleet", *map(str, told)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
@@ -150,7 +154,7 @@ def run(rate: float = RATE) -> tuple[dict[str, float | None], str]:
             rig.start({each: copy.toml for each, copy in copies.items()})
             watch = Watch(folder, list(copies.values()))
             gaps, sent, lost = asyncio.run(deaths(watch, rig, rate))
-            wanted = int(sum(each["points"] for each in sent))
+            wanted = int(sum(each["points"] for each in sent)) + len(REGIONS) * FARMS * POINTS
             reached = sum(each["points"] / each["seconds"] for each in sent)
             there = max(copy.fleet_points() for copy in copies.values())
     note = (
