@@ -16,7 +16,7 @@ from controllers.kernels.psychrometrics import relative_humidity_pct
 from controllers.kernels.weather import Array
 
 # after house, weather and zones, what is put together
-EXTRA_HUMIDITY, EXTRA_FLOW, EXTRA_VOLTAGE, EXTRAS = range(4)
+EXTRA_HUMIDITY, EXTRA_FLOW, EXTRA_VOLTAGE = range(3)
 # what is counted
 T_AIR_IN_BAND, T_VPD_IN_BAND, T_MOISTURE, T_HEAT_J, T_DRAINED_L, T_WIDTH = range(6)
 MAINS_V = 230.0
