@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Safety by numbers: years and hours under faults, time, bad input, coverage, mutants, lateness, reasons.
 
-    .venv/bin/python -m bench.safety [--years 1] [--mutants 40] [--agent-hours 6] [--torture]
+    .venv/bin/python -m bench.safety [--years 1] [--mutants 40] [--agent-hours 6] [--torture] [--parts years,agents]
 
 Each breach is printed by its promise. The mutants are a sample with a fixed seed; ``--torture`` tries them all, ten
-years, thirty days of the agent and all of the bad input, and takes hours.
+years, thirty days of the agent and all of the bad input, and takes hours: ``--parts`` does some of it, and
+``--agent-lives 3-4`` some of the farms that live the agent's days.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,8 +98,11 @@ def dst() -> tuple[int, int, int]:
     return count, doubled, lost
 
 
-def agent_hours(hours: float) -> tuple[list[AgentVerdict], float]:
-    """Let the whole agent live on bytes, firmware, disk and network in virtual time, in two processes."""
+def agent_hours(hours: float, only: str) -> tuple[list[AgentVerdict], float]:
+    """Let the whole agent live on bytes, firmware, disk and network in virtual time, in two processes.
+
+    ``only`` names the first and the last of the farms among which the hours are shared ("3-4"); "" are all.
+    """
     began = time.perf_counter()
     lives = 2 * math.ceil(hours / 2.0 / LONGEST_LIFE_H)
     share, faults = hours / lives, math.ceil(hours / lives * 63.0)
@@ -114,9 +118,10 @@ def agent_hours(hours: float) -> tuple[list[AgentVerdict], float]:
         )
         return verdict
 
+    first, last = map(int, only.split("-")) if only else (1, lives)
     with ThreadPoolExecutor(2) as pool:
-        verdicts = list(pool.map(live, range(1, lives + 1)))
-    return verdicts, hours * 3600.0 / (time.perf_counter() - began)
+        verdicts = list(pool.map(live, range(first, last + 1)))
+    return verdicts, sum(one.hours for one in verdicts) * 3600.0 / (time.perf_counter() - began)
 
 
 def doors(files: int, sequences: int) -> tuple[FilesVerdict, OrdersVerdict]:
@@ -244,16 +249,17 @@ def timed_jobs(_given: argparse.Namespace) -> dict[str, object]:
 
 def agents_lived(given: argparse.Namespace) -> dict[str, object]:
     """Live through the agent's hours."""
-    agents, speed = agent_hours(given.agent_hours)
+    agents, speed = agent_hours(given.agent_hours, given.agent_lives)
     broken = Counter[str]()
     for agent in agents:
         broken.update(agent.breaches)
         for promise, first in agent.first.items():
             print(f"  BREACH {promise} agent seed {agent.seed}: {first}")
     faults = sum(agent.faults for agent in agents)
-    print(f"  agent: {given.agent_hours} h, {faults} faults, {broken.total()} breaches, {speed:.0f} x life")
+    hours = sum(agent.hours for agent in agents)
+    print(f"  agent: {hours} h, {faults} faults, {broken.total()} breaches, {speed:.0f} x life")
     return {
-        "agent_sim_hours": sum(agent.hours for agent in agents),
+        "agent_sim_hours": hours,
         "agent_faults": faults,
         "agent_breaches": broken.total(),
         "agent_breaches_by_promise": dict(broken),
@@ -301,6 +307,16 @@ def answers(_given: argparse.Namespace) -> dict[str, object]:
     }
 
 
+PARTS: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {
+    "years": lived,
+    "time": timed_jobs,
+    "agents": agents_lived,
+    "input": bad_input,
+    "mutants": quality,
+    "answers": answers,
+}
+
+
 def main() -> None:
     """Run everything, print the tables and one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -311,8 +327,13 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=4_000)
     parser.add_argument("--sequences", type=int, default=20_000)
     parser.add_argument("--segments", default="")
+    parser.add_argument("--parts", default="", help=f"some of {','.join(PARTS)}; all where none is named")
+    parser.add_argument("--agent-lives", default="", help="first and last of the farms that share the agent's hours")
     parser.add_argument("--torture", action="store_true", help="ten years, thirty days, every mutant, all bad input")
     given = parser.parse_args()
+    wanted = given.parts.split(",") if given.parts else list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"no part is called {', '.join(sorted(unknown))}")
     if given.segments:
         segments([int(part) for part in given.segments.split(",")], given.faults_a_day)
         return
@@ -324,11 +345,13 @@ def main() -> None:
     began = time.monotonic()
     result: dict[str, object] = {}
     with ThreadPoolExecutor(1) as beside:  # what only computes shares the cores; what is timed has them for itself
-        judged = beside.submit(quality, given)
-        for measure in (lived, timed_jobs, agents_lived, bad_input):
-            result |= measure(given)
-        result |= judged.result()
-    result |= answers(given)
+        judged = beside.submit(quality, given) if "mutants" in wanted else None
+        for name, measure in PARTS.items():
+            if name in wanted and measure not in {quality, answers}:
+                result |= measure(given)
+        result |= judged.result() if judged else {}
+    if "answers" in wanted:
+        result |= answers(given)
     print(json.dumps(result | {"bench_s": round(time.monotonic() - began)}))
 
 
