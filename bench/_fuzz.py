@@ -2,7 +2,8 @@
 """A small coverage-guided fuzzer in pure Python: inputs that reach new lines are kept and bred on.
 
 The rule it keeps: the same target, seeds and number give the same inputs; a finding is the input itself. It watches
-only the files that it is told, so that a run costs little.
+only the files that it is told, and when nothing new was reached for long only now and then, for to watch costs six
+times what the input does; whether a rule breaks is seen of every input.
 """
 
 import random
@@ -18,6 +19,8 @@ from drivers.crc import crc16
 CORPUS_MOST: Final = 2000
 INPUT_MOST: Final = 1500
 KEPT_CRASHES: Final = 5
+DRY_MOST: Final = 4000  # watched inputs without a new line, after which only one in so many is watched:
+WATCHED_EVERY: Final = 16
 WORDS: Final = (0, 1, 2, 3, 4, 5, 6, 0x0F, 0x10, 0x17, 0x7F, 0x80, 0x83, 0x90, 0xFE, 0xFF, 0x0D, 0x0A, 0x2B, 0x2D, 0x2C)
 
 
@@ -57,6 +60,7 @@ class Fuzzer:
         self._random = random.Random(seed)
         self._edges: set[tuple[int, int, int]] = set()
         self._new = False
+        self._dry = 0  # watched inputs since one reached a new line
         self._mine: dict[CodeType, bool] = {}
         self._last = 0
         self._corpus: list[bytes] = []
@@ -76,8 +80,10 @@ class Fuzzer:
 
     def _try(self, data: bytes) -> None:
         self._new, self._last = False, 0
+        watched = self._dry < DRY_MOST or self.found.runs % WATCHED_EVERY == 0
         before = sys.gettrace()
-        sys.settrace(self._call)
+        if watched:
+            sys.settrace(self._call)
         try:
             self._target(data)
         except Exception as error:  # noqa: BLE001 - anything that escapes is the finding
@@ -87,6 +93,8 @@ class Fuzzer:
         finally:
             sys.settrace(before)
         self.found.runs += 1
+        if watched:
+            self._dry = 0 if self._new else self._dry + 1
         if self._new and len(self._corpus) < CORPUS_MOST:
             self._corpus.append(data)
 
