@@ -61,11 +61,16 @@ class Findings:
     boards: int = 0
     seconds: float = 0.0
     faults: list[Told] = field(default_factory=list)
+    asked: bool = False  # a decision let something run; without one nothing has to move
+
+    def unmoved(self) -> bool:
+        """Say whether something was to run and did not: not commanded, or commanded and not done."""
+        return self.acks == 0 and (self.asked or self.commands > 0)
 
     def as_json(self) -> str:
         """Give one line of JSON."""
         return json.dumps(
-            {name: getattr(self, name) for name in self.__slots__}
+            {name: getattr(self, name) for name in self.__slots__ if name != "asked"}
             | {"faults": [str(fault) for fault in self.faults], "ok": not self.faults}
         )
 
@@ -230,8 +235,9 @@ def judge(demo: Demo, nature: SimulatedField, live: LiveState, lived_s: float) -
                         found.points_stored += 1
                         if value == value:  # noqa: PLR0124 nan is the value of no answer
                             alive.add(record.series)
-                    case Decision():
+                    case Decision(level=level):
                         found.decisions += 1
+                        found.asked = found.asked or level > 0.0
                     case Command():
                         found.commands += 1
                     case Ack(outcome="done"):
@@ -246,7 +252,7 @@ def judge(demo: Demo, nature: SimulatedField, live: LiveState, lived_s: float) -
         found.faults.append(Told(N_("no value came over the line for {series}"), series=", ".join(silent)))
     if not found.decisions:
         found.faults.append(Told(N_("no decision was stored")))
-    if not found.commands or not done:
+    if found.unmoved():
         found.faults.append(
             Told(N_("{given} commands were given, {done} acknowledged"), given=found.commands, done=len(done))
         )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from drivers.bus import fine_timer_loop
 from edge.config import parse
-from edge.demo import EXAMPLE, Demo, console_address, with_ports
+from edge.demo import EXAMPLE, Demo, Findings, console_address, with_ports
 from edge.live import LiveState
 from edge.replay import replay
 from tests.support.waiting import until
@@ -59,6 +59,14 @@ def test_the_headless_demo_checks_itself_and_its_log_replays(tmp_path: Path) -> 
     (outcome,) = replay(tmp_path)
     assert outcome.ok, outcome.differences
     assert outcome.ticks >= 15
+
+
+def test_a_demo_that_had_nothing_to_move_is_well_and_one_that_did_not_move_is_not() -> None:
+    """Started again with beds that are wet, twenty seconds of a night may pass without a command."""
+    assert not Findings(decisions=19).unmoved()
+    assert not Findings(decisions=19, asked=True, commands=2, acks=2).unmoved()
+    assert Findings(decisions=19, asked=True).unmoved()
+    assert Findings(decisions=19, asked=True, commands=2).unmoved()
 
 
 def test_kill_9_of_the_console_changes_nothing_in_the_loop(tmp_path: Path) -> None:
