@@ -147,7 +147,8 @@ class Uplink:
                 self._save()
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), PACE_S if len(rows) == ROWS_AT_ONCE else IDLE_S)
+                async with asyncio.timeout(PACE_S if len(rows) == ROWS_AT_ONCE else IDLE_S):
+                    await self._wake.wait()  # wait_for of Python 3.11 may lose a cancellation that comes with the wake
             except TimeoutError:
                 continue
 

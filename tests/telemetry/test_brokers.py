@@ -144,3 +144,21 @@ def test_topics_are_made_and_read_in_one_place_and_bad_names_are_refused() -> No
     for member, edge, kind in (("+", "farm-1", "batch"), ("a", "f/1", "batch"), ("a", "f\x00", "ack"), ("a", "b", "x")):
         with pytest.raises(ValueError, match=r"bad name|unknown kind"):
             topic(member, edge, kind)
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_an_uplink_that_is_woken_while_it_is_cancelled_ends_all_the_same(turns: int, tmp_path: Path) -> None:
+    """An agent that stopped just as its last batch was written ran on until it was killed, its acks not kept."""
+    log, rows = Log.open(tmp_path / "log.db", "farm-1"), OutgoingRows(tmp_path / "log.db")
+    uplink = Uplink(log, rows, InProcessBroker(), "anh-ba", now=time.monotonic)
+    task = asyncio.create_task(uplink.run(), name="uplink")
+    await passes(0.05)
+    task.cancel()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    uplink.wake()
+    done, _ = await asyncio.wait([task], timeout=5.0)
+    assert done == {task}
+    rows.close()
+    log.close()
+    await passes(0.05)
