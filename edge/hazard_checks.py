@@ -39,6 +39,7 @@ _WATER: Final = frozenset({"valve", "pump", "fogger"})
 REFUSED: Final = int(UNUSABLE)
 DAY_GUARD_STEPS: Final = 20 * 60
 BLIND_STEPS: Final = 3
+CALM_SHARE: Final = 0.8  # of the storm's limit
 OVERRIDE_MAX_MS: Final = 14_400_000
 
 
@@ -77,6 +78,13 @@ class Judge:
         self._blind_from = [0] * len(self._valves)
         self._no_flow_steps = 0
         self._powered = False
+        # a storm is over after so many calm steps; until then vents may stay shut
+        self._calm_m_s = CALM_SHARE * house.storm_m_s
+        self._gale_steps = 2 + math.ceil(settings.limits.storm_clear_s / 60.0)
+        self._gale_left = 0
+        # after a start all is off for so long
+        self._hold_steps = math.ceil(settings.limits.boot_hold_s / 60.0)
+        self._hold_left = 0
         self.breaches: dict[str, int] = dict.fromkeys(PROMISES, 0)
         self.first: dict[str, str] = {}
         self.steps = 0
@@ -103,11 +111,14 @@ class Judge:
         self._climate(given, levels)
         self._water(given, levels)
         self._was = levels
+        self._hold_left = max(0, self._hold_left - 1)
 
     def forget(self) -> None:
         """The hardware has let go of everything (a restart): nothing was on before, and waits begin anew."""
         self._was = [0.0] * len(self._names)
         self._blind_steps = 0
+        self._hold_left = self._hold_steps
+        self._gale_left = self._gale_steps if self._gale_left else 0
 
     def _people(self, given: TickInput, result: TickResult, levels: list[float]) -> None:
         if given.stop_all and any(levels):
@@ -144,7 +155,8 @@ class Judge:
         wind = self._seen[self._wind]
         powered, self._powered = self._powered, self._seen[self._volts] > 180.0
         # in the step in which mains comes back machines start one after the other
-        free = not given.stop_all and not given.maintenance and self._powered and powered
+        running = self._powered and powered and not self._hold_left
+        free = not given.stop_all and not given.maintenance and running
         self._stormy = self._storm(given, wind)
         vent, fan = self._level(levels, "vent"), self._level(levels, "fan")
         if self._stormy and vent > 0.0:
@@ -162,7 +174,7 @@ class Judge:
         cold = outside < house.frost_c + 5.0
         # a wind that is not known now may be a storm: its rule comes after the blind house's, and may shut it
         unknown = not math.isfinite(wind) or given.sense.age_ms[self._wind] > self._wind_stale_ms
-        right = vent == 0.0 if cold or self._stormy else vent == 1.0 or unknown
+        right = vent == 0.0 if cold or self._stormy else vent == 1.0 or unknown or self._gale_left > 0
         if self._blind_steps > BLIND_STEPS and not right:
             self._breach("blind", f"outside {outside}, vent {vent}")
 
@@ -177,6 +189,10 @@ class Judge:
             self._calm_steps = 2
         else:
             self._calm_steps = max(0, self._calm_steps - 1)
+        if wind > self._house.storm_m_s or (self._gale_left and not wind < self._calm_m_s):
+            self._gale_left = self._gale_steps
+        else:
+            self._gale_left = max(0, self._gale_left - 1)
         return wind > self._house.storm_m_s or (silent and self.steps > 2)
 
     def _water(self, given: TickInput, levels: list[float]) -> None:
