@@ -28,6 +28,7 @@ from telemetry.topics import topic
 SERIES_AN_EDGE: Final = 10
 SEND_AHEAD: Final = 0.02
 WINDOW: Final = 4_000
+NEW_BEFORE_MS: Final = 120_000  # the first messages tell of a time before, so that no later one says the same again
 NEW_S: Final = 120.0  # at most; what is not answered by then is not waited for
 
 
@@ -100,12 +101,16 @@ class Answers:
                 self.count += sum(high - low + 1 for low, high in ranges) - before
 
 
-def messages(edges: int, count: int, points: int, first: int = 0) -> Iterator[bytes]:
-    """Give the packets one after the other, each with the time of now; the edges are numbered from ``first``."""
+def messages(edges: int, count: int, points: int, first: int = 0, new: int = 0) -> Iterator[bytes]:
+    """Give the packets one after the other, each with the time of now; the edges are numbered from ``first``.
+
+    The ``new`` first ones are dated earlier: a farm that reports again before its batch's span is over would otherwise
+    now and then measure twice in the same millisecond.
+    """
     made, packer, _ = bodies(points)
     for at in range(count):
         edge = f"farm-{first + at % edges}"
-        wall_ms = time.time_ns() // 1_000_000
+        wall_ms = time.time_ns() // 1_000_000 - (NEW_BEFORE_MS if at < new else 0)
         last_ms = 3_600_000 + (points // SERIES_AN_EDGE - 1) * 6_000
         header = Header(edge, 1, 7, at // edges + 1, 0, last_ms, wall_ms, True, points)
         yield packet(topic("coop", edge, "batch"), packer.seal(header, made[at % len(made)]))
@@ -120,7 +125,7 @@ def main(port: int, edges: int, count: int, points: int, first: int, new: int, r
     time.sleep(1.0)
     answers = Answers(client)
     start = time.monotonic()
-    for at, data in enumerate(messages(edges, count, points, first)):
+    for at, data in enumerate(messages(edges, count, points, first, new)):
         if new and at == new:
             while answers.count < new and time.monotonic() < start + NEW_S:
                 time.sleep(0.01)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cooperative.config import MemberConfig
-from cooperative.ingest import BootKey, Ingest, Verdict
+from cooperative.ingest import QUEUE_BYTES, BootKey, Ingest, Verdict
 from cooperative.members import Members
 from cooperative.memory import Memory
 from telemetry.envelope import Batch, EnvelopeError, Header, Opener, dictionary_id
@@ -35,6 +35,7 @@ from telemetry.ranges import RangeSet
 from telemetry.records import FarmProfile
 from telemetry.topics import TopicError, all_edges, read_topic, topic
 
+JUDGED_AT_ONCE: Final = 64
 BATCHES_AT_ONCE: Final = 2_000
 # What comes after idleness is written at once; then this long gathers: a write costs the store more than its lines.
 GATHER_S: Final = 0.06
@@ -83,6 +84,9 @@ class HubWorker:
         self._now_s = now_s
         self._wall_ms = wall_ms
         self.ingest = Ingest(self._members, Opener(memory.dictionary, keep=4096))
+        self._arrived: deque[Message] = deque()
+        self._arrived_bytes = 0
+        self._to_judge = asyncio.Event()
         self._queue: deque[Batch] = deque()
         self._filled = asyncio.Event()
         self._written: deque[_Written] = deque()
@@ -98,6 +102,7 @@ class HubWorker:
         await self._take_up()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._listen(), name=f"{self.name} listens")
+            group.create_task(self._judge(), name=f"{self.name} judges")
             group.create_task(self._write(), name=f"{self.name} writes")
             group.create_task(self._verify(), name=f"{self.name} verifies")
             group.create_task(self._exhume(), name=f"{self.name} replays dead letters")
@@ -129,7 +134,7 @@ class HubWorker:
                     self._session, tries = session, 0
                     await self._greet(session)
                     async for message in session.messages():
-                        await self._take(session, message)
+                        self._take(message)
             except BrokerError as error:
                 _log.warning("%s: %s", self.name, error)
             finally:
@@ -144,10 +149,15 @@ class HubWorker:
             await session.publish(Message(self._topic(edge, "ask"), note))
         await self._ask_for_lost()
 
-    async def _take(self, session: Session, message: Message) -> None:
+    def _take(self, message: Message) -> None:
         kind = message.topic.rpartition("/")[2]
         if kind == "batch":
-            await self._heed(session, self.ingest.take(message, self._wall_ms()))
+            if self._arrived_bytes + len(message.payload) > QUEUE_BYTES:
+                self.ingest.counts["back_pressure"] += 1  # its edge sends it again
+                return
+            self._arrived.append(message)
+            self._arrived_bytes += len(message.payload)
+            self._to_judge.set()
             return
         try:
             address = read_topic(message.topic)
@@ -168,12 +178,26 @@ class HubWorker:
             self._store.learn(number, data)  # first: what only the memory knew would never be asked for again
         self._memory.keep_dictionary(edge, number, data, self._wall_ms())
 
-    async def _heed(self, session: Session, verdict: Verdict) -> None:
+    async def _judge(self) -> None:
+        while True:
+            await self._to_judge.wait()
+            await self._judge_lump()
+            if not self._arrived:
+                self._to_judge.clear()
+            await asyncio.sleep(0)
+
+    async def _judge_lump(self) -> None:
+        """Judge what came: as many messages together as lie there, but not so many that others wait long."""
+        lump = [self._arrived.popleft() for _ in range(min(JUDGED_AT_ONCE, len(self._arrived)))]
+        self._arrived_bytes -= sum(len(message.payload) for message in lump)
+        await self._heed(self.ingest.take_all(lump, self._wall_ms()))
+
+    async def _heed(self, verdict: Verdict) -> None:
         if verdict.batches:
             self._queue.extend(verdict.batches)
             self._filled.set()
         for edge, number in verdict.unknown:
-            await session.publish(Message(self._topic(edge, "ask"), write_note(AskNote(dictionaries=[number]))))
+            await self._send(edge, "ask", write_note(AskNote(dictionaries=[number])))
         if verdict.again:
             await self._tell({key: self.ingest.told(key) for key in verdict.again})
         if verdict.refused:
@@ -181,7 +205,7 @@ class HubWorker:
             self._memory.bury(letters, self._wall_ms())
             for header, *_ in verdict.refused:
                 note = AckNote(refused=[Spans(header.epoch, header.nonce, [(header.seq, header.seq)])])
-                await session.publish(Message(self._topic(header.edge, "ack"), write_note(note)))
+                await self._send(header.edge, "ack", write_note(note))
         if verdict.garbage and self._garbage_kept < GARBAGE_KEPT:
             self._garbage_kept += len(verdict.garbage)
             letters = [(reason, "", detail, data[:4096]) for reason, detail, data in verdict.garbage]
@@ -196,7 +220,7 @@ class HubWorker:
                 self._memory.unbury([letter])
                 if letter.topic in self._members.edges():
                     message = Message(self._topic(letter.topic, "batch"), letter.data)
-                    await self._heed(self._session, self.ingest.take(message, self._wall_ms()))
+                    await self._heed(self.ingest.take(message, self._wall_ms()))
             await asyncio.sleep(EXHUME_EVERY_S)
 
     # ---- what goes into the store

@@ -34,6 +34,16 @@ _others_decoder = msgspec.msgpack.Decoder(list[Others])
 _names_decoder = msgspec.msgpack.Decoder(list[str])
 
 
+class Extent(NamedTuple):
+    """Between which bounds the samples of a batch lie: what is judged before they are believed."""
+
+    mono_min_ms: int
+    mono_max_ms: int
+    largest: float  # magnitude of a value; nan counts only where there is nothing else
+    quality: int  # the bits that any of them has
+    plain: bool  # every value is finite and its own raw signal, and no quality bit is set
+
+
 class Samples(NamedTuple):
     """The samples of a batch as columns, without a record made: what stores and charts read.
 
@@ -49,6 +59,21 @@ class Samples(NamedTuple):
     calibration: Ints
     uncertainty: Floats
     layout: bytes = b""  # alike for batches with the same series in the same order
+    known_extent: Extent | None = None  # where it is reckoned already
+
+    @property
+    def extent(self) -> Extent:
+        """Their bounds; only of samples that there are."""
+        if self.known_extent is not None:
+            return self.known_extent
+        quality = int(np.bitwise_or.reduce(self.quality))
+        return Extent(
+            int(np.minimum.reduce(self.mono_ms)),
+            int(np.maximum.reduce(self.mono_ms)),
+            float(np.fmax.reduce(np.abs(self.value))),
+            quality,
+            self.value is self.raw and not quality and bool(np.isfinite(self.value).all()),
+        )
 
 
 class _Sections(NamedTuple):

@@ -10,6 +10,8 @@ that series needs.
 """
 
 import functools
+from collections.abc import Sequence
+from itertools import accumulate
 from math import nan
 from typing import Final, NamedTuple
 
@@ -46,6 +48,7 @@ _WORD: Final = 64
 _WORDS: Final = np.dtype("<u8")
 _BEHIND: Final = bytes(9)  # so that a word can be read at the last byte and the one after it
 _ONE: Final = np.uint64(1)
+_TOP_BYTE: Final = np.uint64(_WORD - 8)
 _MASKS: Final = np.array([(1 << width) - 1 for width in range(_WORD + 1)], np.uint64)
 
 
@@ -72,12 +75,17 @@ class Groups:
         """Count the series."""
         return len(self.first)
 
-    def ungrouped(self, grouped: Floats) -> Floats:
-        """Put values that stand in the sorted order back into the order of the rows."""
+    @property
+    def back(self) -> Ints:
+        """Where in the sorted order each row stands."""
         if self._back is None:
             self._back = np.empty(len(self.order), np.int64)
             self._back[self.order] = np.arange(len(self.order))
-        return grouped.take(self._back)
+        return self._back
+
+    def ungrouped(self, grouped: Floats) -> Floats:
+        """Put values that stand in the sorted order back into the order of the rows."""
+        return grouped.take(self.back)
 
 
 @functools.lru_cache(maxsize=4_096)
@@ -184,11 +192,7 @@ class Packed(NamedTuple):
 
     def grouped(self, data: bytes) -> Floats:
         """Read the bits: the values in the order of the groups."""
-        folded = _unpack_bits(data, self.places)
-        sign = -(folded & _ONE)
-        folded >>= _ONE
-        folded ^= sign
-        steps = folded.view(np.int64)
+        steps = _unfolded(_unpack_bits(data, self.places))
         groups = self.groups
         if groups.rows_each:
             steps = steps.reshape(-1, groups.rows_each)
@@ -198,6 +202,36 @@ class Packed(NamedTuple):
         total = np.cumsum(steps)
         mantissa = total + (self.base - (total - steps)[groups.first])[groups.which]
         return mantissa / self.power[groups.which]
+
+
+def packed_together(columns: Sequence[Packed], data: Sequence[bytes]) -> Floats:
+    """Read the bits of many columns at once: all their values, column behind column, each in the order of its rows."""
+    groups = [each.groups for each in columns]
+    rows, series = [len(each.order) for each in groups], [len(each) for each in groups]
+    row_at, series_at = _begins(rows), _begins(series)
+    bits = _BEHIND.join(data) + _BEHIND
+    words = np.ndarray((len(bits) - 7,), _WORDS, bits, 0, (1,))  # a word begins at every byte
+    byte = np.concatenate([each.places.byte for each in columns])
+    byte += np.repeat(_begins([len(each) + len(_BEHIND) for each in data]), rows)
+    found = words.take(byte)
+    found >>= np.concatenate([each.places.shift for each in columns])
+    for each, begin, count in zip(columns, row_at.tolist(), rows, strict=True):
+        if each.places.over is not None:
+            here = slice(begin, begin + count)
+            found[here] |= words.take(byte[here] + 1) >> _TOP_BYTE << each.places.over
+    found &= np.concatenate([each.places.mask for each in columns])
+    steps = _unfolded(found)
+    total = np.cumsum(steps)
+    first = np.concatenate([each.first for each in groups]) + np.repeat(row_at, series)
+    base = np.concatenate([each.base for each in columns]) - (total - steps)[first]
+    which = np.concatenate([each.which for each in groups]) + np.repeat(series_at, rows)
+    values: Floats = (total + base[which]) / np.concatenate([each.power for each in columns])[which]
+    return values.take(np.concatenate([each.back for each in groups]) + np.repeat(row_at, rows))
+
+
+def _begins(sizes: list[int]) -> Ints:
+    """Give where each of some pieces of such sizes begins, one behind the other."""
+    return np.array([0, *accumulate(sizes[:-1])], np.int64)
 
 
 def packed_head(cursor: Cursor, groups: Groups) -> tuple[Packed, int]:
@@ -319,6 +353,14 @@ def _unpack_bits(data: bytes, places: _BitPlaces) -> NDArray[np.uint64]:
     found = words.take(places.byte) >> places.shift
     if places.over is not None:
         # shifted by 64, as a value is that begins with its byte, this is 0
-        found |= words.take(places.byte + 1) >> np.uint64(_WORD - 8) << places.over
+        found |= words.take(places.byte + 1) >> _TOP_BYTE << places.over
     found &= places.mask
     return found
+
+
+def _unfolded(folded: NDArray[np.uint64]) -> Ints:
+    """Give the signed numbers of zigzag ones, in place."""
+    sign = -(folded & _ONE)
+    folded >>= _ONE
+    folded ^= sign
+    return folded.view(np.int64)

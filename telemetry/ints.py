@@ -150,11 +150,22 @@ def cut_ints(cursor: Cursor, n: int) -> bytes:
     return cursor.data[start : cursor.at]
 
 
-def rising_ints(data: bytes, n: int) -> Ints:
-    """Decode the bytes of a column of n int64, n over 0, whose first number moves while the rest repeats: times."""
+def rising_ints(data: bytes, n: int) -> tuple[int, Ints]:
+    """Decode a column of n int64, n over 0, whose first number moves while the rest repeats: times.
+
+    Gives the first number and how far each lies from it (shared, read-only). ColumnError if the bytes are not exactly
+    such a column.
+    """
     first = Cursor(data, 1)
     base = first.varint()
-    return ints_of(data[:1] + b"\0" + data[first.at :], n) + np.int64(base)
+    return base, _exactly(data[:1] + b"\0" + data[first.at :], n)
+
+
+@functools.lru_cache(maxsize=16_384)
+def _exactly(data: bytes, n: int) -> Ints:
+    if len(cut_ints(Cursor(data), n)) != len(data):
+        raise ColumnError("bytes left over after a column")
+    return ints_of(data, n)
 
 
 @functools.lru_cache(maxsize=16_384)

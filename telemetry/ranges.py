@@ -57,7 +57,7 @@ class RangeSet:
 
     def newest(self, count: int) -> list[tuple[int, int]]:
         """Give at most ``count`` ranges: the lowest one and the highest ones."""
-        ranges = list(self)
+        ranges = list(zip(self._lows, self._highs, strict=True))
         return ranges if len(ranges) <= count else [ranges[0], *ranges[1 - count :]]
 
     def __contains__(self, number: int) -> bool:

@@ -9,14 +9,39 @@ between them, those of the values. Everything else that makes the samples stands
 """
 
 import functools
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
-from telemetry.codec import HEAD, Samples, checked_ints, decode_samples, finished, indices_of, lengths_of, names_of
-from telemetry.columns import DECIMAL, Floats, Groups, Packed, decode_floats, groups_among, groups_of, packed_head
+import numpy as np
+
+from telemetry.codec import (
+    HEAD,
+    Extent,
+    Samples,
+    checked_ints,
+    decode_samples,
+    finished,
+    indices_of,
+    lengths_of,
+    names_of,
+)
+from telemetry.columns import (
+    DECIMAL,
+    Floats,
+    Groups,
+    Packed,
+    decode_floats,
+    groups_among,
+    groups_of,
+    packed_head,
+    packed_together,
+)
 from telemetry.ints import ColumnError, Cursor, Ints, cut_ints, repeated_ints, rising_ints
 
 SHAPES_MAX: Final = 4_096
 KNOWN_MAX: Final = 32_768
+ROWS_AT_ONCE: Final = 16_384  # of a lump: beyond it the arrays no longer fit a processor's cache
 _LENGTHS: Final = 24  # bytes of the head that say where names, readings and samples lie
 
 
@@ -44,8 +69,19 @@ class _Known(NamedTuple):
     rows: Ints | None  # whose value is not the raw signal
     value: Packed | None
     quality: Ints
+    quality_bits: int  # that any sample has
     calibration: Ints
     uncertainty: Floats
+
+
+class _Piece(NamedTuple):
+    """What moves of one body, beside what is known of it."""
+
+    known: _Known
+    first_ms: int
+    after_ms: Ints  # how long after the first one, of each row
+    bits: bytes
+    value_bits: bytes
 
 
 _shapes: dict[bytes, _Shape] = {}
@@ -53,43 +89,71 @@ _shapes: dict[bytes, _Shape] = {}
 
 def samples_of(body: bytes) -> Samples:
     """Give the samples of a body as columns; ColumnError if it breaks the format."""
-    lengths = lengths_of(body)
-    names = body[HEAD.size : HEAD.size + lengths[0]]
-    key = body[:_LENGTHS] + names
-    shape = _shapes.get(key)
-    found = _read(body, names, shape) if shape else None
-    if found is None:
-        shape = _look(body, lengths)
-        if shape is None:
-            return decode_samples(body)
-        if len(_shapes) >= SHAPES_MAX:
-            _shapes.clear()
-        _shapes[key] = shape
-        found = _read(body, names, shape)
-    return found or decode_samples(body)
-
-
-def _read(body: bytes, names: bytes, shape: _Shape) -> Samples | None:
-    """Read a body of this shape; None if it is of another."""
-    n = shape.rows
-    times = body[shape.times]
-    try:
-        known = _meaning(
-            n, shape.readings, names, body[shape.layout], body[shape.head], body[shape.between], body[shape.end]
-        )
-        if len(cut_ints(Cursor(times), n)) != len(times):
-            return None
-    except ColumnError:
-        return None
-    bits, value_bits = body[shape.bits], body[shape.value_bits]
-    if known.raw.size != len(bits) or (known.value.size if known.value else 0) != len(value_bits):
-        return None
-    raw = known.raw.groups.ungrouped(known.raw.grouped(bits))
+    piece = _recognised(body)
+    if piece is None:
+        return decode_samples(body)
+    known = piece.known
+    raw = known.raw.groups.ungrouped(known.raw.grouped(piece.bits))
     value = raw
     if known.value is not None:
         value = raw.copy()
-        value[known.rows] = known.value.groups.ungrouped(known.value.grouped(value_bits))
-    mono_ms = rising_ints(times, n)
+        value[known.rows] = known.value.groups.ungrouped(known.value.grouped(piece.value_bits))
+    return _samples(known, piece.after_ms + np.int64(piece.first_ms), raw, value, None)
+
+
+def samples_together(bodies: Sequence[bytes]) -> list[Samples | None]:
+    """Give the samples of many bodies, read as one array; None for those that ``samples_of`` has to read, or refuse."""
+    found: list[Samples | None] = [None] * len(bodies)
+    lump: list[tuple[int, _Piece]] = []
+    rows = 0
+    for at, body in enumerate(bodies):
+        try:
+            piece = _recognised(body)
+        except ColumnError:
+            continue
+        if piece is not None:
+            lump.append((at, piece))
+            rows += len(piece.after_ms)
+        if rows >= ROWS_AT_ONCE:
+            _read_lump(lump, found)
+            lump, rows = [], 0
+    if lump:
+        _read_lump(lump, found)
+    return found
+
+
+def _read_lump(lump: list[tuple[int, _Piece]], found: list[Samples | None]) -> None:
+    """Read the bodies of a lump and put the samples where they belong."""
+    pieces = [piece for _, piece in lump]
+    knowns = [piece.known for piece in pieces]
+    rows = [len(piece.after_ms) for piece in pieces]
+    mono_ms = np.concatenate([piece.after_ms for piece in pieces])
+    mono_ms += np.repeat(np.array([piece.first_ms for piece in pieces], np.int64), rows)
+    begins = [0, *accumulate(rows)]
+    raw = packed_together([known.raw for known in knowns], [piece.bits for piece in pieces])
+    value = raw
+    odd = [
+        (begin, piece.value_bits, known.rows, known.value)
+        for begin, piece, known in zip(begins, pieces, knowns, strict=False)
+        if known.rows is not None and known.value is not None
+    ]
+    if odd:
+        value = raw.copy()
+        places = np.concatenate([begin + own for begin, _, own, _ in odd])
+        value[places] = packed_together([packed for *_, packed in odd], [bits for _, bits, *_ in odd])
+    starts = np.array(begins[:-1])
+    low, high = np.minimum.reduceat(mono_ms, starts).tolist(), np.maximum.reduceat(mono_ms, starts).tolist()
+    largest = np.fmax.reduceat(np.abs(value), starts).tolist()
+    finite = np.logical_and.reduceat(np.isfinite(value), starts).tolist()
+    for number, (at, piece) in enumerate(lump):
+        known, here = piece.known, slice(begins[number], begins[number + 1])
+        own = raw[here]
+        plain = known.value is None and finite[number] and not known.quality_bits
+        extent = Extent(low[number], high[number], largest[number], known.quality_bits, plain)
+        found[at] = _samples(known, mono_ms[here], own, own if known.value is None else value[here], extent)
+
+
+def _samples(known: _Known, mono_ms: Ints, raw: Floats, value: Floats, extent: Extent | None) -> Samples:
     return Samples(
         known.names,
         known.series,
@@ -100,7 +164,42 @@ def _read(body: bytes, names: bytes, shape: _Shape) -> Samples | None:
         known.calibration,
         known.uncertainty,
         known.layout,
+        extent,
     )
+
+
+def _recognised(body: bytes) -> _Piece | None:
+    """Give what moves of a body; None if its shape is not foreseen here. ColumnError if it breaks the format."""
+    lengths = lengths_of(body)
+    names = body[HEAD.size : HEAD.size + lengths[0]]
+    key = body[:_LENGTHS] + names
+    shape = _shapes.get(key)
+    piece = _cut(body, names, shape) if shape else None
+    if piece is None:
+        shape = _look(body, lengths)
+        if shape is None:
+            return None
+        if len(_shapes) >= SHAPES_MAX:
+            _shapes.clear()
+        _shapes[key] = shape
+        piece = _cut(body, names, shape)
+    return piece
+
+
+def _cut(body: bytes, names: bytes, shape: _Shape) -> _Piece | None:
+    """Cut what moves out of a body of this shape; None if it is of another."""
+    n = shape.rows
+    try:
+        known = _meaning(
+            n, shape.readings, names, body[shape.layout], body[shape.head], body[shape.between], body[shape.end]
+        )
+        first_ms, after_ms = rising_ints(body[shape.times], n)
+    except ColumnError:
+        return None
+    bits, value_bits = body[shape.bits], body[shape.value_bits]
+    if known.raw.size != len(bits) or (known.value.size if known.value else 0) != len(value_bits):
+        return None
+    return _Piece(known, first_ms, after_ms, bits, value_bits)
 
 
 @functools.lru_cache(maxsize=KNOWN_MAX)
@@ -122,7 +221,8 @@ def _meaning(n: int, readings: int, names: bytes, layout: bytes, head: bytes, be
     quality, calibration = repeated_ints(last, n), indices_of(last, n, table)
     uncertainty = decode_floats(last, groups)
     finished(last, "samples")
-    return _Known(table, series, series_data, raw, rows, value, quality, calibration, uncertainty)
+    bits = int(np.bitwise_or.reduce(quality))
+    return _Known(table, series, series_data, raw, rows, value, quality, bits, calibration, uncertainty)
 
 
 def _packed(cursor: Cursor, groups: Groups) -> Packed:

@@ -101,10 +101,8 @@ def sample_text(batch: Batch, *, every_tag: bool = False) -> bytes:
     pieces[0::4] = [heads[row] for row in rows]
     pieces[1::4] = _texts(samples.value)
     pieces[3::4] = _texts(wall_ns)
-    good = (samples.quality == 0) & np.isfinite(samples.value)
-    if samples.value is not samples.raw:
-        good &= samples.value == samples.raw
-    if not good.all():
+    if not samples.extent.plain:
+        good = (samples.quality == 0) & np.isfinite(samples.value) & (samples.value == samples.raw)
         odd = np.flatnonzero(~good)
         columns = (samples.value[odd].tolist(), samples.raw[odd].tolist(), samples.quality[odd].tolist())
         for row, value, raw, quality in zip(odd.tolist(), *columns, strict=True):

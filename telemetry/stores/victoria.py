@@ -10,6 +10,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import nan
 from typing import Final
 
@@ -17,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from telemetry.codec import Samples
 from telemetry.columns import Floats, groups_of
 from telemetry.envelope import EDGE_PATTERN, Batch
 from telemetry.history import Points, Seen, Stored
@@ -45,6 +47,7 @@ class _Exported(msgspec.Struct):
 
 _exported = msgspec.json.Decoder(_Exported)
 _json = msgspec.json.Encoder()
+_TIMES, _END = b',"timestamps":', b"}\n"
 
 
 class VictoriaStore:
@@ -154,27 +157,44 @@ def import_lines(batch: Batch) -> bytes:
     labels = f'","edge":"{header.edge}"'
     if header.timeline:
         labels += f',"t":"{header.epoch}-{header.timeline}"'
+    groups = groups_of(samples.layout, n)
+    wall_ms = (samples.mono_ms + header.offset_ms)[groups.order]
+    names = [_around_labels(samples.names[index]) for index in samples.series[groups.order[groups.first]].tolist()]
+    pieces: list[bytes] = []
+    for field, column, there in _fields(samples):
+        rows, times, which = groups.order, wall_ms, groups.which
+        if there is not None:
+            kept = there[rows]
+            rows, times, which = rows[kept], times[kept], which[kept]
+        bounds = np.searchsorted(which, np.arange(len(groups) + 1)).tolist()
+        texts = _times(times, groups.rows_each if there is None else 0, bounds)
+        values = column[rows].tolist()
+        middle = f"{field}{labels}".encode()
+        for (before, after), low, high, text in zip(names, bounds, bounds[1:], texts, strict=False):
+            if low < high:
+                pieces += (before, middle, after, _json.encode(values[low:high]), text)
+    return b"".join(pieces)
+
+
+def _fields(samples: Samples) -> list[tuple[str, Floats | Ints, NDArray[np.bool_] | None]]:
+    """Give the fields of samples: their ending, their column, and which rows are written (None: all)."""
+    if samples.extent.plain:
+        return [("_v", samples.value, None)]
     finite = np.isfinite(samples.value)
-    fields: list[tuple[str, Floats | Ints, NDArray[np.bool_]]] = [("_v", samples.value, finite)]
+    fields: list[tuple[str, Floats | Ints, NDArray[np.bool_] | None]] = [("_v", samples.value, finite)]
     if (odd := (samples.quality != 0) | ~finite).any():
         fields.append(("_q", samples.quality, odd))
     if (odd := np.isfinite(samples.raw) & (samples.raw != samples.value)).any():
         fields.append(("_r", samples.raw, odd))
-    groups = groups_of(samples.layout, n)
-    wall_ms = samples.mono_ms + header.offset_ms
-    names = [_around_labels(samples.names[index]) for index in samples.series[groups.order[groups.first]].tolist()]
-    pieces: list[bytes] = []
-    for field, column, there in fields:
-        there = there[groups.order]  # noqa: PLW2901
-        rows = groups.order[there]
-        values, times = column[rows].tolist(), wall_ms[rows].tolist()
-        bounds = np.searchsorted(groups.which[there], np.arange(len(groups) + 1)).tolist()
-        middle = f"{field}{labels}".encode()
-        for (before, after), low, high in zip(names, bounds, bounds[1:], strict=False):
-            if low < high:
-                pieces += (before, middle, after, _json.encode(values[low:high]), b',"timestamps":')
-                pieces += (_json.encode(times[low:high]), b"}\n")
-    return b"".join(pieces)
+    return fields
+
+
+def _times(wall_ms: Ints, each: int, bounds: list[int]) -> list[bytes]:
+    """Write the times of each series to the end of its line; once for all where all were sampled together."""
+    if each and (wall_ms.reshape(-1, each) == wall_ms[:each]).all():
+        return [_TIMES + _json.encode(wall_ms[:each].tolist()) + _END] * (len(bounds) - 1)
+    times = wall_ms.tolist()
+    return [_TIMES + _json.encode(times[low:high]) + _END for low, high in pairwise(bounds)]
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -26,8 +26,7 @@ class FullDisk(EmbeddedStore):
 async def hear(store: Store, folder: Path) -> Memory:
     memory = Memory(folder / "memory.db")
     worker = HubWorker("hub-1", [MemberConfig("anh-ba", "Anh Ba", ("farm-1",))], InProcessBroker(), store, memory)
-    async with InProcessBroker().connect("hub") as session:
-        await worker._take(session, Message("vuon/1/anh-ba/farm-1/dictionary", DATA))
+    worker._take(Message("vuon/1/anh-ba/farm-1/dictionary", DATA))
     await store.close()
     return memory
 

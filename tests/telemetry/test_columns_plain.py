@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from telemetry.columns import UNKNOWN, Groups, Shape, decode_floats, encode_floats
+from telemetry.columns import UNKNOWN, Groups, Shape, decode_floats, encode_floats, packed_head, packed_together
 from telemetry.ints import Cursor, decode_ints
 
 ANY_BITS = st.integers(0, 2**64 - 1).map(lambda bits: float(struct.unpack("<d", struct.pack("<Q", bits))[0]))
@@ -63,3 +63,29 @@ def test_whole_arrays_read_what_number_by_number_reads(series: list[int], data: 
     assert read.tobytes() == column.tobytes()
     if written[0] == DECIMAL_MODE:
         assert [value.tobytes() for value in read] == plainly(written, series)
+
+
+WIDTH = st.sampled_from([UNKNOWN, 0, 3, 57, 58, 64])
+
+
+@given(st.lists(st.tuples(WIDTH, st.integers(1, 5), st.integers(2, 6)), min_size=1), st.integers(0, 2**32))
+def test_columns_read_together_are_what_each_is_alone(shapes: list[tuple[int, int, int]], seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    columns, bits, alone = [], [], []
+    for width, count, each in shapes:
+        series = dice.permutation(np.repeat(np.arange(count), each))
+        series = series[: len(series) - int(dice.integers(2))]  # now and then not as many of each
+        values = np.round(dice.normal(20.0, 3.0, len(series)), 1)
+        groups = Groups(series)
+        shape = Shape(np.zeros(len(groups), np.int64), np.full(len(groups), np.nan), np.full(len(groups), width))
+        written = encode_floats(values, groups, shape)
+        if written[0] != DECIMAL_MODE:  # all alike
+            continue
+        cursor = Cursor(written, 1)
+        packed, odd = packed_head(cursor, groups)
+        assert not odd
+        columns.append(packed)
+        bits.append(cursor.take(packed.size))
+        alone.append(values)
+    if columns:
+        assert packed_together(columns, bits).tobytes() == np.concatenate(alone).tobytes()

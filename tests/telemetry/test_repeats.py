@@ -37,7 +37,12 @@ def bits(read: Callable[[bytes], Samples], body: bytes) -> list[object] | None:
         found = read(body)
     except ColumnError:
         return None
-    return [(one.dtype, one.tobytes()) if isinstance(one, np.ndarray) else one for one in found]
+    return columns(found)
+
+
+def columns(found: Samples) -> list[object]:
+    """Give all columns of samples, to the last bit."""
+    return [(one.dtype, one.tobytes()) if isinstance(one, np.ndarray) else one for one in found[:-1]]
 
 
 @given(
@@ -79,7 +84,49 @@ def test_what_is_read_in_short_is_what_is_read_whole(
         for body in bodies[-2:]:
             damaged = bytearray(body)
             damaged[at % len(body)] ^= mask
+            bodies.append(bytes(damaged))
             assert bits(repeats.samples_of, bytes(damaged)) == bits(decode_samples, bytes(damaged))
+    agree_together(bodies)
+
+
+def agree_together(bodies: list[bytes]) -> int:
+    """Make sure that bodies read as one array are what they are alone; give how many could be read so."""
+    together = repeats.samples_together(bodies)
+    for body, found in zip(bodies, together, strict=True):
+        if found is not None:
+            assert columns(found) == bits(decode_samples, body)
+            assert repr(found.extent) == repr(decode_samples(body).extent)
+    return sum(found is not None for found in together)
+
+
+def test_many_farms_that_differ_are_read_as_one_array(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "ROWS_AT_ONCE", 40)  # several lumps
+    bodies = []
+    for farm in range(24):
+        encoder = BodyEncoder()
+        polls = [
+            poll(
+                at,
+                [round(farm * 7.3 + at / 10, 1), 1.5, 1e9 * farm],
+                readings=farm % 2 > 0,
+                calibrated=farm % 3 > 0,
+                quality=farm & 4,
+                late_ms=0,
+            )
+            for at in range(1 + farm % 4)
+        ]
+        bodies.append(encoder.encode([record for one in polls for record in one]))
+    whole = BodyEncoder().encode([Event("boot", "farm-1", 0)])  # no samples in it
+    assert agree_together([*bodies, whole, b"nothing"]) == len(bodies)
+
+
+def test_values_of_sixty_bits_are_read_together_as_they_are_alone() -> None:
+    raws = [8e15, -8e15, 1.5, -2.5, 7e15]
+    bodies = [
+        BodyEncoder().encode([Sample("a/co2", at, raws[at], raws[at]), Sample("a/co2", at + 1, -raws[at], -raws[at])])
+        for at in range(5)
+    ]
+    assert agree_together(bodies * 2) == 10
 
 
 def test_a_farm_that_repeats_itself_is_known_from_its_second_batch_on(monkeypatch: pytest.MonkeyPatch) -> None:
