@@ -35,7 +35,7 @@ from telemetry.ranges import RangeSet
 from telemetry.records import FarmProfile
 from telemetry.topics import TopicError, all_edges, read_topic, topic
 
-JUDGED_AT_ONCE: Final = 64
+JUDGED_AT_ONCE: Final = 128  # more than a session gives in one turn
 BATCHES_AT_ONCE: Final = 2_000
 # What comes after idleness is written at once; then this long gathers: a write costs the store more than its lines.
 GATHER_S: Final = 0.06
@@ -152,11 +152,11 @@ class HubWorker:
     def _take(self, message: Message) -> None:
         kind = message.topic.rpartition("/")[2]
         if kind == "batch":
-            if self._arrived_bytes + len(message.payload) > QUEUE_BYTES:
+            if self._arrived_bytes + _size(message) > QUEUE_BYTES:
                 self.ingest.counts["back_pressure"] += 1  # its edge sends it again
                 return
             self._arrived.append(message)
-            self._arrived_bytes += len(message.payload)
+            self._arrived_bytes += _size(message)
             self._to_judge.set()
             return
         try:
@@ -189,7 +189,7 @@ class HubWorker:
     async def _judge_lump(self) -> None:
         """Judge what came: as many messages together as lie there, but not so many that others wait long."""
         lump = [self._arrived.popleft() for _ in range(min(JUDGED_AT_ONCE, len(self._arrived)))]
-        self._arrived_bytes -= sum(len(message.payload) for message in lump)
+        self._arrived_bytes -= sum(map(_size, lump))
         await self._heed(self.ingest.take_all(lump, self._wall_ms()))
 
     async def _heed(self, verdict: Verdict) -> None:
@@ -367,6 +367,10 @@ class HubWorker:
 
     def _topic(self, edge: str, kind: str) -> str:
         return topic(self._members.member_of(edge), edge, kind)
+
+
+def _size(message: Message) -> int:
+    return len(message.topic) + len(message.payload)
 
 
 def _spans_by_boot(headers: Iterable[Header]) -> dict[BootKey, Spans]:

@@ -3,6 +3,7 @@
 
     python -m scripts.safety_page                    write the page
     python -m scripts.safety_page --bench FILE       take over the JSON line that ended a run of bench-safety
+    python -m scripts.safety_page --torture FILE...  the same of its torture, whose parts may be runs of their own
     python -m scripts.safety_page --firmware FILE    take over the table printed by tests/firmware/test_safety_table.py
 
 The rule it keeps: a measured figure is measured anew (``safety_measures``) or stands in docs/measured, never here; a
@@ -24,6 +25,7 @@ from scripts import safety_measures as m
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "safety.md"
 BENCH: Final = ROOT / "docs" / "measured" / "bench-safety.json"
+TORTURE: Final = ROOT / "docs" / "measured" / "torture-safety.json"
 FIRMWARE: Final = ROOT / "docs" / "measured" / "firmware-safety.json"
 NAN: Final = float("nan")
 _ROW: Final = re.compile(r"^\| (.+?) \| ([0-9.]+) \| ([0-9.]+) \|$", re.MULTILINE)
@@ -263,27 +265,44 @@ def render() -> str:
 
 
 def _figures() -> str:
-    kept = stored(BENCH)
+    kept, long = stored(BENCH), stored(TORTURE)
     if not kept:
         return "\n"
-    result = kept["result"]
-    lines = ["", f"## By numbers ({kept['when']})", "", "| | measured | goal |", "|---|---|---|"]
+    lines = ["", "## By numbers", "", f"`make bench-safety`: {kept['when']}.", ""]
+    if long:
+        lines[-1:] = ["", f"`make torture-safety`, in parts: {long['when']}.", ""]
+    lines += ["| | bench | torture | goal |", "|---|---|---|---|"]
     for key, words, goal in FIGURES:
-        if result.get(key) is not None:
-            lines.append(f"| {words} | {result[key]:,g} | {goal} |")
+        cells = [f"{found[key]:,g}" if found.get(key) is not None else "–" for found in _results(kept, long)]
+        if cells[0] != "–":
+            lines.append(f"| {words} | {cells[0]} | {cells[1]} | {goal} |")
     return "\n".join(lines) + "\n"
+
+
+def _results(*kept: dict[str, Any]) -> list[dict[str, float]]:
+    return [each.get("result", {}) for each in kept]
+
+
+def keep(place: Path, when: str, runs: list[Path]) -> None:
+    """Keep what the last lines of runs say, put together."""
+    result: dict[str, Any] = {}
+    for run in runs:
+        result |= json.loads(run.read_text(encoding="utf-8").strip().splitlines()[-1])
+    place.write_text(json.dumps({"when": when, "result": result}, indent=1, ensure_ascii=False) + "\n")
 
 
 def main() -> int:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bench", type=Path, help="file whose last line is the bench's JSON")
+    parser.add_argument("--torture", type=Path, nargs="+", help="files whose last lines are the JSON of its parts")
     parser.add_argument("--when", default="", help="machine, date and commit of that run")
     parser.add_argument("--firmware", type=Path, help="build/firmware/safety_table.md")
     given = parser.parse_args()
     if given.bench:
-        result = json.loads(given.bench.read_text(encoding="utf-8").strip().splitlines()[-1])
-        BENCH.write_text(json.dumps({"when": given.when, "result": result}, indent=1, ensure_ascii=False) + "\n")
+        keep(BENCH, given.when, [given.bench])
+    if given.torture:
+        keep(TORTURE, given.when, given.torture)
     if given.firmware:
         rows = _ROW.findall(given.firmware.read_text(encoding="utf-8"))
         faults = {what: [float(took), float(bound)] for what, took, bound in rows}

@@ -145,14 +145,16 @@ class _Link:
 
     def _read(self) -> None:
         """Read what came, and let a little gather before the next time: a turn of the loop costs more than a read."""
+        wait_s = 0.0  # where a whole lump was read more lies there: others have their turn, then it goes on
         for _ in range(LUMP):
             before = self._packets
             self._client.loop_read()
             if self._packets == before:
+                wait_s = GATHER_S
                 break
         if not self.broken and self.queue:
             self._loop.remove_reader(self._sock)
-            self._timers["read"] = self._loop.call_later(GATHER_S, self._read_on)
+            self._timers["read"] = self._loop.call_later(wait_s, self._read_on)
 
     def _read_on(self) -> None:
         if not self.broken:

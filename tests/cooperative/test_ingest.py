@@ -51,6 +51,29 @@ def test_a_good_batch_is_taken_once_and_acknowledged_again_after_it_was_stored()
     assert [each.header.seq for each in worker.take(message(pack()), NOW).batches] == [1]
 
 
+def test_a_lump_of_messages_is_judged_as_each_alone_would_be() -> None:
+    far: list[AnyRecord] = [Sample("a/co2", 1000, 4e15, 4e15), Sample("a/co2", 2000, 4.0, 4.0)]
+    lump = [
+        message(pack(seq=1)),
+        message(pack(seq=1)),  # twice in one lump
+        message(pack(far, seq=2)),
+        message(b"x" * 100),
+        message(pack(seq=3) + pack(seq=4)[:-1]),  # the first of two is whole
+        message(pack(seq=5), "vuon/1/chi-tu/farm-1/batch"),
+        *(message(pack([Sample("a/co2", at * 1000, 400.5, 400.5) for at in range(6)], seq=10 + n)) for n in range(8)),
+    ]
+    together, alone = ingest(), ingest()
+    verdict = together.take_all(lump, NOW)
+    apart = [alone.take(each, NOW) for each in lump]
+    assert [batch.data for batch in verdict.batches] == [batch.data for one in apart for batch in one.batches]
+    assert [batch.header.seq for batch in verdict.batches] == [1, 3, *range(10, 18)]
+    assert [refused[1] for refused in verdict.refused] == ["range"]
+    assert [reason for reason, *_ in verdict.garbage] == ["magic", "length", "tenant"]
+    assert together.counts == alone.counts
+    assert together.pending_bytes == alone.pending_bytes == sum(len(batch.data) for batch in verdict.batches)
+    assert together.take(lump[2], NOW).refused  # what was refused is not pending
+
+
 @pytest.mark.parametrize(
     ("topic", "data", "reason"),
     [

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from cooperative.config import MemberConfig
 from cooperative.memory import Memory
 from cooperative.worker import HubWorker
@@ -76,5 +78,22 @@ async def test_a_batch_that_the_store_refuses_holds_up_no_other_and_is_taken_whe
             with suppress(asyncio.CancelledError):
                 await each
     assert told == set(EDGES)
+    await store.close()
+    memory.close()
+
+
+async def test_what_waits_to_be_judged_is_bounded_and_its_edge_sends_the_rest_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, memory = EmbeddedStore(tmp_path / "store.db"), Memory(tmp_path / "memory.db")
+    worker = HubWorker("hub-1", [MemberConfig("coop", "C", EDGES)], InProcessBroker(), store, memory)
+    message = Message(topic("coop", "farm-1", "batch"), b"")  # nothing in it, and yet it takes room
+    monkeypatch.setattr("cooperative.worker.QUEUE_BYTES", 10 * len(message.topic))
+    for _ in range(25):
+        worker._take(message)
+    assert worker.ingest.counts["back_pressure"] == 15
+    await worker._judge_lump()
+    worker._take(message)
+    assert worker.ingest.counts["back_pressure"] == 15
     await store.close()
     memory.close()
