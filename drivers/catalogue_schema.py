@@ -226,6 +226,7 @@ class Text(Table, frozen=True):
     measure_s: float = 0.0
     concurrent: bool = False
     startup: tuple[str, ...] = ()  # told each time the line opens
+    temperature: str = ""  # tells for which water, {t} °C, values are reckoned; forgotten without power
     who: str = ""  # asks which model it is
     says: str = ""  # what the answer to ``who`` begins with
 

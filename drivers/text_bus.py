@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Final
 
 from drivers import sdi12_words
@@ -24,7 +25,7 @@ from drivers.sdi12 import Failed, Result, Round, Unanswered
 from drivers.sdi12_line import Sdi12Line
 from drivers.sdi12_words import AnswerError
 from drivers.text_decode import TextFault
-from drivers.text_exchange import START_WAIT_S, ask_of, exchange_of, payload, start_commands
+from drivers.text_exchange import START_WAIT_S, ask_of, exchange_of, payload, start_commands, temperature_command
 from drivers.text_places import Deliver, Place, Places, Report, TextDevice
 from drivers.text_start import start_of
 
@@ -148,6 +149,10 @@ class LineBus(_Line):
                 await stream.write(command)
                 await asyncio.sleep(START_WAIT_S)
             place.known = True
+        temperature_c = self.places.temperature_to_tell(place, loop.time())
+        if isfinite(temperature_c):
+            await stream.write(temperature_command(entry, temperature_c))
+            await asyncio.sleep(START_WAIT_S)
         place.began(loop.time())
         self.polls += 1
         got = await driver.ask(ask_of(entry, address))

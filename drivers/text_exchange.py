@@ -69,6 +69,11 @@ def start_commands(entry: Entry, address: str) -> tuple[bytes, ...]:
     return tuple(command.replace("{a}", address).encode("ascii") for command in text_of(entry).startup)
 
 
+def temperature_command(entry: Entry, temperature_c: float) -> bytes:
+    """Give what tells the instrument for which water it reckons; b"" for one that need not know."""
+    return text_of(entry).temperature.replace("{t}", f"{temperature_c:.1f}").encode("ascii")
+
+
 def payload(entry: Entry, answer: bytes) -> bytes:
     """Take the check sum off an answer, for ``drivers.registry.read_text``."""
     return answer[:-CRC_CHARACTERS] if entry.protocol == "ascii" and text_of(entry).checksum else answer

@@ -19,6 +19,9 @@ from drivers.scheduler import DEAD_AFTER, Device, Health
 from telemetry.records import Reading
 
 PROBE_SHARE: Final = 0.2
+TOLD_EVERY_S: Final = 60.0
+TOLD_APART_C: Final = 0.1
+UNTOLD_S: Final = 60.0
 AGAIN_S: Final = 0.2  # a suspect is asked again so soon
 Deliver = Callable[[Sequence[Reading]], None]
 Report = Callable[[Fault], None]
@@ -33,6 +36,7 @@ class TextDevice:
     address: str
     period_s: float
     series: Mapping[str, str]
+    water_c: Callable[[], float] | None = None  # what it is told as the temperature of its water, nan while unknown
 
 
 class Place:
@@ -46,6 +50,9 @@ class Place:
         self.asked_s = math.inf  # when it was asked; infinity: nothing is under way
         self.known = False  # it was told what it must know, since the line opened
         self.crc = False
+        self.attended = False  # somebody calibrates it, and tells it himself what it must know
+        self.told_c, self.told_s = math.nan, -math.inf  # the temperature it was told last, and when
+        self.untold_s = math.nan  # since when there is none to tell
 
     def began(self, now: float) -> None:
         """Note that it is being asked."""
@@ -77,12 +84,14 @@ class Places:
                 wanted_s = usual_s if period_s is None else min(usual_s, period_s)
                 place.period_s = max(wanted_s, place.device.entry.min_interval_s)
                 place.due_s = min(place.due_s, place.due_s - usual_s + place.period_s)
+                place.attended, place.told_s = period_s is not None, -math.inf
 
     def opened(self, now: float) -> None:
         """The line is there (again): everyone is due, and must be told again what it must know."""
         self._told_lost = False
         for place in self.places:
             place.due_s, place.asked_s, place.known = now, math.inf, False
+            place.told_s, place.untold_s = -math.inf, math.nan
 
     def lost(self, now: float, detail: str) -> None:
         """The line is gone: everyone's values end, once."""
@@ -104,6 +113,27 @@ class Places:
     def of(self, address: str) -> Place | None:
         """Give the instrument at an address."""
         return next((place for place in self.places if place.device.address == address), None)
+
+    def temperature_to_tell(self, place: Place, now: float) -> float:
+        """Give the temperature that an instrument must be told now; nan: none. One that is long unknown is a fault.
+
+        It is told again each minute: a circuit that lost its power and not its line has forgotten it.
+        """
+        if place.device.water_c is None or place.attended:
+            return math.nan
+        temperature_c = place.device.water_c()
+        if not math.isfinite(temperature_c):
+            untold_s = now if math.isnan(place.untold_s) else place.untold_s
+            if untold_s <= now - UNTOLD_S:
+                self.report(Fault(place.device.name, "sensor.uncompensated", now))
+                untold_s = math.inf  # told once
+            place.untold_s = untold_s
+            return math.nan
+        place.untold_s = math.nan
+        if abs(temperature_c - place.told_c) < TOLD_APART_C and now - place.told_s < TOLD_EVERY_S:
+            return math.nan
+        place.told_c, place.told_s = temperature_c, now
+        return temperature_c
 
     def good(self, place: Place, measured: Sequence[Measured], measured_s: float, now: float) -> None:
         """Take a measurement that is whole."""

@@ -30,6 +30,7 @@ from edge.live_board import LiveBoard
 from edge.local_switch import LocalSwitches
 from edge.orders import Orders
 from edge.pipeline import Pipeline, SeriesPlan
+from edge.temperatures import Temperatures
 from edge.votes import Votes
 from edge.world import BootClock, World
 from telemetry.log import Log, LogUnavailableError
@@ -55,9 +56,10 @@ class OutputBank:
 class Parts:
     """What the wiring chose for this farm. ``feedback`` maps an output to the series that tells how it stands.
 
-    ``derived`` are the series that ``deficits`` makes. ``save_state`` takes the engine's memory now and gives the
-    work of writing it, which may run in a thread. ``beside`` are tasks that control does not need, by name;
-    ``upkeep`` is done once a minute, in a thread. ``release`` hears of every place where a person has looked.
+    ``derived`` are the series that ``deficits`` makes; ``water`` hears the temperatures that circuits are told.
+    ``save_state`` takes the engine's memory now and gives the work of writing it, which may run in a thread. ``beside``
+    are tasks that control does not need, by name; ``upkeep`` is done once a minute, in a thread. ``release`` hears of
+    every place where a person has looked.
     """
 
     engine: Engine
@@ -66,6 +68,7 @@ class Parts:
     plans: Sequence[SeriesPlan]
     deficits: Deficits
     derived: Sequence[SeriesPlan]
+    water: Temperatures
     feedback: Mapping[str, str]
     save_state: Callable[[], Callable[[], None]]
     first: Sequence[Event] = ()
@@ -158,11 +161,12 @@ class Agent:
             self.alarms.clear(ends, fault.device, at_ms)
         elif fault.kind in {"bus.line_down", "bus.dead"}:
             self.alarms.put(fault.kind, fault.device, "alarm", at_ms, {"detail": fault.detail})
-        elif fault.kind == "bus.babble":
+        elif fault.kind in {"bus.babble", "sensor.uncompensated"}:
             self.record((Event(fault.kind, fault.device, at_ms, "warning", fields={"detail": fault.detail}),))
 
     def _keep(self, samples: Sequence[Sample]) -> None:
         samples = [*samples, *self._parts.deficits.take(samples)]
+        self._parts.water.take(samples)
         self.record(samples)
         self.board.counts.points += len(samples)
         for sample in samples:

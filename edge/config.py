@@ -111,6 +111,7 @@ class Device(Table, frozen=True):
     Its values become series of ``place``; ``index`` numbers a second probe of a place, ``series`` names single ones
     (quantity to series, "" leaves the quantity out). ``outputs`` ties channels ("1", "2", ...) to [[output]] ids.
     ``still_max_s`` > 0 replaces the time for which its values may stand still before they are called stuck.
+    ``temperature_from`` names the series whose temperature a circuit is told, where its values depend on it.
     ``address`` is a number on Modbus, one digit or letter elsewhere.
     ``unleased_reason`` says why water may hang on it although it does not close by itself when the host dies.
     """
@@ -124,6 +125,7 @@ class Device(Table, frozen=True):
     period_s: PositiveS = 10.0
     index: Annotated[int, Meta(ge=0, le=99)] = 0
     still_max_s: Annotated[float, Meta(ge=0.0)] = 0.0
+    temperature_from: str = ""
     series: dict[str, str] = {}
     outputs: dict[str, str] = {}
     unleased_reason: str = ""

@@ -18,7 +18,7 @@ from drivers.registry import names_of
 from edge.boards import measured_series
 from edge.config_boards import BOARD_PORT, check_board_lines, check_boards, check_unleased
 from edge.config_exchange_check import check_exchange
-from edge.config_lines import check_device, check_port
+from edge.config_lines import check_device, check_port, check_temperatures
 from edge.switch_settings import problems as problems_of
 from edge.toml_reader import Page
 from telemetry.quantities import QUANTITIES
@@ -56,6 +56,7 @@ def check(config: "FarmConfig", page: Page, catalogue: Catalogue | None = None) 
     wired = _outputs(config, page, catalogue)
     check_boards(config, page, places_of(page), wired, series)
     check_board_lines(config, page)
+    check_temperatures(config, page, series)
     check_unleased(config, page, lambda device: _known_entry(device, catalogue))
     _unwired(page, wired)
     _simulation(config, page)

@@ -5,6 +5,7 @@ The rule it keeps: it only notes problems on the page, each with what to write i
 """
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from drivers.catalogue_schema import Entry
@@ -13,7 +14,7 @@ from edge.toml_reader import Page
 from pages.words import N_
 
 if TYPE_CHECKING:
-    from edge.config import Bus, Device
+    from edge.config import Bus, Device, FarmConfig
 
 SPEAKS: Final[dict[str, frozenset[str]]] = {
     "modbus": frozenset({"modbus"}),
@@ -30,6 +31,8 @@ TCP_IS_MODBUS: Final = N_("tcp:// is Modbus TCP; write socket:// for other lines
 BAD_GATEWAY: Final = N_("{seen} is no gateway; write tcp://HOST:502 (Modbus TCP) or socket://HOST:PORT")
 UNIT_NUMBER: Final = N_("a Modbus address is a number from 1 to 247; seen: {seen}")
 SDI12_ADDRESS: Final = N_("an SDI-12 address is one digit or letter, 0 when new; write address = {example}")
+NO_TEMPERATURE: Final = N_("{type} takes no temperature; leave this out")
+UNKNOWN_TEMPERATURE: Final = N_("this farm measures no temperature called {seen}; it measures: {known}")
 ALONE: Final = N_("{type} has no address: it must be alone on its line, but {other} is on it too")
 
 
@@ -54,6 +57,8 @@ def check_device(
     path: str, device: "Device", entry: Entry, bus: "Bus", row: dict[str, object], others: list[str], page: Page
 ) -> None:
     """Note why a device cannot be on its bus. ``others`` are the names of the devices that share it."""
+    if device.temperature_from and (entry.text is None or not entry.text.temperature):
+        page.wrong(f"{path}.temperature_from", NO_TEMPERATURE, type=device.type)
     if entry.protocol not in SPEAKS[bus.kind]:
         wanted = {"modbus": '"modbus"', "sdi12": '"sdi12"'}.get(entry.protocol, '"line"')
         page.wrong(f"{path}.type", OTHER_LINE, type=device.type, protocol=entry.protocol, kind=wanted)
@@ -65,3 +70,16 @@ def check_device(
             page.wrong(f"{path}.address", SDI12_ADDRESS, example=f'"{entry.serial.sdi12_address}"')
     elif others and (entry.text is None or "{a}" not in entry.text.request):
         page.wrong(f"{path}.bus", ALONE, type=device.type, other=", ".join(others))
+
+
+def check_temperatures(config: "FarmConfig", page: Page, series: Iterable[str]) -> None:
+    """Note whose ``temperature_from`` is none of the temperatures that the farm's instruments give."""
+    known = sorted(name for name in series if name.partition("/")[2].partition(".")[0].endswith("_temperature"))
+    for number, device in enumerate(config.devices):
+        if device.temperature_from and device.temperature_from not in known:
+            page.wrong(
+                f"device[{number}].temperature_from",
+                UNKNOWN_TEMPERATURE,
+                seen=repr(device.temperature_from),
+                known=", ".join(known) or "–",
+            )

@@ -20,6 +20,7 @@ from edge.config import Bus as BusConfig
 from edge.connected import line_settings
 from edge.farm_profile import Known
 from edge.poller import FaultRelay, ModbusSource, PolledDevice
+from edge.temperatures import Temperatures
 from edge.world import BootClock
 
 LineSource = ModbusSource | LineBus | Sdi12Bus
@@ -31,8 +32,9 @@ def sources_and_banks(
     known: Sequence[Known],
     openers: Callable[[BusConfig], StreamOpener],
     boot: BootClock,
+    water: Temperatures,
 ) -> tuple[dict[str, Source], list[OutputBank]]:
-    """Make a source for each bus and a bank for each device with outputs."""
+    """Make a source for each bus and a bank for each device with outputs; ``water`` knows what circuits are told."""
     sources: dict[str, Source] = {}
     banks: list[OutputBank] = []
     for bus in buses:
@@ -42,7 +44,7 @@ def sources_and_banks(
             sources[bus.name] = source
             banks += [_bank(one, source, outputs) for one in here if one.device.outputs]
         else:
-            sources[bus.name] = text_source(bus, here, openers(bus), boot.to_ms)
+            sources[bus.name] = text_source(bus, here, openers(bus), boot.to_ms, water)
     return sources, banks
 
 
@@ -61,11 +63,22 @@ def modbus_source(
 
 
 def text_source(
-    bus: BusConfig, here: Sequence[Known], opener: StreamOpener, mono_ms: Callable[[float], int]
+    bus: BusConfig,
+    here: Sequence[Known],
+    opener: StreamOpener,
+    mono_ms: Callable[[float], int],
+    water: Temperatures | None = None,
 ) -> LineBus | Sdi12Bus:
     """Make the source of one line with another protocol."""
     devices = [
-        TextDevice(one.device.name, one.entry, str(one.device.address), one.device.period_s, one.series)
+        TextDevice(
+            one.device.name,
+            one.entry,
+            str(one.device.address),
+            one.device.period_s,
+            one.series,
+            water.of(one.device.temperature_from) if water is not None and one.device.temperature_from else None,
+        )
         for one in here
         if one.series
     ]

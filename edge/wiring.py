@@ -47,6 +47,7 @@ from edge.practice import Practice, Probe
 from edge.release import VERSION
 from edge.reminders import Reminders
 from edge.simulated_boards import SimulatedBoard
+from edge.temperatures import Temperatures
 from edge.world import BootClock, World
 from telemetry.log import PROFILES, Log
 from telemetry.quantities import quantity
@@ -206,7 +207,8 @@ def assemble(
     load_kernels(config.control)
     bridges = bridges_of(config, openers, world)
     settings = {output.id: output for output in config.control.outputs}
-    sources, banks = sources_and_banks(config.buses, settings, known, through_boards(openers, bridges), boot)
+    water = Temperatures(boot.mono_ms)
+    sources, banks = sources_and_banks(config.buses, settings, known, through_boards(openers, bridges), boot, water)
     board_sources, board_banks = board_parts(config, bridges, boot)
 
     def save() -> Callable[[], None]:
@@ -228,6 +230,7 @@ def assemble(
         plans=plans,
         deficits=deficits,
         derived=derived,
+        water=water,
         feedback=feedback_series(config, known),
         save_state=save,
         first=(start_event(config, began_ms, wall_ms, clock_ok, compiled=compiled), *first),

@@ -55,6 +55,10 @@ TROUBLES: Final[dict[str, ReasonWords]] = {
     "bus.babble": ReasonWords(
         N_("The line is never silent."), N_("Unplug the devices one by one to find the one that talks.")
     ),
+    "sensor.uncompensated": ReasonWords(
+        N_("It reckons with its own default temperature: the water's is not known."),
+        N_("Check the thermometer that temperature_from names in farm.toml."),
+    ),
     "disk.refuses": ReasonWords(
         N_("The record cannot be written: {detail}"), N_("Check the card or disk; it may be full or worn out.")
     ),
