@@ -2,8 +2,8 @@
 """Telemetry in figures: loss under faults, ingest, queries, bytes on wire, disk and card, beside the peers.
 
 ``python -m bench.telemetry`` prints the tables and one JSON line; ``--torture`` runs a thousand faults, the naive
-design in the same rig, a million mutated messages and as many mutated MQTT sessions. Classes of durability: A answered
-from memory, B survives kill -9, C synced before it is accepted. Ours is C everywhere.
+design in the same rig, a million mutated messages and as many mutated MQTT sessions; ``--parts`` some of either.
+Classes of durability: A answered from memory, B survives kill -9, C synced before it is accepted. Ours is C everywhere.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from bench import telemetry_cluster, telemetry_edge, telemetry_ingest
@@ -145,33 +146,66 @@ def sessions(count: int, seed: int) -> dict[str, object]:
     }
 
 
+Found = tuple[dict[str, object], dict[str, str]]  # figures and notes
+
+
+def edge_part(_options: argparse.Namespace) -> Found:
+    """Measure the edge's side and its peers."""
+    figures, peers, notes = telemetry_edge.run()
+    return {**figures, "peers": peers}, notes
+
+
+def ingest_part(_options: argparse.Namespace) -> Found:
+    """Measure the cooperative's side and the naive peer."""
+    figures, notes = telemetry_ingest.run(seconds=60)
+    return dict(figures), notes
+
+
+def cluster_part(_options: argparse.Namespace) -> Found:
+    """Kill the nodes of a cluster under load."""
+    figures, note = telemetry_cluster.run()
+    return dict(figures), {"cluster": note}
+
+
+def faults_part(options: argparse.Namespace) -> Found:
+    """Break everything in the rig, and the naive design in the same one."""
+    whole = add_up(asyncio.run(faults(options.faults or (940 if options.torture else 196), options.seed)))
+    log_faults(whole, 4 if options.torture else 1)
+    peer = add_up(asyncio.run(faults(36 if options.torture else NAIVE_FAULTS, options.seed, naive=True)))
+    show_torture("The naive design in the same rig", peer)
+    show_torture("Faults", whole)
+    return whole.line() | {"naive_accepted": peer.accepted, "naive_lost": peer.lost}, {}
+
+
+PARTS: Final[dict[str, Callable[[argparse.Namespace], Found]]] = {
+    "edge": edge_part,
+    "ingest": ingest_part,
+    "cluster": cluster_part,
+    "faults": faults_part,
+    "mutants": lambda options: (mutants(MUTANTS, options.seed), {}),
+    "sessions": lambda options: (sessions(MUTANTS, options.seed), {}),
+}
+BENCH: Final = ("edge", "ingest", "cluster", "faults")
+TORTURE: Final = ("faults", "mutants", "sessions")
+
+
 def main() -> None:
-    """Run the bench, or the long torture."""
+    """Run the bench, or the long torture, or some parts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--torture", action="store_true", help="a thousand faults, a million messages, nothing else")
+    parser.add_argument("--torture", action="store_true", help="a thousand faults, a million messages and sessions")
+    parser.add_argument("--parts", default="", help=f"some of {','.join(PARTS)}")
     parser.add_argument("--faults", type=int, default=0, help="how many faults in the rig")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    wanted = options.parts.split(",") if options.parts else list(TORTURE if options.torture else BENCH)
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"no part is called {', '.join(sorted(unknown))}")
     figures: dict[str, object] = {}
     notes: dict[str, str] = {}
-    count = options.faults or (940 if options.torture else 196)
-    if not options.torture:
-        edge, peers, notes = telemetry_edge.run()
-        ingest, more = telemetry_ingest.run(seconds=60)
-        figures |= edge | ingest
-        figures["peers"] = peers
+    for name in wanted:
+        found, more = PARTS[name](options)
+        figures |= found
         notes |= more
-        nation, notes["cluster"] = telemetry_cluster.run()
-        figures |= nation
-    whole = add_up(asyncio.run(faults(count, options.seed)))
-    log_faults(whole, 4 if options.torture else 1)
-    figures |= whole.line()
-    peer = add_up(asyncio.run(faults(36 if options.torture else NAIVE_FAULTS, options.seed, naive=True)))
-    figures |= {"naive_accepted": peer.accepted, "naive_lost": peer.lost}
-    if options.torture:
-        figures |= mutants(MUTANTS, options.seed) | sessions(MUTANTS, options.seed)
-    show_torture("The naive design in the same rig", peer)
-    show_torture("Faults", whole)
     print()
     for key, (title, unit, goal, durability) in ROWS.items():
         if key in figures:
@@ -180,7 +214,7 @@ def main() -> None:
             print(f"{title:46} {text:>16} {unit:9} goal {goal:12} {durability}")
     figures["notes"] = notes
     print(json.dumps({key: round(v, 4) if isinstance(v, float) else v for key, v in figures.items()}))
-    sys.exit(1 if whole.lost or whole.duplicates or whole.disordered else 0)
+    sys.exit(1 if any(figures.get(key) for key in ("lost", "duplicates", "disordered")) else 0)
 
 
 if __name__ == "__main__":
