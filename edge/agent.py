@@ -30,6 +30,7 @@ from edge.live_board import LiveBoard
 from edge.local_switch import LocalSwitches
 from edge.orders import Orders
 from edge.pipeline import Pipeline, SeriesPlan
+from edge.seen_orders import OrderMemory
 from edge.temperatures import Temperatures
 from edge.votes import Votes
 from edge.world import BootClock, World
@@ -102,7 +103,8 @@ class Agent:
         self.gate = Gate(boot.mono_ms, self.record, log.epoch)
         self._banks = [self.gate.add_bank(bank.name, bank.outputs, bank.wires) for bank in parts.banks]
         outputs = {output.id: output for output in control.outputs}
-        self.orders = Orders(outputs, plans, control.limits, boot.mono_ms, self.record)
+        memory = OrderMemory(world.state)
+        self.orders = Orders(outputs, plans, control.limits, boot.mono_ms, self.record, memory.seen)
         self.calls = AlarmDesk(
             config, self.alarms, self.orders, boot, self.record, world.state, log.epoch, send=world.network is not None
         )
@@ -130,7 +132,7 @@ class Agent:
         self.desk = FarmDesk(
             boot, self.board, self.gate, self.orders, self.runner, self.pipeline, book, self._bell, self.record
         )
-        self.desk.alarms = self.calls.order
+        self.desk.alarms, self.desk.remember = self.calls.order, memory.keep
 
     def record(self, records: Sequence[AnyRecord]) -> None:
         """Put records into the log's next group."""

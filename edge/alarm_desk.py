@@ -24,7 +24,8 @@ from edge.console.reason_words import reason_words
 from edge.live import Alarm, Outcome
 from edge.notify_keeper import NotifyKeeper
 from edge.notify_queue import Notice, Queue
-from edge.orders import Giver, Orders
+from edge.orders import Orders
+from edge.seen_orders import Giver
 from edge.world import BootClock
 from pages.numbers import LANGUAGES
 from pages.words import N_, words

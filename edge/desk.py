@@ -24,8 +24,9 @@ from edge.control_loop import TickRunner
 from edge.live import LiveState, Outcome
 from edge.live_board import LiveBoard
 from edge.live_lines import BusReport
-from edge.orders import Giver, Orders
+from edge.orders import Orders
 from edge.pipeline import Pipeline
+from edge.seen_orders import Giver
 from edge.world import BootClock
 from pages.words import N_
 from telemetry.records import AnyRecord, Event
@@ -61,6 +62,10 @@ async def no_chip(order: ChipArgs) -> Mapping[str, str | float]:
     raise ChipRefused("{model} keeps no calibration of its own that can be set over the bus", model="?")
 
 
+async def no_memory() -> None:
+    """Keep nothing: the numbers of orders live as long as the agent."""
+
+
 def no_alarms(call: str, args: dict[str, Any]) -> Outcome:
     """Refuse: this agent keeps no alarms."""
     del args
@@ -83,6 +88,7 @@ class FarmDesk:
     chip: Callable[[ChipArgs], Awaitable[Mapping[str, str | float]]] = no_chip
     line_health: Callable[[], BusReport] = BusReport
     alarms: Callable[[str, dict[str, Any]], Outcome] = no_alarms
+    remember: Callable[[], Awaitable[None]] = no_memory
 
     def live(self) -> LiveState:
         """Give the live state now."""
@@ -121,6 +127,7 @@ class FarmDesk:
     async def _hold(self, args: HoldArgs, origin: Origin) -> Outcome:
         giver = Giver(args.person, args.role, origin, args.issuer, args.epoch, args.seq)
         refused = self.orders.hold(args.output, args.level, args.seconds, giver)
+        await self.remember()
         if refused:
             most = self.orders.hold_max_s(args.output) if args.output in self.gate.lines else 0.0
             return Outcome("refused", refused, {"most": most})
@@ -148,6 +155,7 @@ class FarmDesk:
             return Outcome("refused", refused)
         safe = self.gate.lines[args.output].safe
         self.gate.affirm(args.output, safe, origin, N_("stopped by a person"), args.person)
+        await self.remember()
         return await self._answer(args.output, safe)
 
     async def _answer(self, output: str, level: float) -> Outcome:
@@ -168,6 +176,7 @@ class FarmDesk:
             refused = self.orders.reset(args.place, giver)
         else:
             refused = self.orders.work_at(args.place, args.seconds, giver)
+        await self.remember()
         if refused:
             return Outcome("refused", refused)
         await self.bell.wait()

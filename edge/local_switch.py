@@ -11,7 +11,8 @@ from typing import Final
 
 from controllers.settings import OutputSettings
 from edge.alarms import AlarmBoard
-from edge.orders import Giver, Orders
+from edge.orders import Orders
+from edge.seen_orders import Giver
 from edge.switch_settings import LocalSwitch
 from telemetry.records import UNUSABLE, Sample
 

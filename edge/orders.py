@@ -6,21 +6,18 @@ bounded time; it is written down before it acts, so that a replay knows it too. 
 safety: every level still passes the engine and its safety kernel.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
 from controllers.settings import OutputSettings, SafetyLimits
-from controllers.ticks import Maintenance, Origin, Override, Reset
+from controllers.ticks import Maintenance, Override, Reset
+from edge.seen_orders import Giver, SeenOrders
 from edge.users import ROLES, Role
 from telemetry.records import AnyRecord, Event
 
 STOP_HOLDS_S: Final = 900.0
 LOCK_S: Final = 1800.0
-ISSUERS_KEPT: Final = 256
-SEQS_KEPT: Final = 1024
 
 UNKNOWN_OUTPUT: Final = "there is no such output"
 UNKNOWN_PLACE: Final = "there is no such place"
@@ -30,45 +27,6 @@ BAD_LEVEL: Final = "the level must be between 0 and 1, or 0 or 1 for an on-off o
 BAD_TIME: Final = "the time must be above 0 s and at most {most} s"
 AT_THE_PLANT: Final = "the switch at the plant has it; somebody stands there"
 SEEN_BEFORE: Final = "this order was already carried out"
-
-
-@dataclass(frozen=True, slots=True)
-class Giver:
-    """Who gives an order, and the order's own identity: ``seq`` grows within (issuer, epoch). 0 = not numbered."""
-
-    person: str
-    role: str
-    origin: Origin = "manual"
-    issuer: str = ""
-    epoch: int = 0
-    seq: int = 0
-
-
-class SeenOrders:
-    """Remembers which numbered orders were admitted; an older epoch of an issuer is never heard again."""
-
-    def __init__(self) -> None:
-        self._issuers: OrderedDict[str, tuple[int, OrderedDict[int, None], int]] = OrderedDict()
-
-    def admit(self, giver: Giver) -> bool:
-        """Say whether the order is new, and remember it."""
-        if not giver.seq:
-            return True
-        epoch, seqs, floor = self._issuers.get(giver.issuer, (giver.epoch, OrderedDict(), 0))
-        if giver.epoch < epoch:
-            return False
-        if giver.epoch > epoch:
-            epoch, seqs, floor = giver.epoch, OrderedDict(), 0
-        if giver.seq in seqs or giver.seq <= floor:
-            return False
-        seqs[giver.seq] = None
-        if len(seqs) > SEQS_KEPT:
-            floor = max(floor, seqs.popitem(last=False)[0])
-        self._issuers[giver.issuer] = (epoch, seqs, floor)
-        self._issuers.move_to_end(giver.issuer)
-        if len(self._issuers) > ISSUERS_KEPT:
-            self._issuers.popitem(last=False)
-        return True
 
 
 class Orders:
@@ -81,6 +39,7 @@ class Orders:
         limits: SafetyLimits,
         now_ms: Callable[[], int],
         record: Callable[[Sequence[AnyRecord]], None],
+        seen: SeenOrders | None = None,
     ) -> None:
         self._outputs = outputs
         self._series = frozenset(series)
@@ -89,7 +48,7 @@ class Orders:
         self._maintenance_max_s = limits.maintenance_max_s
         self._now_ms = now_ms
         self._record = record
-        self._seen = SeenOrders()
+        self._seen = seen or SeenOrders()
         self.overrides: dict[str, Override] = {}
         self.locks: dict[str, int] = {}
         self.maintenance: dict[str, Maintenance] = {}

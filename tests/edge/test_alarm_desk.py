@@ -16,7 +16,8 @@ from edge.alarm_desk import SIREN, TEST_EVERY_MS, AlarmDesk
 from edge.alarm_settings import Alarms
 from edge.alarms import AlarmBoard
 from edge.control_loop import Deadlines, every
-from edge.orders import Giver, Orders
+from edge.orders import Orders
+from edge.seen_orders import Giver
 from edge.world import BootClock
 from telemetry.records import AnyRecord, Event
 from tests.edge.fake_farm import settings

@@ -15,9 +15,9 @@ from edge.agent import Agent
 from edge.bundle import BadBundle, strip_secrets, to_toml, unpack, write
 from edge.cli import main
 from edge.config import parse
-from edge.orders import Giver
 from edge.rehearsal import rehearse, start_wall_ms
 from edge.replay import Span, replay
+from edge.seen_orders import Giver
 from edge.what_if import NotComparable, what_if
 from edge.wiring import SimulatedField
 from tests.support.waiting import passes

@@ -11,7 +11,8 @@ from controllers.settings import OutputSettings, SafetyLimits
 from edge.alarms import AlarmBoard
 from edge.config import parse
 from edge.local_switch import FORGOTTEN, PERSON, LocalSwitches
-from edge.orders import AT_THE_PLANT, Giver, Orders
+from edge.orders import AT_THE_PLANT, Orders
+from edge.seen_orders import Giver
 from edge.switch_settings import LocalSwitch
 from edge.toml_reader import SettingsRefused
 from telemetry.records import AnyRecord, Event, Quality, Sample

@@ -2,6 +2,8 @@
 """Orders: admitted once, from who may, for a bounded time, and written down before they act."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 from controllers.settings import OutputSettings, SafetyLimits
 from edge.alarms import AlarmBoard
 from edge.derived import APART_MAX_MS, Deficits
-from edge.orders import BAD_LEVEL, BAD_TIME, ROLE_TOO_LOW, SEEN_BEFORE, Giver, Orders, SeenOrders
+from edge.orders import BAD_LEVEL, BAD_TIME, ROLE_TOO_LOW, SEEN_BEFORE, Orders
+from edge.seen_orders import Giver, OrderMemory, SeenOrders
 from telemetry.records import AnyRecord, Event, Quality, Sample
 
 LAN = Giver("lan", "operator")
@@ -113,6 +116,34 @@ def test_no_numbered_order_is_ever_admitted_twice_nor_an_older_epoch(orders: lis
             assert epoch >= newest
             admitted.append((issuer, epoch, seq))
     assert len(admitted) == len(set(admitted))
+
+
+async def test_what_was_admitted_before_a_start_is_not_admitted_after_it(tmp_path: Path) -> None:
+    before = OrderMemory(tmp_path)
+    phone = Giver("lan", "operator", issuer="phone", epoch=2)
+    for seq in (1, 2, 5, *range(100, 200)):
+        assert before.seen.admit(replace(phone, seq=seq))
+    await before.keep()
+    (tmp_path / "orders-seen.json").chmod(0o400)
+    kept = (tmp_path / "orders-seen.json").stat().st_mtime_ns
+    await before.keep()
+    assert (tmp_path / "orders-seen.json").stat().st_mtime_ns == kept, "nothing new, nothing written"
+    after = OrderMemory(tmp_path)
+    assert not any(after.seen.admit(replace(phone, seq=seq)) for seq in (1, 5, 100, 150, 199))
+    assert not after.seen.admit(replace(phone, epoch=1, seq=9_000))
+    assert not after.seen.admit(replace(phone, seq=3)), "older than all that were kept"
+    assert after.seen.admit(replace(phone, seq=200))
+    assert after.seen.admit(replace(phone, epoch=3, seq=1))
+    (tmp_path / "orders-seen.json").unlink()
+    (tmp_path / "orders-seen.json").write_bytes(b"{")
+    assert OrderMemory(tmp_path).seen.admit(replace(phone, seq=1))
+
+
+async def test_a_disk_that_refuses_stops_no_order(tmp_path: Path) -> None:
+    memory = OrderMemory(tmp_path / "file" / "state")
+    (tmp_path / "file").write_bytes(b"in the way of the folder")
+    assert memory.seen.admit(Giver("lan", "operator", issuer="phone", epoch=1, seq=1))
+    await memory.keep()
 
 
 def test_an_alarm_is_raised_once_and_cleared_once() -> None:

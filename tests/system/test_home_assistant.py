@@ -20,8 +20,8 @@ from drivers.catalogue import Catalogue
 from edge.agent import Agent
 from edge.config import parse
 from edge.machine import Machine
-from edge.orders import Giver
 from edge.output_words import KIND_WORDS, OPENS
+from edge.seen_orders import Giver
 from edge.wiring import SimulatedField, assemble, known_devices
 from edge.world import SystemClock, World
 from telemetry.face import Face, OutputFace, SeriesFace

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from controllers.kernels.greenhouse_columns import S_TANK_L
 from edge.agent import Agent
-from edge.orders import Giver
 from edge.practice import Probe
+from edge.seen_orders import Giver
 from edge.wiring import SimulatedField
 from edge.world import VirtualClock
 from tests.support.waiting import passes

@@ -140,6 +140,7 @@ class Chaos:
     hostile: list[str] = field(default_factory=list)
     _ends: list[tuple[float, str, Callable[[], None]]] = field(default_factory=list)
     _number: int = 0
+    _counted: bool = False  # the agent answered an order of the phone's second counting
     _deck: list[str] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -256,7 +257,7 @@ class Chaos:
                     {"seconds": -5.0}, {"output": "moon"}, {"issuer": "phone", "epoch": 1, "seq": 9_000 + self._number},
                 )
             )  # fmt: skip
-            self._ask(agent, "hold", order | bad, may="issuer" in bad and self._number == 1)
+            self._ask(agent, "hold", order | bad, may="issuer" in bad and not self._counted)
         return lambda: None
 
     def _ask(self, agent: Agent, call: str, args: dict[str, Any], *, may: bool) -> None:
@@ -265,6 +266,7 @@ class Chaos:
                 answer = await agent.desk.order(call, args)
             except TimeoutError:
                 return  # the agent was killed meanwhile
+            self._counted = self._counted or args.get("epoch") == 2
             if not may and answer.outcome not in {"refused", "duplicate"}:
                 self.hostile.append(f"{call} {args}: {answer.outcome}")
 

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controllers.settings import OutputSettings, SafetyLimits
 from edge.config_exchange import Issuer
-from edge.orders import Giver, Orders
+from edge.orders import Orders
 from edge.remote_orders import Heard, Judge
+from edge.seen_orders import Giver
 from telemetry.records import AnyRecord
 from telemetry.remote_orders import Order, OrderRefused, public_text, sign
 from tests.torture.asked import count_and_seed
