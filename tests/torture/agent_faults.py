@@ -141,6 +141,7 @@ class Chaos:
     _ends: list[tuple[float, str, Callable[[], None]]] = field(default_factory=list)
     _number: int = 0
     _counted: bool = False  # the agent answered an order of the phone's second counting
+    _felt: list[tuple[str, Probe]] = field(default_factory=list)  # the weathers of now, the latest last
     _deck: list[str] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -185,9 +186,7 @@ class Chaos:
             case "clock":
                 return self._clock(name)
             case "weather":
-                series, value = WEATHER[name]
-                self.nature.practice = {**self.nature.practice, series: Probe(beaker=value)}
-                return lambda: self._calm(series)
+                return self._weather(*WEATHER[name])
             case "plant":
                 return self._plant(name)
             case "people":
@@ -230,8 +229,19 @@ class Chaos:
         self.clock.pushed_ms = self.dice.choice(JUMPS_MS)
         return lambda: setattr(self.clock, "pushed_ms", 0)
 
-    def _calm(self, series: str) -> None:
-        self.nature.practice = {name: probe for name, probe in self.nature.practice.items() if name != series}
+    def _weather(self, series: str, value: float) -> Callable[[], None]:
+        """Let what is measured stand at a value; of two at once the later one is felt, and then the other again."""
+        mine = (series, Probe(beaker=value))
+        self._felt.append(mine)
+        self._feel()
+        return lambda: self._calm(mine)
+
+    def _calm(self, mine: tuple[str, Probe]) -> None:
+        self._felt = [one for one in self._felt if one is not mine]
+        self._feel()
+
+    def _feel(self) -> None:
+        self.nature.practice = dict(self._felt)
 
     def _plant(self, name: str) -> Callable[[], None]:
         twin = self.nature.field.twin
