@@ -156,8 +156,8 @@ def _check_outputs(entry: Entry, refuse: Refuse) -> None:
 
 def _check_writes(entry: Entry, refuse: Refuse) -> None:
     if entry.text is not None and entry.text.temperature and "{t}" not in entry.text.temperature:
-        raise refuse("text.temperature", "{seen} does not say where the temperature stands; write {{t}}",
-                     seen=repr(entry.text.temperature))  # fmt: skip
+        raise refuse("text.temperature", "{seen} has no {mark} where the temperature goes",
+                     seen=repr(entry.text.temperature), mark="{t}")  # fmt: skip
     for number, write in enumerate(entry.startup):
         for forbidden in entry.forbidden:
             last = forbidden.to if forbidden.to is not None else forbidden.at

@@ -70,6 +70,12 @@ gives = { soil_moisture = 49.5, soil_ec = 0.004 }
             5,
             "start-up writes register 9, which is forbidden: ruins it",
         ),
+        (
+            'maker = "test"',
+            'maker = "test"\ntext = { request = "R", temperature = "T,20" }',
+            4,
+            "'T,20' has no {t} where the temperature goes",
+        ),
     ],
 )
 def test_a_wrong_entry_is_refused_with_file_and_line(old: str, new: str, line: int, words: str) -> None:

@@ -7,7 +7,6 @@ Then the walk's end: the value that came over the line stands on the console's p
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -89,7 +88,7 @@ class Walk:
 
     def end(self) -> None:
         for child in self.stays:
-            child.send_signal(signal.SIGTERM)
+            child.terminate()
         for child in self.stays:
             child.wait(20.0)
 
@@ -110,7 +109,7 @@ def bench() -> Iterator[tuple[str, subprocess.Popen[str]]]:
         try:
             yield child.stdout.readline().strip(), child
         finally:
-            child.send_signal(signal.SIGINT)
+            child.terminate()  # not SIGINT: what a shell started in the background is deaf to it
 
 
 @pytest.fixture
