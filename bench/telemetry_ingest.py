@@ -291,7 +291,7 @@ def run(seconds: int) -> tuple[Figures, dict[str, str]]:
         at_rate, notes["75k"] = at_75k(fresh(), seconds)
         figures |= at_rate
         ours, figures["ingest_missing"] = burst(fresh(), "influx", 10_000, 100)
-        figures["victoria_points_per_s"], figures["victoria_missing"] = burst(fresh(), "victoria", 9_000, 1_000)
+        figures["victoria_points_per_s"], figures["victoria_missing"] = burst(fresh(), "victoria", 18_000, 1_000)
         theirs = naive(fresh(), 5.0)
         figures |= {"ingest_points_per_s": ours, "naive_points_per_s": theirs, "ratio_naive": ours / max(1.0, theirs)}
         figures |= drains(fresh(), 30)
