@@ -26,6 +26,7 @@ from telemetry.records import AnyRecord, Sample
 from telemetry.topics import topic
 
 SERIES_AN_EDGE: Final = 10
+ROW_MS: Final = 6_000
 SEND_AHEAD: Final = 0.02
 WINDOW: Final = 4_000
 NEW_BEFORE_MS: Final = 120_000  # the first messages tell of a time before, so that no later one says the same again
@@ -40,7 +41,7 @@ def bodies(points: int) -> tuple[list[bytes], Packer, bytes]:
     for start in range(0, len(data), rows):
         group: list[AnyRecord] = []
         for at in range(rows):
-            mono = 3_600_000 + at * 6_000
+            mono = 3_600_000 + at * ROW_MS
             row = data[start + at].tolist()[:SERIES_AN_EDGE]
             group += [Sample(SERIES[i], mono, value, value, 0, "", 0.3) for i, value in enumerate(row)]
         made.append(packer.encode(group))
@@ -101,17 +102,23 @@ class Answers:
                 self.count += sum(high - low + 1 for low, high in ranges) - before
 
 
-def messages(edges: int, count: int, points: int, first: int = 0, new: int = 0) -> Iterator[bytes]:
+def messages(
+    edges: int, count: int, points: int, first: int = 0, new: int = 0, *, at_once: bool = False
+) -> Iterator[bytes]:
     """Give the packets one after the other, each with the time of now; the edges are numbered from ``first``.
 
-    The ``new`` first ones are dated earlier: a farm that reports again before its batch's span is over would otherwise
-    now and then measure twice in the same millisecond.
+    No farm measures twice in the same millisecond, which a store would keep once: the ``new`` first ones are dated
+    earlier, and of messages that all go ``at_once`` each but a farm's last one, by the spans of those behind it.
     """
     made, packer, _ = bodies(points)
+    rows = points // SERIES_AN_EDGE
     for at in range(count):
         edge = f"farm-{first + at % edges}"
-        wall_ms = time.time_ns() // 1_000_000 - (NEW_BEFORE_MS if at < new else 0)
-        last_ms = 3_600_000 + (points // SERIES_AN_EDGE - 1) * 6_000
+        before_ms = NEW_BEFORE_MS if at < new else 0
+        if at_once:
+            before_ms = (count // edges - at // edges) * rows * ROW_MS
+        wall_ms = time.time_ns() // 1_000_000 - before_ms
+        last_ms = 3_600_000 + (rows - 1) * ROW_MS
         header = Header(edge, 1, 7, at // edges + 1, 0, last_ms, wall_ms, True, points)
         yield packet(topic("coop", edge, "batch"), packer.seal(header, made[at % len(made)]))
 
@@ -125,7 +132,7 @@ def main(port: int, edges: int, count: int, points: int, first: int, new: int, r
     time.sleep(1.0)
     answers = Answers(client)
     start = time.monotonic()
-    for at, data in enumerate(messages(edges, count, points, first, new)):
+    for at, data in enumerate(messages(edges, count, points, first, new, at_once=not rate)):
         if new and at == new:
             while answers.count < new and time.monotonic() < start + NEW_S:
                 time.sleep(0.01)
