@@ -192,10 +192,12 @@ class Ingest:
                 return "range"
             if not 0 <= extent.quality < QUALITY_MAX:  # QUALITY_MAX is a power of two
                 return "quality"
-        if times and max(times) + header.offset_ms > now_ms + AHEAD_MS:
-            return "future"
-        if times and (min(times) + header.offset_ms < EARLIEST_MS or min(times) < 0):
-            return "past"
+        if times:
+            first_ms, last_ms = min(times), max(times)
+            if last_ms + header.offset_ms > now_ms + AHEAD_MS:
+                return "future"
+            if first_ms < 0 or first_ms + header.offset_ms < EARLIEST_MS:
+                return "past"
         self.counts["points"] += len(samples.value)
         return ""
 

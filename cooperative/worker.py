@@ -375,11 +375,16 @@ def _size(message: Message) -> int:
 
 def _spans_by_boot(headers: Iterable[Header]) -> dict[BootKey, Spans]:
     """Gather batches into ranges, boot by boot."""
-    found: dict[BootKey, RangeSet] = {}
+    found: dict[BootKey, list[int]] = {}
     for header in headers:
-        key = (header.edge, header.epoch, header.nonce)
-        found.setdefault(key, RangeSet()).add(header.seq, header.seq)
-    return {key: Spans(key[1], key[2], ranges.newest(SPANS_A_NOTE)) for key, ranges in found.items()}
+        found.setdefault((header.edge, header.epoch, header.nonce), []).append(header.seq)
+    return {key: Spans(key[1], key[2], _ranges(numbers)) for key, numbers in found.items()}
+
+
+def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
+    if len(numbers) == 1:  # as nearly always
+        return [(numbers[0], numbers[0])]
+    return RangeSet((number, number) for number in numbers).newest(SPANS_A_NOTE)
 
 
 def _spans_by_edge(headers: Iterable[Header]) -> dict[str, list[Spans]]:

@@ -26,6 +26,7 @@ BODY_MAX: Final = 4_000_000
 NAMES_MAX: Final = 20_000
 
 HEAD: Final = struct.Struct("<9I")
+_OTHERS_LENGTH, _NONE = slice(HEAD.size - 4, HEAD.size), bytes(4)
 # What stands in the column of kinds.
 READING, SAMPLE, TICK, OTHER = 0, 1, 2, 3
 
@@ -113,6 +114,8 @@ def decode_samples(body: bytes) -> Samples:
 
 def decode_others(body: bytes) -> list[Others]:
     """Decode only decisions, commands, acks and events."""
+    if body[_OTHERS_LENGTH] == _NONE:  # as nearly always
+        return []
     size = lengths_of(body)[8]
     return _decode_others(body[-size:]) if size else []
 

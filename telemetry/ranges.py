@@ -23,6 +23,9 @@ class RangeSet:
         """Add low..high; ValueError if high is below low."""
         if high < low:
             raise ValueError(f"range {low}..{high} runs backwards")
+        if self._highs and low == self._highs[-1] + 1:  # as nearly always: the next one
+            self._highs[-1] = high
+            return
         first = bisect_left(self._highs, low - 1)
         last = bisect_right(self._lows, high + 1)
         if first < last:
