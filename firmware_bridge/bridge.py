@@ -317,6 +317,8 @@ class Bridge:
         for _ in range(2):
             if self._link.state is not State.READY:
                 raise CallFailed(name, "mcu.not_connected")
+            if self._link.full:
+                raise CallFailed(name, "mcu.no_answer")
             token = self._link.call(name, _now(), **values)
             future: asyncio.Future[Values] = asyncio.get_running_loop().create_future()
             self._pending[token] = future

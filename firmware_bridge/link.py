@@ -135,7 +135,7 @@ class Link:
         """Queue a call and give the token its ending event will carry."""
         if self.state is not State.READY:
             raise LinkError(f"call {name!r} while the link is {self.state.value}")
-        if len(self._waiting) >= QUEUE_MAX:
+        if self.full:
             raise LinkError(f"{QUEUE_MAX} calls wait already; the caller does not wait for replies")
         return self._queue(name, values, now)
 
@@ -143,7 +143,8 @@ class Link:
         """Take bytes from the line."""
         events: list[Event] = []
         for frame in self._reader.feed(data):
-            self._heard_at = now
+            if frame.kind != Kind.REPORT:  # a board that still reports may have a wire broken on which it hears us
+                self._heard_at = now
             self._take(frame, now, events)
         return events
 
@@ -168,6 +169,11 @@ class Link:
     def deadline(self) -> float | None:
         """When ``tick`` has work next; None while nothing is on the way."""
         return self._retry_at if self._flying else None
+
+    @property
+    def full(self) -> bool:
+        """Whether no more calls may be queued."""
+        return len(self._waiting) >= QUEUE_MAX
 
     @property
     def bad_frames(self) -> int:

@@ -340,3 +340,30 @@ def test_a_board_of_another_kind_than_the_farm_names_is_told_and_nothing_is_comm
     assert kinds == ["mcu.other_board"]
     assert details[0].startswith("linux ")
     assert details[0].endswith("; farm.toml: avr-nano")
+
+
+def test_a_broken_wire_to_the_board_ends_no_host_however_much_is_asked(board_program: Path) -> None:
+    async def nothing(data: bytes) -> None:
+        del data  # they go nowhere
+
+    async def work(board: VirtualBoard) -> tuple[list[str], int, str]:
+        host = Host(board, farm_board())
+        await host.start()
+        await host.outputs.hold("bed-1", 1.0, 600.0)
+        board.write = nothing  # type: ignore[method-assign]
+        asked = [asyncio.create_task(host.bridge.call("get_output", output=0)) for _ in range(200)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        assert all(isinstance(answer, CallFailed) for answer in answers)
+        await pass_time(60.0)
+        board.follow()
+        dark = board.on
+        del board.write
+        await pass_time(20.0)
+        outcome = (await host.outputs.hold("bed-1", 1.0, 2.0)).outcome
+        await host.stop()
+        return [fault.kind for fault in host.faults], dark, outcome
+
+    told, dark, outcome = in_virtual_time(board_program, work)
+    assert "mcu.session_lost" in told
+    assert dark == 0, "the leases ran out"
+    assert outcome == "done", "and all is well once the wire is mended"

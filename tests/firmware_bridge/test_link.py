@@ -171,6 +171,18 @@ def test_silence_is_found_and_told_once(wire: Wire) -> None:
     assert wire.link.deadline is None
 
 
+def test_a_board_that_reports_and_does_not_hear_is_found_too(wire: Wire) -> None:
+    """One of two wires is broken: calls once piled up behind it until the agent itself ended."""
+    wire.connect()
+    wire.ask("set_report", period_ms=200)
+    wire.until(lambda: any(isinstance(event, Reported) for event in wire.events))
+    wire.down = lambda _data: b""
+    wire.link.call("get_boot", wire.now)
+    before = sum(isinstance(event, Reported) for event in wire.events)
+    wire.until(lambda: wire.link.state is State.DEAD, seconds=DEAD_S + 1)
+    assert sum(isinstance(event, Reported) for event in wire.events) > before + 5
+
+
 def test_a_lost_answer_is_given_again_without_doing_the_call_again(wire: Wire) -> None:
     wire.connect()
     lost: list[bytes] = []

@@ -139,6 +139,7 @@ class Chaos:
     killed: bool = False
     hostile: list[str] = field(default_factory=list)
     _ends: list[tuple[float, str, Callable[[], None]]] = field(default_factory=list)
+    _cuts: list[VirtualBoard] = field(default_factory=list)
     _number: int = 0
     _counted: bool = False  # the agent answered an order of the phone's second counting
     _felt: list[tuple[str, Probe]] = field(default_factory=list)  # the weathers of now, the latest last
@@ -219,8 +220,14 @@ class Chaos:
 
     def _cut(self, board: VirtualBoard) -> Callable[[], None]:
         """Nothing passes the cable any more, in either direction; both ends do not know it."""
-        carries, board.write = board.write, _lost  # type: ignore[method-assign]
-        return lambda: setattr(board, "write", carries)
+        self._cuts.append(board)
+        board.write = _lost  # type: ignore[method-assign]
+        return lambda: self._mend(board)
+
+    def _mend(self, board: VirtualBoard) -> None:
+        self._cuts.remove(board)
+        if board not in self._cuts:  # the last of those that overlapped
+            del board.write
 
     def _clock(self, name: str) -> Callable[[], None]:
         if name == "untrusted":
