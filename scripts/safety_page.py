@@ -273,7 +273,7 @@ def _figures() -> str:
         lines[-1:] = ["", f"`make torture-safety`, in parts: {long['when']}.", ""]
     lines += ["| | bench | torture | goal |", "|---|---|---|---|"]
     for key, words, goal in FIGURES:
-        cells = [f"{found[key]:,g}" if found.get(key) is not None else "–" for found in _results(kept, long)]
+        cells = [f"{found[key]:,.10g}" if found.get(key) is not None else "–" for found in _results(kept, long)]
         if cells[0] != "–":
             lines.append(f"| {words} | {cells[0]} | {cells[1]} | {goal} |")
     return "\n".join(lines) + "\n"
