@@ -140,9 +140,14 @@ def test_kill_9_of_the_child_loses_nothing_and_the_agent_starts_it_again(tmp_pat
 
 
 def children() -> list[int]:
-    """Give the children of this process."""
-    task = Path(f"/proc/{os.getpid()}/task")
-    return [int(pid) for one in task.iterdir() for pid in (one / "children").read_text().split()]
+    """Give the children of this process, whichever thread started them: a thread may end while this looks."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # a process that ended meanwhile
+            _state, parent, *_rest = status.read_text(encoding="utf-8", errors="replace").rpartition(") ")[2].split()
+            if int(parent) == os.getpid():
+                found.append(int(status.parent.name))
+    return found
 
 
 def test_a_child_goes_when_its_agent_has_gone(tmp_path: Path, ntfy: NtfyServer) -> None:
