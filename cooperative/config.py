@@ -87,10 +87,15 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_config(path: Path) -> HubConfig:
     """Read ``hub.toml``. ConfigError for whatever is wrong in it; paths in it are relative to its folder."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(
             str(path), Told(N_("{seen:t}; give the path of hub.toml"), seen=error.strerror or str(error))
+        ) from error
+    except UnicodeDecodeError as error:
+        seen = f"0x{error.object[error.start]:02X}"
+        raise ConfigError(
+            str(path), Told(N_("byte {seen} is not UTF-8; save the file with the encoding UTF-8"), seen=seen)
         ) from error
     try:
         config = msgspec.convert(tomllib.loads(text), HubConfig)

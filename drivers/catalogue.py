@@ -45,6 +45,16 @@ def parse_entry(text: str, file: str) -> Entry:
     return entry
 
 
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line, seen = data[: error.start].count(b"\n") + 1, f"0x{data[error.start]:02X}"
+        raise CatalogueError(str(path), line, "byte {seen} is not UTF-8; save the file with the encoding UTF-8",
+                             seen=seen) from None  # fmt: skip
+
+
 def _refusal(error: msgspec.ValidationError, file: str, text: str) -> CatalogueError:
     found = _PATH.match(str(error))
     problem, path = (found.group(1), found.group(2)) if found else (str(error), "$")
@@ -85,13 +95,13 @@ class Catalogue:
                 self._known[name] = apply_variant(self.entry(type_name), variant)
             else:
                 path = self.path(type_name)
-                self._known[name] = parse_entry(path.read_text(encoding="utf-8"), str(path))
+                self._known[name] = parse_entry(_text(path), str(path))
         return self._known[name]
 
     def own_texts(self, types: Iterable[str]) -> dict[str, str]:
         """Give the files of those ``types`` that did not come with the program, by type."""
         paths = {name: self.path(name) for name in sorted(types)}
-        return {name: path.read_text(encoding="utf-8") for name, path in paths.items() if path.parent != BUILT_IN}
+        return {name: _text(path) for name, path in paths.items() if path.parent != BUILT_IN}
 
     def search(self, words: str) -> list[Entry]:
         """Find entries whose type, title, maker or clones hold all ``words``, in any case."""

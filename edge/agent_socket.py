@@ -137,7 +137,7 @@ class Counter:
                 async with asyncio.timeout(PEER_TIMEOUT_S):
                     send(connection.writer, await self._reply(call))
                     await connection.writer.drain()
-        except (OSError, EOFError, TimeoutError, msgspec.DecodeError):
+        except (OSError, EOFError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass  # the peer went away or speaks nonsense: its connection is closed, nothing else happens
         finally:
             self._open -= 1

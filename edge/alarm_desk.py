@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from controllers.settings import minute_of_day
+from drivers.kept import kept_json
 from drivers.whole_file import write_whole
 from edge.alarm_calls import Call, Caller
 from edge.alarm_life import RANK, AlarmMemory, Fields, Key, may_acknowledge
@@ -92,9 +93,8 @@ class AlarmDesk:
 
     def restore(self) -> None:
         """Take over the alarms of the last boot; what cannot be read is as if it were not there."""
-        try:
-            memory = msgspec.json.decode((self._state / MEMORY_FILE).read_bytes(), type=AlarmMemory)
-        except (OSError, msgspec.DecodeError):
+        memory = kept_json(self._state / MEMORY_FILE, AlarmMemory)
+        if memory is None:
             return
         wall_ms, clock_ok = self._boot.wall()
         self._board.restore(memory, self._boot.mono_ms(), wall_ms, clock_ok=clock_ok)

@@ -15,6 +15,7 @@ import msgspec
 
 from controllers.state import EngineState, nothing_known
 from drivers.catalogue import Catalogue
+from drivers.kept import keep, kept
 from drivers.whole_file import write_whole
 from edge.device_types import device_types, own_folder
 
@@ -34,20 +35,23 @@ class Boots:
     def save(self, memory: EngineState) -> None:
         """Keep the engine's memory for the next boot."""
         if memory.weather != self._written:
-            write_whole(self._weather, msgspec.msgpack.encode(memory.weather))
+            keep(self._weather, memory.weather)
             self._written = memory.weather
-        write_whole(self._memory, msgspec.msgpack.encode(msgspec.structs.replace(memory, weather={})))
+        keep(self._memory, msgspec.structs.replace(memory, weather={}))
 
     def memory(self) -> EngineState | None:
         """Give the engine's memory that the last boot left, None where there is none that can be read."""
-        memory = _read(self._memory)
-        try:
-            weather = msgspec.msgpack.decode(self._weather.read_bytes(), type=dict[str, bytes])
-        except (OSError, msgspec.DecodeError):
+        memory = kept(self._memory, EngineState)
+        weather = kept(self._weather, dict[str, bytes])
+        if weather is None:
             return memory
         if memory is None and weather:  # years of weather are not lost with the last hour's runs
             memory = nothing_known()
         return None if memory is None else msgspec.structs.replace(memory, weather=weather)
+
+    def damaged(self) -> bool:
+        """Say whether the last boot left a memory that cannot be read."""
+        return self._memory.exists() and kept(self._memory, EngineState) is None
 
     def begin(self, epoch: int, config: str, memory: EngineState | None, devices: Mapping[str, str] = NOTHING) -> None:
         """Write down what boot ``epoch`` begins with; the oldest boots are forgotten.
@@ -59,7 +63,7 @@ class Boots:
         for name, text in devices.items():
             write_whole(own_folder(folder / "farm.toml") / f"{name}.toml", text.encode())
         if memory is not None:
-            write_whole(folder / "engine.state", msgspec.msgpack.encode(memory))
+            keep(folder / "engine.state", memory)
         for old in sorted(self._folder.iterdir())[:-BOOTS_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
 
@@ -70,11 +74,4 @@ class Boots:
     def began(self, epoch: int) -> tuple[str, EngineState | None]:
         """Give the configuration and memory that boot ``epoch`` began with; FileNotFoundError if it is forgotten."""
         folder = self._folder / f"{epoch:08d}"
-        return (folder / "farm.toml").read_text(encoding="utf-8"), _read(folder / "engine.state")
-
-
-def _read(path: Path) -> EngineState | None:
-    try:
-        return msgspec.msgpack.decode(path.read_bytes(), type=EngineState)
-    except (OSError, msgspec.DecodeError):
-        return None
+        return (folder / "farm.toml").read_text(encoding="utf-8"), kept(folder / "engine.state", EngineState)

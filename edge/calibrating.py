@@ -22,6 +22,7 @@ from drivers.calibration.session import SCHEMA, Session, feed, method_of, quanti
 from drivers.calibration.sessions import ProbeTaken, Sessions
 from drivers.calibration.shelf import Shelf
 from drivers.calibration.telling import as_shown
+from drivers.kept import kept_json
 from edge.beside import neighbours, values
 from edge.live import LiveState, Outcome, Tile
 from edge.profile import PROFILE_FILE
@@ -81,11 +82,8 @@ class CalibrationDesk:
 
     def instrument(self, series: str) -> Instrument | None:
         """Give the instrument behind ``series`` as the agent described it; None where it did not yet."""
-        try:
-            profile = msgspec.json.decode((self._folder / PROFILE_FILE).read_bytes(), type=FarmProfile)
-        except (OSError, msgspec.DecodeError):
-            return None
-        return next((one for one in profile.instruments if series in one.series), None)
+        profile = kept_json(self._folder / PROFILE_FILE, FarmProfile)
+        return None if profile is None else next((one for one in profile.instruments if series in one.series), None)
 
     async def begin(
         self, state: LiveState, series: str, instrument: Instrument | None, method: str, person: str, role: str

@@ -113,13 +113,11 @@ GRADES = {
 
 def _farm(folder: Path) -> str:
     """Give the farm's name as it stands on its papers."""
-    import msgspec
-
+    from drivers.kept import kept_json
     from edge.profile import PROFILE_FILE
     from telemetry.records import FarmProfile
 
-    try:
-        farm = msgspec.json.decode((folder / PROFILE_FILE).read_bytes(), type=FarmProfile)
-    except (OSError, msgspec.DecodeError):
+    farm = kept_json(folder / PROFILE_FILE, FarmProfile)
+    if farm is None:
         return ""
     return " · ".join(part for part in (farm.title, farm.member) if part)

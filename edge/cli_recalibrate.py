@@ -97,12 +97,13 @@ def _edge(folder: Path) -> str:
     """Give the farm's name in the stores."""
     import msgspec
 
+    from drivers.kept import UNREADABLE
     from edge.profile import PROFILE_FILE
     from telemetry.records import FarmProfile
 
     try:
         return msgspec.json.decode((folder / PROFILE_FILE).read_bytes(), type=FarmProfile).edge
-    except (OSError, msgspec.DecodeError) as error:
+    except UNREADABLE as error:
         raise click.ClickException(
             speech().say(
                 N_("{file}: {seen}; start the agent once"), {"file": str(folder / PROFILE_FILE), "seen": str(error)}

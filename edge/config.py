@@ -24,7 +24,7 @@ from edge.board_settings import Board
 from edge.config_exchange import EXCHANGE_TABLES, Exchange, read_exchange
 from edge.config_water import WATER_TABLES, with_water
 from edge.switch_settings import LocalSwitch
-from edge.toml_reader import Page
+from edge.toml_reader import Page, settings_text
 
 if TYPE_CHECKING:
     from drivers.catalogue import Catalogue
@@ -282,4 +282,4 @@ def load(path: Path) -> FarmConfig:
     """Read the file at ``path``; OSError when it cannot be read, SettingsRefused when it is wrong."""
     from edge.device_types import device_types
 
-    return parse(path.read_text(encoding="utf-8"), str(path), device_types(path))
+    return parse(settings_text(path), str(path), device_types(path))

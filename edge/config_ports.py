@@ -7,7 +7,7 @@ The rule it keeps: it only looks; a port behind a network is believed until it i
 from pathlib import Path
 
 from edge.config import SIMULATED, FarmConfig
-from edge.toml_reader import Problem, line_index
+from edge.toml_reader import Problem, line_index, settings_text
 from pages.words import N_
 
 MISSING = N_("there is no port {port} on this machine; list what is there with: ls -l /dev/serial/by-id")
@@ -16,7 +16,7 @@ PLAYED = N_("the port sim is played by vuon demo only; name a real port here")
 
 def missing_ports(config: FarmConfig, file: Path) -> list[Problem]:
     """List the buses and boards whose port is not here."""
-    lines = line_index(file.read_text(encoding="utf-8"))
+    lines = line_index(settings_text(file))
     return [
         Problem(path, lines.get(path, 1), MISSING, {"port": port})
         for path, port in ports_of(config)
@@ -26,7 +26,7 @@ def missing_ports(config: FarmConfig, file: Path) -> list[Problem]:
 
 def played_ports(config: FarmConfig, file: Path) -> list[Problem]:
     """List the buses and boards that only ``vuon demo`` can play."""
-    lines = line_index(file.read_text(encoding="utf-8"))
+    lines = line_index(settings_text(file))
     return [Problem(path, lines.get(path, 1), PLAYED, {}) for path, port in ports_of(config) if port == SIMULATED]
 
 

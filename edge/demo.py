@@ -25,7 +25,7 @@ from edge.config import FarmConfig, parse
 from edge.exits import LOG_FILE, SOCKET_FILE, USERS_FILE
 from edge.live import LiveState
 from edge.practice import Practice
-from edge.toml_reader import line_index
+from edge.toml_reader import line_index, settings_text
 from edge.users import Users
 from edge.wiring import SimulatedField, known_devices
 from firmware_bridge.board_process import BoardGone
@@ -92,7 +92,7 @@ class Demo:
 
     def __init__(self, state: Path, source: Path) -> None:
         self.state = state
-        self._text = source.read_text(encoding="utf-8")
+        self._text = settings_text(source)
         self._config = parse(self._text, str(source))
         self.file = state / "farm.toml"
         self.client = AgentClient(state / SOCKET_FILE)

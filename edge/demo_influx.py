@@ -20,6 +20,7 @@ from edge.config import parse
 from edge.demo import AGENT_ENDED, Demo, DemoFailed, Findings, judge
 from edge.demo_servers import DATABASE, Servers, disk_indexes, servers, uplink_table
 from edge.exits import LOG_FILE
+from edge.toml_reader import settings_text
 from pages.words import N_, Told
 from telemetry.history import LogReader
 from telemetry.outgoing import OutgoingRows
@@ -47,7 +48,7 @@ class Carried:
 @contextlib.asynccontextmanager
 async def playing(state: Path, source: Path) -> AsyncIterator[tuple[Demo, Servers]]:
     """Start the servers, and give a demo whose farm sends its log to them."""
-    text = await asyncio.to_thread(source.read_text, encoding="utf-8")
+    text = await asyncio.to_thread(settings_text, source)
     edge = parse(text, str(source)).farm.edge
     async with servers(Demo(state, source), edge) as made:
         linked = state / "linked.toml"

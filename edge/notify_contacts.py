@@ -57,7 +57,7 @@ def load(path: Path) -> Contacts:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             raise ContactsRefused(OPEN_TO_OTHERS.format(file=path, mode=f"{mode:04o}"))
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ContactsRefused(f"{path} cannot be read: {error}") from error
     try:

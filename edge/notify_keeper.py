@@ -92,6 +92,6 @@ class NotifyKeeper:
     def _hear(self, line: bytes) -> None:
         try:
             told = msgspec.json.decode(line, type=Told)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return  # a library's own chatter
         self._delivered(told.notice, told.contact, told.outcome, told.attempts, told.way, told.detail)

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from drivers.kept import UNREADABLE
 from drivers.whole_file import write_whole
 from edge.alarm_life import RANK
 
@@ -76,7 +77,7 @@ class Queue:
                 yield msgspec.json.decode(path.read_bytes(), type=Notice)
             except FileNotFoundError:
                 continue  # sent and gone meanwhile
-            except (OSError, msgspec.DecodeError):
+            except UNREADABLE:
                 path.unlink(missing_ok=True)
 
     def __len__(self) -> int:

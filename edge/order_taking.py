@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from drivers.kept import kept_json
 from drivers.whole_file import write_whole
 from edge.config_exchange import Issuer
 from edge.live import Outcome
@@ -169,7 +170,4 @@ def _detail(text: str) -> Fields:
 
 def _read(file: Path) -> dict[str, tuple[int, int]]:
     """Read the numbers heard before; a file that is not there or not ours is as none, and orders die of old age."""
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, tuple[int, int]])
-    except (OSError, msgspec.DecodeError):
-        return {}
+    return kept_json(file, dict[str, tuple[int, int]]) or {}

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from drivers.kept import kept_json
 from drivers.whole_file import write_whole
 
 PRACTICE_FILE: Final = "practice.json"
@@ -35,10 +36,7 @@ class Practice:
 
     def probes(self) -> dict[str, Probe]:
         """Give the probes by series; none where the file is missing or torn."""
-        try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Probe])
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            return {}
+        return kept_json(self._path, dict[str, Probe]) or {}
 
     def put(self, series: str, probe: Probe) -> None:
         """Put one probe somewhere."""

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from drivers.kept import kept_json
 from telemetry.records import FarmProfile
 
 PROFILE_FILE: Final = "profile.json"
@@ -28,10 +29,7 @@ def write_places(folder: Path, titles: Titles) -> None:
 
 def place_title(folder: Path, place: str, language: str) -> str:
     """Give what people call a place; its id where the agent has not told."""
-    try:
-        titles = msgspec.json.decode((folder / PLACES_FILE).read_bytes(), type=Titles)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return place
+    titles = kept_json(folder / PLACES_FILE, Titles) or {}
     return titles.get(language, {}).get(place) or place
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge.config import FarmConfig, load
 from edge.config_ports import missing_ports, played_ports
-from edge.toml_reader import Problem
+from edge.toml_reader import Problem, settings_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ async def _main(order: Order, config: FarmConfig, *, compiled: bool, why_not: st
     from telemetry.records import Event
 
     world = World(SystemClock(config.farm.clock), order.state, Machine(os.environ.get("NOTIFY_SOCKET", "")), tell=tell)
-    text = order.config.read_text(encoding="utf-8")
+    text = settings_text(order.config)
     agent = assemble(config, text, world, real_openers, compiled=compiled, types=device_types(order.config))
     if why_not:
         agent.record((Event("kernels.uncompiled", "agent", 0, "warning", fields={"detail": why_not}),))

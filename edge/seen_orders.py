@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from controllers.ticks import Origin
+from drivers.kept import kept_json
 from drivers.whole_file import write_whole
 
 FILE: Final = "orders-seen.json"
@@ -87,8 +88,7 @@ class OrderMemory:
         """Read what the last run kept; a file that is not there or not ours is as none."""
         self.seen = SeenOrders()
         self._file = state / FILE
-        with suppress(OSError, msgspec.DecodeError):
-            self.seen.restore(msgspec.json.decode(self._file.read_bytes(), type=Stored))
+        self.seen.restore(kept_json(self._file, Stored) or {})
         self._kept = self.seen.stored()
         self._one_by_one = asyncio.Lock()
 

@@ -11,6 +11,7 @@ import tomllib
 import types
 import typing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -62,6 +63,23 @@ class SettingsRefused(Exception):
     def said(self, say: Words) -> str:
         """Say every mistake, one a line, the way compilers do."""
         return "\n".join(f"{self.file}:{p.line}: {p.path}: {say.say(p.message, p.fields)}" for p in self.problems)
+
+
+def settings_text(path: Path) -> str:
+    """Read a file of settings. OSError when it cannot be read, SettingsRefused when it is not UTF-8.
+
+    Some editors begin UTF-8 with a byte order mark; it is left out.
+    """
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        seen = f"0x{data[error.start]:02X}"
+        problem = Problem(
+            "(file)", line, N_("byte {seen} is not UTF-8; save the file with the encoding UTF-8"), {"seen": seen}
+        )
+        raise SettingsRefused(str(path), [problem]) from None
 
 
 def line_index(text: str) -> dict[str, int]:

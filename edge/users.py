@@ -155,7 +155,7 @@ class Users:
         if stamp != self._stamp:
             try:
                 self._book = msgspec.json.decode(self._path.read_bytes(), type=_Book)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise UserError(
                     N_("{file}: not a list of users ({seen}); restore it from a backup"),
                     file=str(self._path),

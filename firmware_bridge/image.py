@@ -77,7 +77,7 @@ def read_manifest(image: Path) -> Manifest:
         return msgspec.json.decode(path.read_bytes(), type=Manifest)
     except OSError as error:
         raise ImageRefused("{file} is not there", "firmware.build_first", file=str(path)) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ImageRefused("{file}: {seen}", "firmware.manifest_damaged", file=str(path), seen=str(error)) from error
 
 

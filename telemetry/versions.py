@@ -83,7 +83,7 @@ def read_version(data: bytes) -> Version:
         raise BadVersion(f"it is longer than {FILE_MAX} bytes")
     try:
         version = msgspec.msgpack.decode(data, type=Version)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadVersion(f"no file of vuon recalibrate: {error}") from error
     if version.schema != SCHEMA:
         raise BadVersion(f"it has schema {version.schema!r}; this program reads {SCHEMA}")

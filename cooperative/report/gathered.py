@@ -79,7 +79,7 @@ def gather_from_farm(folder: Path, member: str, span: Span) -> Gathered:
     """Read one farm's own log and profile. Raises NoFarmHere; telemetry's DiskError if the log cannot be read."""
     try:
         farm = msgspec.json.decode((folder / PROFILE_FILE).read_bytes(), type=FarmProfile)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NoFarmHere(N_("{file}: {seen:t}"), file=str(folder / PROFILE_FILE), seen=_seen(error)) from error
     if not (folder / LOG_FILE).is_file():
         raise NoFarmHere(N_("{file} is not there"), file=str(folder / LOG_FILE))

@@ -59,6 +59,10 @@ TROUBLES: Final[dict[str, ReasonWords]] = {
         N_("It reckons with its own default temperature: the water's is not known."),
         N_("Check the thermometer that temperature_from names in farm.toml."),
     ),
+    "memory.lost": ReasonWords(
+        N_("What the controller remembered was damaged on its disk; it began with care, as if it were new"),
+        N_("Look at today's watering; replace the card if it happens again."),
+    ),
     "disk.refuses": ReasonWords(
         N_("The record cannot be written: {detail}"), N_("Check the card or disk; it may be full or worn out.")
     ),

@@ -230,6 +230,12 @@ def test_a_wrong_hub_toml_is_refused_with_line_and_reason(tmp_path: Path, text: 
     assert says in str(caught.value)
 
 
+def test_a_hub_toml_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "hub.toml").write_bytes('name = "Hợp tác xã"'.encode("utf-16"))
+    with pytest.raises(ConfigError, match="byte 0xFF is not UTF-8"):
+        load_config(tmp_path / "hub.toml")
+
+
 def test_a_country_of_farms_is_read_in_a_moment(tmp_path: Path) -> None:
     edges = ", ".join(f'"farm-{at}"' for at in range(45_000))
     (tmp_path / "hub.toml").write_text(

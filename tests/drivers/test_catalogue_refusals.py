@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A wrong entry is refused whole, with the file and the line that a technician must look at."""
 
+from pathlib import Path
+
 import pytest
 
 from drivers.catalogue import Catalogue, apply_variant, parse_entry
@@ -120,3 +122,13 @@ def test_lines_are_found_in_inline_and_nested_tables() -> None:
         7,
         1,
     ]
+
+
+def test_an_entry_in_another_encoding_is_refused_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "probe.toml").write_bytes(GOOD.replace('maker = "test"', 'maker = "Đà Lạt"').encode("utf-16-le"))
+    with pytest.raises(CatalogueError, match="is not UTF-8"):
+        Catalogue([tmp_path]).entry("probe")
+    (tmp_path / "probe.toml").write_bytes(GOOD.replace('maker = "test"', 'maker = "Café"').encode("latin-1"))
+    with pytest.raises(CatalogueError, match="byte 0xE9 is not UTF-8") as caught:
+        Catalogue([tmp_path]).entry("probe")
+    assert caught.value.line == GOOD[: GOOD.index('maker = "test"')].count("\n") + 1

@@ -206,3 +206,24 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["check", str(tmp_path / "none.toml")])
     assert result.exit_code == 3
     assert "No such file" in result.stderr
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("cp1258", 0), ("utf-16", 1), ("latin-1", 0)])
+def test_a_file_in_another_encoding_is_refused_with_its_line(tmp_path: Path, encoding: str, line: int) -> None:
+    file, state = tmp_path / "farm.toml", tmp_path / "state"
+    file.write_bytes(GOOD.encode(encoding, errors="replace"))
+    if not line:
+        damaged = file.read_bytes().splitlines()
+        line = next(i for i, row in enumerate(damaged, start=1) if any(byte > 0x7F for byte in row))
+    for command in (["check", str(file)], ["run", "--config", str(file), "--state", str(state)]):
+        result = CliRunner().invoke(main, command, env={"VUON_LANG": "en"})
+        assert result.exit_code == 3, result.output
+        assert f"{file}:{line}: (file): byte 0x" in result.stderr
+        assert "save the file with the encoding UTF-8" in result.stderr
+    assert not state.exists()
+
+
+def test_the_mark_that_some_editors_put_before_utf_8_is_no_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "farm.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert CliRunner().invoke(main, ["check", str(file)]).exit_code == 0

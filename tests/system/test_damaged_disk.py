@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Wrong bits in what the agent keeps beside its log: it starts all the same, and says so where it forgot."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from edge.agent import Agent
+from edge.config import parse
+from edge.exits import LOG_FILE
+from edge.rehearsal import rehearse
+from edge.wiring import SimulatedField
+from telemetry.history import LogReader
+from telemetry.records import Event
+
+EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "da-lat-pepper.toml"
+VENT = {"output": "pepper-1-vent", "person": "lan", "role": "operator", "level": 1.0, "seconds": 60.0}
+
+
+def live(state: Path, seq: int) -> str:
+    """Live a minute with one order in it; say how the order ended."""
+    outcomes: list[str] = []
+
+    async def script(agent: Agent, _nature: SimulatedField) -> None:
+        for _ in range(15):
+            await agent.desk.bell.wait()
+        given = await agent.desk.order("hold", {**VENT, "issuer": "phone", "epoch": 1, "seq": seq})
+        outcomes.append(given.outcome)
+        agent.alarms.put("bus.dead", "tank-ec", "alarm", agent.boot.mono_ms(), {"detail": "silence"})
+        for _ in range(45):
+            await agent.desk.bell.wait()
+        agent.stop()
+
+    text = EXAMPLE.read_text(encoding="utf-8")
+    state.mkdir(exist_ok=True)
+    rehearse(parse(text), text, state, 120.0, script)
+    (outcome,) = outcomes
+    return outcome
+
+
+def kept_files(state: Path) -> list[Path]:
+    """Give what the agent keeps beside the log and the copies of its settings."""
+    return sorted(path for path in state.rglob("*") if path.is_file() and path.suffix in {".state", ".json"})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_wrong_bits_in_all_that_is_kept_stop_no_start(tmp_path: Path, seed: int) -> None:
+    state = tmp_path / "farm"
+    assert live(state, 1) == "done"
+    files = kept_files(state)
+    assert {"engine.state", "orders-seen.json", "alarms.state"} <= {path.name for path in files}
+    dice = random.Random(seed)
+    for path in files:
+        data = bytearray(path.read_bytes())
+        letters = [at for at, byte in enumerate(data) if chr(byte).isalpha()]
+        data[dice.choice(letters or [0])] ^= 0x80 if seed else 1  # in a name: no UTF-8 any more, or another name
+        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        path.write_bytes(data)
+    assert live(state, 2) == "done"
+    reader = LogReader(state / LOG_FILE)
+    try:
+        events = [stored.record for stored in reader.events(0, 1 << 60, "memory.lost")]
+    finally:
+        reader.close()
+    assert [event.subject for event in events if isinstance(event, Event)] == ["agent"]
