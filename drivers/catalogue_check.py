@@ -35,6 +35,9 @@ def check_entry(entry: Entry, file: str, text: str) -> None:
     _check_names(entry, refuse)
     if entry.protocol != "modbus" and entry.text is None:
         raise refuse("protocol", "protocol {protocol} needs a [text] table", protocol=entry.protocol)
+    if entry.text is not None and entry.text.temperature and "{t}" not in entry.text.temperature:
+        raise refuse("text.temperature", "{seen} has no {mark} where the temperature goes",
+                     seen=repr(entry.text.temperature), mark="{t}")  # fmt: skip
     for number, value in enumerate(entry.value):
         _check_value(entry, value, f"value[{number}]", refuse)
     if entry.protocol == "modbus":
@@ -155,9 +158,6 @@ def _check_outputs(entry: Entry, refuse: Refuse) -> None:
 
 
 def _check_writes(entry: Entry, refuse: Refuse) -> None:
-    if entry.text is not None and entry.text.temperature and "{t}" not in entry.text.temperature:
-        raise refuse("text.temperature", "{seen} has no {mark} where the temperature goes",
-                     seen=repr(entry.text.temperature), mark="{t}")  # fmt: skip
     for number, write in enumerate(entry.startup):
         for forbidden in entry.forbidden:
             last = forbidden.to if forbidden.to is not None else forbidden.at

@@ -19,9 +19,9 @@ from drivers.scheduler import DEAD_AFTER, Device, Health
 from telemetry.records import Reading
 
 PROBE_SHARE: Final = 0.2
-TOLD_EVERY_S: Final = 60.0
-TOLD_APART_C: Final = 0.1
-UNTOLD_S: Final = 60.0
+TOLD_EVERY_S: Final = 60.0  # a circuit that lost its power has forgotten its water's temperature
+TOLD_APART_C: Final = 0.1  # what such a circuit resolves; EC changes by 0.2 % with it
+UNTOLD_S: Final = 60.0  # a thermometer may be silent so long before it counts as a fault
 AGAIN_S: Final = 0.2  # a suspect is asked again so soon
 Deliver = Callable[[Sequence[Reading]], None]
 Report = Callable[[Fault], None]

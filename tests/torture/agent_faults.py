@@ -219,7 +219,7 @@ class Chaos:
         return lambda: None
 
     def _cut(self, board: VirtualBoard) -> Callable[[], None]:
-        """Nothing passes the cable any more, in either direction; both ends do not know it."""
+        """The wire to the board is cut: nothing reaches it and neither end knows; what it reports still comes."""
         self._cuts.append(board)
         board.write = _lost  # type: ignore[method-assign]
         return lambda: self._mend(board)
