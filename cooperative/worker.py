@@ -37,8 +37,9 @@ from telemetry.topics import TopicError, all_edges, read_topic, topic
 
 JUDGED_AT_ONCE: Final = 128  # more than a session gives in one turn
 BATCHES_AT_ONCE: Final = 2_000
-# What comes after idleness is written at once; then this long gathers: a write costs the store more than its lines.
-GATHER_S: Final = 0.06
+# What comes after idleness is written at once; then a write begins at most so often, for it costs the store more than
+# its lines. A store that takes longer than this for one gets the next at once: what it is late with would only grow.
+WRITE_EVERY_S: Final = 0.12
 VERIFY_EVERY_S: Final = 1.0
 VERIFY_WITHIN_S: Final = 10.0
 EXHUME_EVERY_S: Final = 5.0
@@ -230,9 +231,10 @@ class HubWorker:
             await self._filled.wait()
             self._filled.clear()
             while self._queue:
+                began_s = self._now_s()
                 batches = [self._queue.popleft() for _ in range(min(BATCHES_AT_ONCE, len(self._queue)))]
                 await self._write_group(batches)
-                await asyncio.sleep(GATHER_S)
+                await asyncio.sleep(max(0.0, began_s + WRITE_EVERY_S - self._now_s()))
 
     async def _write_group(self, batches: list[Batch]) -> None:
         """Write a group, as often as it takes; the queue behind it is bounded and the edges wait.

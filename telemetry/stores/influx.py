@@ -7,7 +7,8 @@ the rewrite in deploy/influxdb; an answer of 204 is not believed, the mark is re
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from math import nan
 from typing import Any, Final
 
@@ -37,7 +38,10 @@ from telemetry.stores.line_protocol import (
 )
 
 MARK_HOURS: Final = 2
-BODY_BYTES: Final = 1_000_000
+BODY_BYTES: Final = 700_000
+# Requests under way at once. While InfluxDB tidies up, one alone gets a fraction of its server's processors and what
+# comes meanwhile gathers behind it; several get a larger one.
+WRITERS: Final = 3
 REFUSALS: Final = (400, 413, 422)
 _records = msgspec.json.Decoder(Others)
 
@@ -68,6 +72,7 @@ class InfluxStore:
         self._database = {"db": database} | ({"rp": policy} if policy else {})
         self._client = InfluxDBClient(url, token or "-", org=org, timeout=20_000, enable_gzip=False)
         self._writer = self._client.write_api(write_options=SYNCHRONOUS)
+        self._writers = ThreadPoolExecutor(WRITERS, thread_name_prefix="influx")
         headers = {"Authorization": f"Token {token}"} if token else None
         self._http = HttpClient(query_url or url, headers)
 
@@ -122,19 +127,25 @@ class InfluxStore:
 
     async def close(self) -> None:
         """Close the connections."""
+        await asyncio.to_thread(self._writers.shutdown)
         await asyncio.to_thread(self._client.close)
         self._http.close()
 
     def _write(self, batches: Sequence[Batch], mark: Mark) -> None:
-        texts = [self._text(batch) for batch in batches]
-        texts.append(f"{mark_line(mark, time.time_ns())}\n".encode())
+        last = f"{mark_line(mark, time.time_ns())}\n".encode()
+        bodies = _bodies([self._text(batch) for batch in batches])
+        if len(bodies) == 1:
+            last, bodies = bodies[0] + last, []
         try:
-            for body in _bodies(texts):
-                self._writer.write(self._bucket, self._org, body)
+            list(self._writers.map(self._send, bodies))  # raises what the first of them raised
+            self._send(last)
         except (ApiException, InfluxDBError, urllib3.exceptions.HTTPError, OSError) as error:
             refused = isinstance(error, ApiException) and error.status in REFUSALS
             kind = StoreRefusedError if refused else StoreError
             raise kind(f"InfluxDB did not take {len(batches)} batches: {error}") from error
+
+    def _send(self, body: bytes) -> None:
+        self._writer.write(self._bucket, self._org, body)
 
     def _text(self, batch: Batch) -> bytes:
         others = "".join(f"{line}\n" for line in other_lines(batch)).encode()
@@ -153,18 +164,16 @@ class InfluxStore:
         return tables
 
 
-def _bodies(texts: Sequence[bytes]) -> Iterator[bytes]:
-    """Put texts together to bodies of requests, none much larger than BODY_BYTES."""
-    body: list[bytes] = []
+def _bodies(texts: Sequence[bytes]) -> list[bytes]:
+    """Put texts together to bodies of requests, about alike in size and none much larger than BODY_BYTES."""
+    total = sum(map(len, texts))
+    parts = max(1, -(-total // BODY_BYTES))
+    bodies: list[list[bytes]] = [[] for _ in range(parts)]
     size = 0
     for text in texts:
-        body.append(text)
+        bodies[min(parts - 1, size * parts // max(1, total))].append(text)
         size += len(text)
-        if size >= BODY_BYTES:
-            yield b"".join(body)
-            body, size = [], 0
-    if body:
-        yield b"".join(body)
+    return [b"".join(body) for body in bodies if body]
 
 
 def _between(from_wall_ms: int, to_wall_ms: int) -> str:

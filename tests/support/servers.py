@@ -13,7 +13,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +61,7 @@ class Server:
     port: int
     ready: Callable[["Server"], bool]
     process: subprocess.Popen[bytes] | None = field(default=None)
+    env: Mapping[str, str] = field(default_factory=dict)  # beside what this process has
 
     @property
     def url(self) -> str:
@@ -70,7 +71,8 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         with (self.folder / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(self.command, cwd=self.folder, stdout=log, stderr=log)
+            env = {**os.environ, **self.env}
+            self.process = subprocess.Popen(self.command, cwd=self.folder, env=env, stdout=log, stderr=log)
         end = time.monotonic() + START_S
         while not self.ready(self):
             if self.process.poll() is not None or time.monotonic() > end:
@@ -156,9 +158,10 @@ def influxdb(folder: Path) -> Iterator[tuple[Server, Server]]:
     for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
         web = web.replace("access_log off;", f"access_log off;\n  {kind}_temp_path {folder}/{kind};", 1)
     (folder / "nginx.conf").write_text("daemon off;\nmaster_process off;\nerror_log stderr;\n" + web)
-    database = Server(
-        "influxd", [influxd, "-config", str(folder / "influxdb.conf")], folder, port, http_answers("/ping")
-    )
+    rows = (DEPLOY / "influxdb/default").read_text().splitlines()
+    env = dict(row.split("=") for row in rows if row and not row.startswith("#"))
+    command = [influxd, "-config", str(folder / "influxdb.conf")]
+    database = Server("influxd", command, folder, port, http_answers("/ping"), env=env)
     proxy = Server("nginx", [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")], folder, front, answers)
     with running(database), running(proxy):
         yield database, proxy

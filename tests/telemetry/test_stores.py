@@ -195,6 +195,13 @@ async def test_the_mark_is_read_back_once_the_batch_can_be(store: Store, edge: s
     assert await store.read_marks("another", 0) == []
 
 
+async def test_a_group_of_many_requests_is_there_whole(store: Store, edge: str) -> None:
+    group = [batch(edge, seq, samples("a/co2", [float(seq)] * 1_000, seq * 1_000_000)) for seq in range(20)]
+    await store.write(group, Mark("w0", 1))
+    got = await until(lambda: store.range(edge, "a/co2", 0, now() + 10**9), lambda got: len(got.value) >= 20_000)
+    assert np.array_equal(got.value, np.repeat(np.arange(20.0), 1_000))
+
+
 async def test_edges_do_not_see_each_other(store: Store, edge: str) -> None:
     other = f"{edge}-b"
     await store.write(
