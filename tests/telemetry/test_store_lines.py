@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from telemetry.envelope import Batch, Header, Opener, Packer
 from telemetry.records import AnyRecord, Sample
-from telemetry.stores.line_protocol import below_ms, sample_head, sample_text
+from telemetry.stores.line_protocol import FRAMED_MAX, below_ms, sample_head, sample_text
 from telemetry.stores.victoria import import_lines
 
 HEAD = Header("farm-1", 3, 7, 1, 0, 0, 1_790_000_000_000, True, 0)
@@ -19,7 +19,7 @@ NUMBERS = st.one_of(
     st.sampled_from([0.0, -0.0, nan, inf, -inf, 24.3, 1e22, 1e-9, 5e-324, 123456789.0]),
     st.floats(width=64),
 )
-SERIES = st.sampled_from(["a/co2", "a/co2.2", "b-1/soil_ec", "b-1/soil_moisture.3", "zone-9/switch"])
+SERIES = st.sampled_from(["a/co2", "a/co2.2", "b-1/soil_ec", "b-1/soil_moisture.3", "zone-9/switch", "a%b/co2"])
 
 
 @st.composite
@@ -92,3 +92,17 @@ def test_an_edge_may_be_called_as_it_likes(edge: str) -> None:
     packed = Packer().pack(HEAD._replace(edge=edge), [Sample("edge/co2", 0, 1.0, 1.0)])
     wall_ns = HEAD.wall_ms * 1_000_000 + below_ms(HEAD)
     assert sample_text(Opener().open(packed)) == f"co2,edge={edge},place=edge v=1.0 {wall_ns}\n".encode()
+
+
+@pytest.mark.parametrize("every_tag", [False, True])
+@pytest.mark.parametrize("count", [1, FRAMED_MAX, FRAMED_MAX + 1])
+def test_good_samples_of_any_number_are_written_one_a_line(count: int, every_tag: bool) -> None:
+    names = ("a%b/co2", "b-1/soil_ec", "zone-9/switch.2")
+    samples = [Sample(names[at % 3], at * 250, 0.1 * at, 0.1 * at) for at in range(count)]
+    for edge in ("farm-1", "farm-2"):  # the second finds what was remembered of the first
+        packed = Packer().pack(HEAD._replace(edge=edge), samples)
+        found = [
+            read_line(each) for each in sample_text(Opener().open(packed), every_tag=every_tag).decode().splitlines()
+        ]
+        want = [line(sample, every_tag=every_tag, timeline=0) for sample in samples]
+        assert found == [(head.replace("farm-1", edge), *rest) for head, *rest in want]
