@@ -35,6 +35,7 @@ Figures = dict[str, float | None]
 ROOT: Final = Path(__file__).resolve().parents[1]
 EDGES: Final = 4_500
 COUNTRY: Final = 45_000  # cooperatives, each of which reports once a minute
+ASK_EVERY_S: Final = 0.01
 TICK_S: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -153,7 +154,10 @@ def at_75k(folder: Path, seconds: int) -> tuple[Figures, str]:
 
 
 async def probe(folder: Path, broker: Server, client: HttpClient, seconds: float) -> tuple[list[float], list[float]]:
-    """Be a real edge: commit, then ask the database until the point is there; give these times and those of acks."""
+    """Be a real edge: commit, then ask the database until the point is there; give these times and those of acks.
+
+    It is asked every ``ASK_EVERY_S``, for asking loads it: a time may be so much too long, never too short.
+    """
     log = Log.open(folder / "probe.db", "probe-1")
     url = f"mqtt://127.0.0.1:{broker.port}"
     uplink = Uplink(log, OutgoingRows(folder / "probe.db"), MqttBroker(url), "coop", now=time.monotonic)
@@ -171,7 +175,7 @@ async def probe(folder: Path, broker: Server, client: HttpClient, seconds: float
         uplink.wake()
         query = {"db": "vuon", "q": f"SELECT v FROM switch WHERE time >= {now_ms * 1_000_000}"}
         while b"values" not in await asyncio.to_thread(client.get, "/query", query):  # noqa: ASYNC110 - no event there
-            await asyncio.sleep(0.004)
+            await asyncio.sleep(ASK_EVERY_S)
         waits.append(time.monotonic() - committed)
         await asyncio.sleep(0.1)
     await asyncio.sleep(1.5)

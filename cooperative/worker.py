@@ -46,6 +46,7 @@ EXHUME_EVERY_S: Final = 5.0
 RETRY_S: Final = (0.2, 0.5, 0.5, 1.0, 1.0, 2.0)
 GARBAGE_KEPT: Final = 1_000
 SPANS_A_NOTE: Final = 64
+NOTES_AT_ONCE: Final = 50  # then what came meanwhile has its turn: a second of a country is told in 750 notes
 
 _log = logging.getLogger(__name__)
 
@@ -356,7 +357,9 @@ class HubWorker:
             notes.setdefault(key[0], ([], []))[0].append(spans)
         for key, spans in (held or {}).items():
             notes.setdefault(key[0], ([], []))[1].append(spans)
-        for edge, (there, kept) in notes.items():
+        for number, (edge, (there, kept)) in enumerate(notes.items(), 1):
+            if number % NOTES_AT_ONCE == 0:
+                await asyncio.sleep(0)
             await self._send(edge, "ack", write_note(AckNote(stored=there, held=kept, hold_s=hold_s)))
 
     async def _send(self, edge: str, kind: str, payload: bytes) -> None:

@@ -11,10 +11,10 @@ import pytest
 
 from cooperative.config import MemberConfig
 from cooperative.memory import Memory
-from cooperative.worker import HubWorker
+from cooperative.worker import NOTES_AT_ONCE, HubWorker
 from telemetry.envelope import Batch, Header, Packer
 from telemetry.inprocess import InProcessBroker
-from telemetry.notes import AckNote, read_note
+from telemetry.notes import AckNote, Spans, read_note
 from telemetry.ports import Mark, Message, StoreRefusedError
 from telemetry.records import Sample
 from telemetry.stores.embedded import EmbeddedStore
@@ -95,5 +95,33 @@ async def test_what_waits_to_be_judged_is_bounded_and_its_edge_sends_the_rest_ag
     await worker._judge_lump()
     worker._take(message)
     assert worker.ingest.counts["back_pressure"] == 15
+    await store.close()
+    memory.close()
+
+
+async def test_while_many_farms_are_told_what_came_meanwhile_has_its_turn(tmp_path: Path) -> None:
+    store, memory = EmbeddedStore(tmp_path / "store.db"), Memory(tmp_path / "memory.db")
+    edges = tuple(f"farm-{at}" for at in range(5 * NOTES_AT_ONCE))
+    worker = HubWorker("hub-1", [MemberConfig("coop", "C", edges)], InProcessBroker(), store, memory)
+    told_at: list[int] = []  # at which turn of the others each farm was told
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    class Link:
+        async def publish(self, message: Message) -> None:
+            assert read_note(AckNote, message.payload).stored
+            told_at.append(turns)
+
+    worker._session = Link()  # type: ignore[assignment]
+    busy = asyncio.create_task(others(), name="others")
+    await worker._tell({(edge, 1, 7): Spans(1, 7, [(1, 1)]) for edge in edges})
+    busy.cancel()
+    assert len(told_at) == len(edges)
+    assert max(told_at.count(turn) for turn in set(told_at)) <= NOTES_AT_ONCE
     await store.close()
     memory.close()
