@@ -21,7 +21,7 @@ from telemetry.ports import BrokerError, Message, Session
 QUEUE_BYTES: Final = 64 * 1024 * 1024
 UNSENT_MAX: Final = 2_000
 LUMP: Final = 100  # messages read, or given, before others get their turn
-GATHER_S: Final = 0.025  # what arrives is read at most this often
+GATHER_S: Final = 0.05  # what arrives is read at most this often
 TICK_S: Final = 1.0
 _CONNECT: Final = 0  # the number of what waits for the answer to CONNECT
 
