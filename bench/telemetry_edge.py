@@ -32,8 +32,16 @@ WIRE_DICTIONARIES: Final = (2, 32, 4_352)  # after these groups, as the log make
 
 
 def edge_path(folder: Path) -> Figures:
-    """CPU of append and flush, 50 points a commit, each commit synced (class C: fsync before accepted)."""
-    log = Log.open(folder / "edge.db", "farm-1")
+    """CPU of append and flush, 50 points a commit, each commit synced (class C: fsync before accepted).
+
+    The middle one of three runs: one that a neighbour on the host disturbs takes up to three times as long.
+    """
+    return {"edge_us_per_point": sorted(edge_run(folder / f"edge-{run}.db") for run in range(3))[1]}
+
+
+def edge_run(path: Path) -> float:
+    """Give the microseconds of CPU a point of a thousand commits, once three hundred were made."""
+    log = Log.open(path, "farm-1")
     groups = list(polls(1, 1_300))
     for mono, group in groups[:300]:
         log.append(group)
@@ -44,7 +52,7 @@ def edge_path(folder: Path) -> Figures:
         log.flush(mono, START_MS + mono, True)
     took = time.process_time() - before
     log.close()
-    return {"edge_us_per_point": took / (1_000 * 50) * 1e6}
+    return took / (1_000 * 50) * 1e6
 
 
 def wire() -> Figures:
