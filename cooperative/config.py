@@ -93,9 +93,9 @@ def load_config(path: Path) -> HubConfig:
             str(path), Told(N_("{seen:t}; give the path of hub.toml"), seen=error.strerror or str(error))
         ) from error
     except UnicodeDecodeError as error:
-        seen = f"0x{error.object[error.start]:02X}"
+        line, seen = error.object[: error.start].count(b"\n") + 1, f"0x{error.object[error.start]:02X}"
         raise ConfigError(
-            str(path), Told(N_("byte {seen} is not UTF-8; save the file with the encoding UTF-8"), seen=seen)
+            f"{path}:{line}", Told(N_("byte {seen} is not UTF-8; save the file with the encoding UTF-8"), seen=seen)
         ) from error
     try:
         config = msgspec.convert(tomllib.loads(text), HubConfig)

@@ -15,7 +15,7 @@ import msgspec
 
 from drivers.catalogue_check import check_entry
 from drivers.catalogue_schema import CatalogueError, Entry, Serial, Value, Variant
-from drivers.toml_lines import find_line
+from drivers.toml_lines import NotUtf8, find_line, utf8
 from telemetry.quantities import NotKnown
 
 BUILT_IN: Final = Path(__file__).parent / "catalog"
@@ -46,13 +46,11 @@ def parse_entry(text: str, file: str) -> Entry:
 
 
 def _text(path: Path) -> str:
-    data = path.read_bytes()
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line, seen = data[: error.start].count(b"\n") + 1, f"0x{data[error.start]:02X}"
-        raise CatalogueError(str(path), line, "byte {seen} is not UTF-8; save the file with the encoding UTF-8",
-                             seen=seen) from None  # fmt: skip
+        return utf8(path.read_bytes())
+    except NotUtf8 as error:
+        msgid = "byte {seen} is not UTF-8; save the file with the encoding UTF-8"
+        raise CatalogueError(str(path), error.line, msgid, seen=error.seen) from None
 
 
 def _refusal(error: msgspec.ValidationError, file: str, text: str) -> CatalogueError:

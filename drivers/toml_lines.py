@@ -13,6 +13,22 @@ _KEY: Final = re.compile(r"^\s*([A-Za-z0-9_\-\"]+(?:\s*\.\s*[A-Za-z0-9_\-\"]+)*)
 _STEP: Final = re.compile(r"\[\d+\]$")
 
 
+class NotUtf8(ValueError):
+    """Bytes are not UTF-8; ``line`` is where, ``seen`` the first wrong byte."""
+
+    def __init__(self, line: int, seen: str) -> None:
+        super().__init__(f"line {line}: byte {seen} is not UTF-8")
+        self.line, self.seen = line, seen
+
+
+def utf8(data: bytes) -> str:
+    """Give a file's text, without the mark that some editors put before it. NotUtf8 if it is in another encoding."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotUtf8(data[: error.start].count(b"\n") + 1, f"0x{data[error.start]:02X}") from None
+
+
 def line_index(text: str) -> dict[str, int]:
     """Map each table and key path of ``text`` to its line number, counted from 1."""
     lines: dict[str, int] = {}

@@ -5,6 +5,7 @@ The rule it keeps: a file is whole or not there, also after a power cut; what ca
 there, because the engine can always begin cautiously from nothing.
 """
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +19,14 @@ from drivers.catalogue import Catalogue
 from drivers.kept import keep, kept
 from drivers.whole_file import write_whole
 from edge.device_types import device_types, own_folder
+from edge.toml_reader import SettingsRefused, settings_text
 
 BOOTS_KEPT: Final = 30
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class BootDamaged(Exception):
+    """What a boot began with cannot be read any more; the text names the file."""
 
 
 class Boots:
@@ -49,9 +55,10 @@ class Boots:
             memory = nothing_known()
         return None if memory is None else msgspec.structs.replace(memory, weather=weather)
 
-    def damaged(self) -> bool:
-        """Say whether the last boot left a memory that cannot be read."""
-        return self._memory.exists() and kept(self._memory, EngineState) is None
+    def damaged(self) -> list[str]:
+        """Name the files that the last boot left and that cannot be read."""
+        kinds = ((self._memory, EngineState), (self._weather, dict[str, bytes]))
+        return [path.name for path, kind in kinds if os.path.lexists(path) and kept(path, kind) is None]
 
     def begin(self, epoch: int, config: str, memory: EngineState | None, devices: Mapping[str, str] = NOTHING) -> None:
         """Write down what boot ``epoch`` begins with; the oldest boots are forgotten.
@@ -72,6 +79,17 @@ class Boots:
         return device_types(self._folder / f"{epoch:08d}" / "farm.toml")
 
     def began(self, epoch: int) -> tuple[str, EngineState | None]:
-        """Give the configuration and memory that boot ``epoch`` began with; FileNotFoundError if it is forgotten."""
+        """Give the configuration and memory that boot ``epoch`` began with.
+
+        FileNotFoundError if it is forgotten, BootDamaged if one of the two cannot be read.
+        """
         folder = self._folder / f"{epoch:08d}"
-        return (folder / "farm.toml").read_text(encoding="utf-8"), kept(folder / "engine.state", EngineState)
+        try:
+            text = settings_text(folder / "farm.toml")
+        except SettingsRefused as refused:
+            raise BootDamaged(str(refused)) from None
+        path = folder / "engine.state"
+        memory = kept(path, EngineState)
+        if memory is None and os.path.lexists(path):
+            raise BootDamaged(f"{path} is damaged: what this boot remembered is lost")
+        return text, memory

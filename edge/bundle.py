@@ -200,7 +200,7 @@ def _add_boot(tar: tarfile.TarFile, state: Path, epoch: int) -> int:
     folder = state / "boots" / f"{epoch:08d}"
     if not folder.is_dir():
         return 0
-    text, stripped = strip_secrets((folder / "farm.toml").read_text(encoding="utf-8"))
+    text, stripped = strip_secrets((folder / "farm.toml").read_text(encoding="utf-8", errors="replace"))
     name = f"boots/{epoch:08d}"
     _add(tar, f"{name}/farm.toml", text.encode())
     for path in sorted(own_folder(folder / "farm.toml").glob("*.toml")):

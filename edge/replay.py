@@ -19,10 +19,11 @@ from controllers.settings import ControlSettings
 from controllers.state import EngineState
 from controllers.ticks import Maintenance, Override, Reset
 from drivers.catalogue import Catalogue
-from edge.boots import Boots
+from edge.boots import BootDamaged, Boots
 from edge.config import FarmConfig, parse
 from edge.control_loop import Senses, TickRunner, Trust
 from edge.exits import LOG_FILE
+from edge.toml_reader import SettingsRefused
 from edge.wiring import feedback_series, known_devices
 from telemetry.history import LogReader
 from telemetry.records import AnyRecord, Decision, Event, Sample, Tick
@@ -186,7 +187,15 @@ class StoredBoot:
         return engine
 
 
-def stored_boots(state: Path) -> Iterator[StoredBoot]:
+@dataclass(frozen=True, slots=True)
+class UnreadBoot:
+    """One boot that cannot be run again; ``why`` names the damaged file."""
+
+    epoch: int
+    why: str
+
+
+def stored_boots(state: Path) -> Iterator[StoredBoot | UnreadBoot]:
     """Give every boot whose folder is still kept; DiskError when there is no log."""
     reader = LogReader(state / LOG_FILE)
     boots = Boots(state)
@@ -195,10 +204,13 @@ def stored_boots(state: Path) -> Iterator[StoredBoot]:
             records = (record for _, group in batches for record in group)
             try:
                 text, memory = boots.began(epoch)
+                types = boots.types(epoch)
+                config = parse(text, types=types)
             except FileNotFoundError:
                 continue  # an older boot than those that are kept
-            types = boots.types(epoch)
-            config = parse(text, types=types)
+            except (BootDamaged, SettingsRefused) as damage:
+                yield UnreadBoot(epoch, str(damage))
+                continue
             # Only words about the start itself may stand before it.
             first = next((one for one in islice(records, BEFORE_START_MAX) if _is_start(one)), None)
             yield StoredBoot(epoch, config, types, memory, first if isinstance(first, Event) else None, records)
@@ -209,6 +221,9 @@ def stored_boots(state: Path) -> Iterator[StoredBoot]:
 def replay(state: Path, span: Span = ALL) -> Iterator[Outcome]:
     """Replay every stored boot, comparing what lies in ``span``; DiskError when there is no log."""
     for boot in stored_boots(state):
+        if isinstance(boot, UnreadBoot):
+            yield Outcome(boot.epoch, differences=[boot.why])
+            continue
         if boot.start is None:
             yield Outcome(boot.epoch, differences=["the beginning of this boot is not in the log"])
             continue

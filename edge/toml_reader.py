@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from drivers.toml_lines import NotUtf8, utf8
 from pages.words import N_, Words, words
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -70,15 +71,11 @@ def settings_text(path: Path) -> str:
 
     Some editors begin UTF-8 with a byte order mark; it is left out.
     """
-    data = path.read_bytes()
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        seen = f"0x{data[error.start]:02X}"
-        problem = Problem(
-            "(file)", line, N_("byte {seen} is not UTF-8; save the file with the encoding UTF-8"), {"seen": seen}
-        )
+        return utf8(path.read_bytes())
+    except NotUtf8 as error:
+        message = N_("byte {seen} is not UTF-8; save the file with the encoding UTF-8")
+        problem = Problem("(file)", error.line, message, {"seen": error.seen})
         raise SettingsRefused(str(path), [problem]) from None
 
 

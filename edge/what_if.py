@@ -16,7 +16,7 @@ from controllers.engine import Engine
 from controllers.settings import ControlSettings
 from edge.config import FarmConfig
 from edge.control_loop import Senses, TickRunner, Trust
-from edge.replay import ALL, Orders, Span, StoredBoot, stored_boots
+from edge.replay import ALL, Orders, Span, StoredBoot, UnreadBoot, stored_boots
 from telemetry.records import Event, Sample, Tick
 
 DIFFERENCES_MAX: Final = 2_000
@@ -180,7 +180,7 @@ class _Compared:
 def what_if(state: Path, other: FarmConfig, span: Span = ALL) -> Iterator[Comparison]:
     """Compare every stored boot that touches ``span``; DiskError without a log, NotComparable for another farm."""
     for boot in stored_boots(state):
-        if boot.start is None:
+        if isinstance(boot, UnreadBoot) or boot.start is None:
             continue
         both = _Compared(boot, other, span)
         for record in boot.records:

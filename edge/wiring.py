@@ -204,8 +204,8 @@ def assemble(
     wall_ms, clock_ok = boot.wall()
     engine = Engine(config.control, began_ms)
     first = [engine.restore(memory, began_ms, wall_ms, clock_ok=clock_ok)] if memory is not None else []
-    if boots.damaged():
-        first.append(Event("memory.lost", "agent", began_ms, "warning"))
+    if lost := boots.damaged():
+        first.append(Event("memory.lost", "agent", began_ms, "warning", fields={"detail": ", ".join(lost)}))
     load_kernels(config.control)
     bridges = bridges_of(config, openers, world)
     settings = {output.id: output for output in config.control.outputs}

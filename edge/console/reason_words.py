@@ -60,7 +60,7 @@ TROUBLES: Final[dict[str, ReasonWords]] = {
         N_("Check the thermometer that temperature_from names in farm.toml."),
     ),
     "memory.lost": ReasonWords(
-        N_("What the controller remembered was damaged on its disk; it began with care, as if it were new"),
+        N_("What the controller remembered ({detail}) was damaged on its disk; it goes on with care, without it"),
         N_("Look at today's watering; replace the card if it happens again."),
     ),
     "disk.refuses": ReasonWords(

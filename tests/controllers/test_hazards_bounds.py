@@ -38,22 +38,18 @@ class Line:
         safety_lines.judge_flow(0, now, self.g, self.lp, self.ls, self.lx)
 
 
-@pytest.mark.parametrize(("now", "dry"), [(102_999.0, False), (103_000.0, True)])
-def test_h3_a_motors_current_counts_three_seconds_after_its_start(now: float, dry: bool) -> None:
+@pytest.mark.parametrize(
+    ("limit", "signal", "delay_ms"), [(c.L_DRY_A, c.X_CURRENT, 3_000.0), (c.L_DRY_KPA, c.X_PRESSURE, 5_000.0)]
+)
+@pytest.mark.parametrize(("early_ms", "code"), [(1.0, 0.0), (0.0, codes.DRY_RUN)])
+def test_h3_low_current_counts_when_the_motor_runs_and_low_pressure_when_the_pipes_are_full(
+    limit: int, signal: int, delay_ms: float, early_ms: float, code: float
+) -> None:
     line = Line()
-    line.lp[0, c.L_DRY_A], line.lx[0, c.X_CURRENT] = 2.0, 1.0
+    line.lp[0, limit], line.lx[0, signal] = 2.0, 1.0
     line.ls[0, c.T_PUMP_SINCE] = 100_000.0
-    line.pump(now)
-    assert bool(line.ls[0, c.T_DRY_CODE] == codes.DRY_RUN) is dry
-
-
-@pytest.mark.parametrize(("now", "dry"), [(104_999.0, False), (105_000.0, True)])
-def test_h3_a_low_pressure_counts_when_the_pipes_are_full(now: float, dry: bool) -> None:
-    line = Line()
-    line.lp[0, c.L_DRY_KPA], line.lx[0, c.X_PRESSURE] = 50.0, 10.0
-    line.ls[0, c.T_PUMP_SINCE] = 100_000.0
-    line.pump(now)
-    assert bool(line.ls[0, c.T_DRY_CODE] == codes.DRY_RUN) is dry
+    line.pump(100_000.0 + delay_ms - early_ms)
+    assert line.ls[0, c.T_DRY_CODE] == code
 
 
 @pytest.mark.parametrize(("now", "dry"), [(151_999.0, False), (152_000.0, True)])

@@ -10,6 +10,7 @@ from edge.agent import Agent
 from edge.config import parse
 from edge.exits import LOG_FILE
 from edge.rehearsal import rehearse
+from edge.replay import replay
 from edge.wiring import SimulatedField
 from telemetry.history import LogReader
 from telemetry.records import Event
@@ -54,13 +55,50 @@ def test_wrong_bits_in_all_that_is_kept_stop_no_start(tmp_path: Path, seed: int)
     for path in files:
         data = bytearray(path.read_bytes())
         letters = [at for at, byte in enumerate(data) if chr(byte).isalpha()]
-        data[dice.choice(letters or [0])] ^= 0x80 if seed else 1  # in a name: no UTF-8 any more, or another name
-        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        first = dice.choice(letters or [0])
+        data[first] ^= 0x80 if seed else 1  # in a name: no UTF-8 any more, or another name
+        data[(first + dice.randrange(1, len(data))) % len(data)] ^= 1 << dice.randrange(8)
         path.write_bytes(data)
     assert live(state, 2) == "done"
+    assert lost(state) == ["engine.state, past-weather.state"]
+
+
+def lost(state: Path) -> list[object]:
+    """Give what the agent said that it forgot."""
     reader = LogReader(state / LOG_FILE)
     try:
         events = [stored.record for stored in reader.events(0, 1 << 60, "memory.lost")]
     finally:
         reader.close()
-    assert [event.subject for event in events if isinstance(event, Event)] == ["agent"]
+    return [event.fields["detail"] for event in events if isinstance(event, Event)]
+
+
+def test_damaged_weather_alone_is_named_alone(tmp_path: Path) -> None:
+    state = tmp_path / "farm"
+    live(state, 1)
+    (state / "past-weather.state").write_bytes(b"VK1 of a dying card")
+    assert live(state, 2) == "done"
+    assert lost(state) == ["past-weather.state"]
+
+
+def damage(path: Path) -> None:
+    """Put a byte into a file that is neither UTF-8 nor what its checksum says."""
+    data = path.read_bytes()
+    path.write_bytes(data[:40] + b"\xff" + data[41:])
+
+
+def test_a_boot_that_was_damaged_says_which_file_and_the_others_are_replayed(tmp_path: Path) -> None:
+    state = tmp_path / "farm"
+    for seq in (1, 2, 3):
+        live(state, seq)
+    assert all(outcome.ok for outcome in replay(state))
+    damage(state / "boots" / "00000001" / "farm.toml")
+    damage(state / "boots" / "00000002" / "engine.state")
+    first, second, third = replay(state)
+    assert not first.ok
+    assert "farm.toml:2: " in first.differences[0]
+    assert "0xFF is not UTF-8" in first.differences[0]
+    assert not second.ok
+    assert "engine.state is damaged" in second.differences[0]
+    assert third.ok
+    assert third.ticks > 50
