@@ -236,6 +236,7 @@ class Agent:
                 self._changed.set()
             else:
                 self.alarms.clear("disk.refuses", "memory", self.boot.mono_ms())
+                self.alarms.clear("memory.lost", "agent", self.boot.mono_ms())
 
     # ---- step 8: the log -------------------------------------------------------------------------
 

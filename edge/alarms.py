@@ -46,7 +46,12 @@ OF_QUALITY: Final = (
     (int(Quality.OVERDUE), "sensor.calibration_overdue"),
 )
 # Events that stand for a fault until their counterpart comes; a hazard's own name is its field ``code``.
-RAISING: Final = {"hazard.raised": "hazard", "output.silent": "output.silent", "clock.untrusted": "clock.untrusted"}
+RAISING: Final = {
+    "hazard.raised": "hazard",
+    "output.silent": "output.silent",
+    "clock.untrusted": "clock.untrusted",
+    "memory.lost": "memory.lost",
+}
 CLEARING: Final = {"hazard.cleared": "hazard", "output.answers": "output.silent", "clock.trusted": "clock.untrusted"}
 SENSOR_KINDS: Final = tuple(kind for _, kind in OF_QUALITY)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def exchange_tasks(
     config: FarmConfig, plans: Sequence[SeriesPlan]
 ) -> dict[str, Callable[["Agent"], Coroutine[Any, Any, None]]]:
-    """Give the tasks by name. OSError when a password file cannot be read."""
+    """Give the tasks by name."""
     exchange = config.exchange
     tasks: dict[str, Callable[[Agent], Coroutine[Any, Any, None]]] = {}
     if exchange.broker is None:

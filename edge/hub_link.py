@@ -6,11 +6,11 @@ The rule it keeps: whatever goes wrong on the way is told and tried again; no fa
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from edge.config import Uplink as UplinkConfig
 from edge.config_exchange import Issuer
+from edge.link_faults import LinkFaults
 from edge.world import World
 from telemetry.log import Log
 from telemetry.outbox import Outbox
@@ -34,9 +34,11 @@ class HubLink:
         from telemetry.mqtt import MqttBroker  # only where there is a hub: an agent without one starts sooner
 
         scheme = "mqtts" if config.tls else "mqtt"
-        password = Path(config.password_file).read_text(encoding="utf-8").strip() if config.password_file else ""
         broker = MqttBroker(
-            f"{scheme}://{config.host}:{config.port}", config.username, password, ca_file=config.ca_file
+            f"{scheme}://{config.host}:{config.port}",
+            config.username,
+            password_file=config.password_file,
+            ca_file=config.ca_file,
         )
         self._rows = OutgoingRows(log.path, world.disk)
         # A reader of its own, because the upkeep asks from another thread.
@@ -44,6 +46,7 @@ class HubLink:
         from edge.order_taking import OrderTaking  # cryptography loads only where there is a hub
         from edge.remote_orders import Judge
 
+        self._faults = LinkFaults("uplink.failed", "uplink")
         self._orders = OrderTaking(
             Judge(config.member, log.edge, issuers), world.state, self._send_answer, world.clock.mono_s
         )
@@ -78,8 +81,7 @@ class HubLink:
                 try:
                     await self._uplink.run()
                 except Exception as error:  # noqa: BLE001 a network's fault, foreseen or not, must not end control
-                    fields: dict[str, str | float | int | bool] = {"detail": f"{type(error).__name__}: {error}"}
-                    agent.record((Event("uplink.failed", "uplink", agent.boot.mono_ms(), "alarm", fields=fields),))
+                    self._faults.tell(agent, error)
                 await asyncio.sleep(AGAIN_S)
         finally:
             watch.cancel()
@@ -102,4 +104,6 @@ class HubLink:
             state = self._uplink.state
             agent.board.counts.uplink = "connected" if state.connected else "waiting"
             agent.board.counts.unsent = state.pending_rows
+            if state.connected:
+                self._faults.over(agent)
             await asyncio.sleep(LOOK_S)

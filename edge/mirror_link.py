@@ -7,10 +7,10 @@ passes the same desk, engine and safety as a person's, and only where farm.toml 
 
 import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from edge.config_exchange import Exchange, HomeAssistant, LocalBroker
+from edge.link_faults import LinkFaults
 from edge.live import LiveState, Outcome, OutputState
 from edge.remote_orders import LOOP_SILENT
 from telemetry.face import Face, OutputFace
@@ -42,10 +42,14 @@ Fields = dict[str, str | float | int | bool]
 
 
 def local_broker(config: LocalBroker) -> Broker:
-    """Give the farm's own broker. OSError when its password cannot be read."""
+    """Give the farm's own broker; its files are read when it is connected to."""
     scheme = "mqtts" if config.tls else "mqtt"
-    password = Path(config.password_file).read_text(encoding="utf-8").strip() if config.password_file else ""
-    return MqttBroker(f"{scheme}://{config.host}:{config.port}", config.username, password, ca_file=config.ca_file)
+    return MqttBroker(
+        f"{scheme}://{config.host}:{config.port}",
+        config.username,
+        password_file=config.password_file,
+        ca_file=config.ca_file,
+    )
 
 
 @dataclass(slots=True)
@@ -73,11 +77,13 @@ class MirrorLink:
     async def run(self, agent: "Agent") -> None:
         """Keep a connection until cancelled; no fault of a network or of another program ends the agent."""
         tries = 0
+        faults = LinkFaults("mirror.failed", "mirror")
         while True:
             try:
                 will = status_message(self._root, self._face.edge, online=False)
                 async with self._broker.connect(f"vuon-mirror-{self._face.edge}", will) as session:
                     tries = 0
+                    faults.over(agent)
                     try:
                         await self._serve(session, agent)
                     finally:
@@ -86,8 +92,7 @@ class MirrorLink:
                 wait_s = RETRY_S[min(tries, len(RETRY_S) - 1)]
                 tries += 1
             except Exception as error:  # noqa: BLE001 another program's fault, foreseen or not, must not end control
-                fields: Fields = {"detail": f"{type(error).__name__}: {error}"}
-                agent.record((Event("mirror.failed", "mirror", agent.boot.mono_ms(), "alarm", fields=fields),))
+                faults.tell(agent, error)
                 wait_s = AGAIN_S
             await asyncio.sleep(wait_s)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from edge.config_exchange import Sparkplug
+from edge.link_faults import LinkFaults
 from edge.live import LiveState
 from edge.mirror_link import order_level
 from telemetry.face import Face
@@ -68,12 +69,14 @@ class SparkplugLink:
     async def run(self, agent: "Agent") -> None:
         """Keep a session until cancelled; no fault of a network or of a host ends the agent."""
         tries = 0
+        faults = LinkFaults("sparkplug.failed", "sparkplug")
         while True:
             wait_s = RETRY_S[0]
             try:
                 will = self._node.will(agent.boot.wall()[0])
                 async with self._broker.connect(f"vuon-sparkplug-{self._face.edge}", will) as session:
                     tries = 0
+                    faults.over(agent)
                     try:
                         await self._serve(session, agent)
                     finally:
@@ -83,8 +86,7 @@ class SparkplugLink:
                 wait_s = RETRY_S[min(tries, len(RETRY_S) - 1)]
                 tries += 1
             except Exception as error:  # noqa: BLE001 another program's fault, foreseen or not, must not end control
-                fields: Fields = {"detail": f"{type(error).__name__}: {error}"}
-                agent.record((Event("sparkplug.failed", "sparkplug", agent.boot.mono_ms(), "alarm", fields=fields),))
+                faults.tell(agent, error)
                 wait_s = AGAIN_S
             await asyncio.sleep(wait_s)
 

@@ -71,7 +71,7 @@ class JetStreamBroker(BrokerLogin):
                     servers,
                     name=name,
                     user=self.username or None,
-                    password=self.password or None,
+                    password=self.secret() or None,
                     tls=self.tls_context() if self.url.startswith("tls") else None,
                     connect_timeout=1,
                     reconnect_time_wait=RECONNECT_S,

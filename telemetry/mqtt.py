@@ -43,7 +43,7 @@ class MqttBroker(BrokerLogin):
             port,
             identifier=name,
             username=self.username or None,
-            password=self.password or None,
+            password=self.secret() or None,
             will=aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
             keepalive=self.keepalive_s,
             timeout=TIMEOUT_S,

@@ -36,7 +36,7 @@ class HubMqttBroker(MqttBroker):
         client = Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=True)
         client.connect_timeout = TIMEOUT_S
         if self.username:
-            client.username_pw_set(self.username, self.password)
+            client.username_pw_set(self.username, self.secret())
         if will is not None:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         if tls is not None:

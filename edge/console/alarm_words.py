@@ -24,7 +24,7 @@ WHY_WORDS: Final = {
     "test": N_("This is a test of the alarms. Nothing is wrong."),
 }
 LAST_THROUGH: Final = N_("The last of them through: {valves}.")
-# Places that are no house and no zone but have a usual name.
+# Places that are no house and no zone but have a usual name, and the controller's own parts.
 PLACE_WORDS: Final = {
     "station": N_("Weather station"),
     "outside": N_("Outside"),
@@ -33,6 +33,9 @@ PLACE_WORDS: Final = {
     "tank": N_("Tank"),
     "pump-house": N_("Pump house"),
     "power": N_("Electricity"),
+    **dict.fromkeys(("agent", "memory", "log", "alarms"), N_("Controller")),
+    "uplink": N_("Way to the hub"),
+    **dict.fromkeys(("mirror", "sparkplug"), N_("The farm's own broker")),
 }
 
 

@@ -12,6 +12,7 @@ from edge.console.device_words import DEVICE_WORDS
 from edge.console.sentences import ReasonWords
 from pages.words import N_
 
+_LOCAL_BROKER: Final = N_("Check [local_broker] in farm.toml and the files that it names; the farm goes on without it.")
 _CABLE: Final = N_("Check its cable, its power and its address.")
 
 TROUBLES: Final[dict[str, ReasonWords]] = {
@@ -59,6 +60,12 @@ TROUBLES: Final[dict[str, ReasonWords]] = {
         N_("It reckons with its own default temperature: the water's is not known."),
         N_("Check the thermometer that temperature_from names in farm.toml."),
     ),
+    "uplink.failed": ReasonWords(
+        N_("The way to the hub does not work: {detail}"),
+        N_("Check [uplink] in farm.toml and the files that it names; the farm goes on without it."),
+    ),
+    "mirror.failed": ReasonWords(N_("The farm's own broker gets no values: {detail}"), _LOCAL_BROKER),
+    "sparkplug.failed": ReasonWords(N_("The farm's own broker gets no values: {detail}"), _LOCAL_BROKER),
     "memory.lost": ReasonWords(
         N_("What the controller remembered ({detail}) was damaged on its disk; it goes on with care, without it"),
         N_("Look at today's watering; replace the card if it happens again."),

@@ -106,3 +106,158 @@ def test_h2_a_valve_of_half_a_litre_a_minute_is_a_valve() -> None:
     line.flow(110_000.0, 0.0, 110_000.0)
     assert line.ls[0, c.T_LOW_SINCE] == 110_000.0
     assert line.ls[0, c.T_LATCH] == 0.0
+
+
+def test_h3_a_tenth_of_the_flow_is_still_a_flow() -> None:
+    line = Line()
+    line.ls[0, [c.T_PUMP_SINCE, c.T_FLOW_SEEN]] = 100_000.0, 1.0
+    line.lx[0, c.X_FLOW] = 2.0
+    line.pump(150_000.0)
+    assert line.ls[0, c.T_LOST_SINCE] == np.inf
+    line.lx[0, c.X_FLOW] = 1.99
+    line.pump(151_000.0)
+    assert line.ls[0, c.T_LOST_SINCE] == 151_000.0
+
+
+@pytest.mark.parametrize("between", ["flow", "rest"])
+def test_h3_a_flow_that_came_back_and_a_pump_that_rested_begin_the_two_seconds_anew(between: str) -> None:
+    line = Line()
+    line.ls[0, [c.T_PUMP_SINCE, c.T_FLOW_SEEN]] = 100_000.0, 1.0
+    line.lx[0, c.X_FLOW] = 0.0
+    line.pump(150_000.0)
+    line.lx[0, c.X_FLOW] = 20.0 if between == "flow" else 0.0
+    line.ls[0, c.T_PUMP] = 1.0 if between == "flow" else 0.0
+    line.pump(151_000.0)
+    line.lx[0, c.X_FLOW], line.ls[0, c.T_PUMP] = 0.0, 1.0
+    line.pump(151_500.0)
+    line.pump(152_500.0)
+    assert line.ls[0, c.T_DRY_CODE] == 0.0
+    line.pump(153_500.0)
+    assert line.ls[0, c.T_DRY_CODE] == codes.DRY_RUN
+    assert line.ls[0, c.T_LOST_SINCE] == np.inf
+
+
+@pytest.mark.parametrize(("earlier", "latch"), [(1.0, 0.0), (2.0, codes.DRY_RUN_STOP)])
+def test_h3_the_third_dry_run_needs_a_person(earlier: float, latch: float) -> None:
+    line = Line()
+    line.g[[c.G_DRY_TRIES, c.G_DRY_LOCKOUT]] = 3.0, 600_000.0
+    line.lp[0, c.L_TANK_LOW], line.lx[0, c.X_LEVEL] = 0.5, 0.4
+    line.ls[0, c.T_DRY_N] = earlier
+    line.pump(150_000.0)
+    assert line.ls[0, c.T_LATCH] == latch
+    assert line.ls[0, c.T_DRY_UNTIL] == 750_000.0
+
+
+@pytest.mark.parametrize(
+    ("limit", "signal", "set_to", "code"),
+    [
+        (c.L_DRY_A, c.X_CURRENT, 0.0, codes.TANK_BLIND),
+        (c.L_DRY_A, c.X_CURRENT, 0.5, 0.0),
+        (c.L_DRY_KPA, c.X_PRESSURE, 0.0, codes.TANK_BLIND),
+        (c.L_DRY_KPA, c.X_PRESSURE, 0.5, 0.0),
+    ],
+)
+def test_h3_without_the_tanks_level_only_a_guard_that_has_a_limit_guards(
+    limit: int, signal: int, set_to: float, code: float
+) -> None:
+    line = Line()
+    line.lp[0, [c.L_HAS_LEVEL, c.L_DRY_A, c.L_DRY_KPA]] = 1.0, 0.0, 0.0
+    line.lp[0, limit], line.lx[0, signal] = set_to, 4.0
+    assert safety_lines.line_stop(0, 150_000.0, line.lp, line.ls, line.lx) == code
+    line.lp[0, c.L_PUMP] = -1.0
+    assert safety_lines.line_stop(0, 150_000.0, line.lp, line.ls, line.lx) == 0.0
+
+
+@pytest.mark.parametrize(("level", "code"), [(0.49, codes.TANK_LOW), (0.5, 0.0)])
+def test_h3_a_tank_is_empty_below_its_limit_and_not_at_it(level: float, code: float) -> None:
+    line = Line()
+    line.lp[0, [c.L_HAS_LEVEL, c.L_TANK_LOW]], line.lx[0, c.X_LEVEL] = (1.0, 0.5), level
+    assert safety_lines.line_stop(0, 150_000.0, line.lp, line.ls, line.lx) == code
+
+
+@pytest.mark.parametrize(("filled_ms", "latch"), [(59_999.0, 0.0), (60_000.0, codes.FILL_TIME)])
+def test_h10_filling_is_latched_at_its_longest_time(filled_ms: float, latch: float) -> None:
+    line = Line()
+    line.lp[0, [c.L_FILL, c.L_FILL_MAX_MS]] = 0.0, 60_000.0
+    outputs = row(c.S_WIDTH, 0.0)
+    outputs[0, [c.S_LEVEL, c.S_SINCE]] = 1.0, 100_000.0
+    safety_lines.judge_tank(0, 100_000.0 + filled_ms, line.lp, line.ls, line.lx, outputs)
+    assert line.ls[0, c.T_FILL_LATCH] == latch
+
+
+@pytest.mark.parametrize(
+    ("ref_ph", "ec", "ph", "doses"),
+    [(0.2, 0.15, 0.2, 4.0), (0.2, 0.1, 0.2, 1.0), (0.2, 0.2, 0.15, 4.0), (0.2, 0.2, 0.1, 1.0), (np.nan, 0.2, 0.2, 4.0)],
+)
+def test_h5_a_dose_has_an_effect_when_it_moves_ec_or_ph_by_a_tenth(
+    ref_ph: float, ec: float, ph: float, doses: float
+) -> None:
+    line = Line()
+    line.g[c.G_DOSE_TRIES] = 15.0
+    line.ls[0, [c.T_DOSING, c.T_REF_EC, c.T_REF_PH, c.T_DOSE_N]] = 1.0, 0.2, ref_ph, 3.0
+    safety_lines.count_doses(0, False, line.g, line.ls, ec, ph)
+    assert line.ls[0, c.T_DOSE_N] == doses
+
+
+@pytest.mark.parametrize(("earlier", "latch"), [(13.0, 0.0), (14.0, codes.DOSE_INEFFECTIVE)])
+def test_h5_the_fifteenth_dose_without_effect_locks(earlier: float, latch: float) -> None:
+    line = Line()
+    line.g[c.G_DOSE_TRIES] = 15.0
+    line.ls[0, [c.T_DOSING, c.T_REF_EC, c.T_REF_PH, c.T_DOSE_N]] = 1.0, 2.0, 6.0, earlier
+    safety_lines.count_doses(0, False, line.g, line.ls, 2.0, 6.0)
+    assert line.ls[0, c.T_DOSE_LATCH] == latch
+
+
+def solution() -> Line:
+    """Give a line whose probes all see a good solution."""
+    line = Line()
+    line.g[[c.G_PROBE_DRY, c.G_DIFFER_EC, c.G_DIFFER_PH]] = 0.05, 0.3, 0.3
+    line.lp[0, [c.L_EC_MAX, c.L_PH_MIN, c.L_PH_MAX, c.L_HAS_EC, c.L_HAS_PH, c.L_FED]] = 3.5, 5.0, 7.0, 1.0, 1.0, 0.0
+    line.lx[0, [c.X_EC1, c.X_EC2, c.X_PH1, c.X_PH2]] = 2.0, 2.0, 6.0, 6.0
+    line.ls[0, [c.T_PROBE_DRY_SINCE, c.T_DIFFER_SINCE]] = np.inf
+    return line
+
+
+def judged(line: Line, now: float) -> float:
+    return safety_lines.judge_probes(0, now, line.g, line.lp, line.ls, line.lx)
+
+
+@pytest.mark.parametrize(
+    ("signal", "value", "code"), [(c.X_EC1, 0.01, codes.PROBE_DRY), (c.X_PH2, 6.5, codes.PROBES_DIFFER)]
+)
+def test_h6_what_is_wrong_with_the_probes_for_ten_seconds_locks_the_dosing(
+    signal: int, value: float, code: float
+) -> None:
+    line = solution()
+    if code == codes.PROBE_DRY:  # both hang in the air
+        line.lx[0, c.X_EC2] = value
+    line.lx[0, signal] = value
+    assert judged(line, 100_000.0) == code
+    assert judged(line, 109_999.0) == code
+    assert line.ls[0, c.T_DOSE_LATCH] == 0.0
+    judged(line, 110_000.0)
+    assert line.ls[0, c.T_DOSE_LATCH] == code
+
+
+@pytest.mark.parametrize(("both", "has"), [((c.X_EC1, c.X_EC2), c.L_HAS_EC), ((c.X_PH1, c.X_PH2), c.L_HAS_PH)])
+def test_h6_probes_that_the_farm_has_must_speak_and_others_need_not(both: tuple[int, int], has: int) -> None:
+    line = solution()
+    line.lx[0, both] = np.nan
+    assert judged(line, 100_000.0) == codes.PROBE_LOST
+    line.lp[0, has] = 0.0
+    assert judged(line, 100_000.0) == 0.0
+
+
+def test_h5_dosing_is_judged_line_by_line_and_in_any_trickle() -> None:
+    lines, outputs = [solution(), solution()], np.zeros((2, c.O_WIDTH))
+    lp, ls, lx = (np.vstack([getattr(one, name) for one in lines]) for name in ("lp", "ls", "lx"))
+    ls[0, c.T_EXPECTED], lx[0, c.X_FLOW] = 0.5, 0.5
+    outputs[:, c.O_KIND] = c.DOSER
+    states = np.zeros((2, c.S_WIDTH))
+    states[1, c.S_LEVEL] = 1.0
+    first, members = np.array([0, 1, 2]), np.array([0, 1])
+    safety_lines.judge_dosing(0, 100_000.0, lines[0].g, lp, ls, lx, outputs, states, first, members)
+    assert ls[:, c.T_DOSING].tolist() == [0.0, 0.0]
+    assert ls[0, c.T_DOSE_STOP] == 0.0
+    safety_lines.judge_dosing(1, 100_000.0, lines[0].g, lp, ls, lx, outputs, states, first, members)
+    assert ls[:, c.T_DOSING].tolist() == [0.0, 1.0]

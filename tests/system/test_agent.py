@@ -5,7 +5,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,9 +21,9 @@ from edge.exits import LOG_FILE
 from edge.rehearsal import Script, rehearse
 from edge.replay import replay
 from edge.wiring import SimulatedField
-from edge.world import Connection
 from telemetry.history import LogReader
 from telemetry.records import UNUSABLE, Ack, AnyRecord, Command, Decision, Event, Quality, Reading, Sample, Tick
+from tests.support.service_manager import Manager
 from tests.support.waiting import passes
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "examples" / "da-lat-pepper.toml"
@@ -321,20 +321,6 @@ def test_a_locked_probe_leaves_control_and_comes_back(tmp_path: Path) -> None:
     assert len(locked) >= 5
     assert all(60_000 <= s.mono_ms <= 121_000 for s in locked)
     assert not day.of(Sample, lambda s: s.series == lock["series"])[-1].quality & Quality.LOCKED
-
-
-class Manager:
-    """Stands where the service manager stands, and offers no socket."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[float, str]] = []
-
-    async def serve_local(self, path: Path, answer: Callable[[Connection], Coroutine[Any, Any, None]]) -> None:
-        del path, answer
-        await asyncio.Event().wait()
-
-    def notify(self, message: str) -> None:
-        self.told.append((asyncio.get_running_loop().time(), message))
 
 
 def test_the_watchdog_hears_of_every_tick_and_of_the_end(tmp_path: Path) -> None:

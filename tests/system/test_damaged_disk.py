@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.agent import Agent
+from edge.alarms import CLEARED
 from edge.config import parse
 from edge.exits import LOG_FILE
 from edge.rehearsal import rehearse
@@ -64,13 +65,16 @@ def test_wrong_bits_in_all_that_is_kept_stop_no_start(tmp_path: Path, seed: int)
 
 
 def lost(state: Path) -> list[object]:
-    """Give what the agent said that it forgot."""
+    """Give what the agent said that it forgot; it is an alarm, until a whole memory is kept again."""
     reader = LogReader(state / LOG_FILE)
     try:
-        events = [stored.record for stored in reader.events(0, 1 << 60, "memory.lost")]
+        events = [stored.record for kind in ("memory.lost", CLEARED) for stored in reader.events(0, 1 << 60, kind)]
     finally:
         reader.close()
-    return [event.fields["detail"] for event in events if isinstance(event, Event)]
+    told = [event for event in events if isinstance(event, Event)]
+    cleared = [event for event in told if event.fields.get("alarm") == "memory.lost"]
+    assert len(cleared) == sum(event.kind == "memory.lost" for event in told)
+    return [event.fields["detail"] for event in told if event.kind == "memory.lost"]
 
 
 def test_damaged_weather_alone_is_named_alone(tmp_path: Path) -> None:
