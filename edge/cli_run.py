@@ -4,6 +4,7 @@
 The rule it keeps: what refuses to start says why and exits with the documented code.
 """
 
+import gc
 from pathlib import Path
 
 import click
@@ -41,6 +42,7 @@ def run(config: Path | None, state: Path | None, tolerate_missing_ports: bool, v
     set_up(verbose=verbose)
     say = speech()
     order = running.Order(config_file(config), state_folder(state), tolerate_missing_ports)
+    gc.disable()  # what loads stays; the collector would walk it again and again
     try:
         farm = running.read(order)
         running.run(order, farm)
@@ -67,3 +69,5 @@ def run(config: Path | None, state: Path | None, tolerate_missing_ports: bool, v
             raise
         click.echo(error_text(taken.exceptions[0], speech()), err=True)
         raise SystemExit(TRY_AGAIN) from None
+    finally:
+        gc.enable()

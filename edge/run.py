@@ -6,6 +6,7 @@ written; a second signal does not hurry the outputs' way to safety.
 """
 
 import asyncio
+import gc
 import os
 import signal
 from dataclasses import dataclass
@@ -70,6 +71,8 @@ async def _main(order: Order, config: FarmConfig, *, compiled: bool, why_not: st
     agent = assemble(config, text, world, real_openers, compiled=compiled, types=device_types(order.config))
     if why_not:
         agent.record((Event("kernels.uncompiled", "agent", 0, "warning", fields={"detail": why_not}),))
+    gc.freeze()  # all that was loaded stays as long as the agent
+    gc.enable()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, agent.stop)
