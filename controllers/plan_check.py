@@ -13,7 +13,7 @@ from controllers.settings import ZoneSettings
 from controllers.settings_mistake import NEEDS_VALUE, Mistake, outside
 from controllers.soils import SUBSTRATES, SoilError, soil_of
 from controllers.strategies import RECKON
-from controllers.zone_plan import PlanError, planted_day
+from controllers.zone_needs import PlanError, planted_day
 
 UNKNOWN_CROP: Final = (
     "the strategy {strategy} needs the coefficients of {seen}: take a name of FAO-56's table, for instance tomato"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from controllers.injectors import InjectorError, fit_injector
+from controllers.pump_curve import budget_l_min
 from controllers.salinity import salt_limit_ms_cm
 from controllers.settings import MINUTES_A_DAY, ControlSettings, LineSettings, ZoneSettings, minute_of_day
 from controllers.settings_mistake import (
@@ -23,7 +24,6 @@ from controllers.settings_mistake import (
     outside,
 )
 from controllers.settings_water import FertigationSettings, RecipeSettings, StockSettings
-from controllers.water_layout import budget_l_min
 
 OVER_BUDGET: Final = "takes {seen} L/min, but the line can give {room} L/min at the pressure it needs"
 HOURS_TWICE: Final = "{time} on weekday {day} has two prices: {name} and {other}"

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from controllers.kernels import irrigation
+from controllers.kernels import columns as c
 from controllers.ticks import Floats, Ints
 
 RECKON: Final = ("balance", "drain", "adaptive")
@@ -28,16 +28,16 @@ class StrategyEntry(NamedTuple):
 
 
 STRATEGIES: Final[dict[str, StrategyEntry]] = {
-    "off": StrategyEntry(irrigation.OFF, ()),
-    "schedule": StrategyEntry(irrigation.SCHEDULE, ("schedule",)),
-    "moisture": StrategyEntry(irrigation.MOISTURE, ("start_pct", "target_pct", "dose_l"), "soil_moisture"),
-    "tension": StrategyEntry(irrigation.TENSION, ("start_kpa", "target_kpa", "dose_l"), "soil_tension"),
-    "radiation_sum": StrategyEntry(irrigation.RADIATION_SUM, ("radiation_start_j_cm2", "dose_l"), "solar_radiation"),
-    "vpd_sum": StrategyEntry(irrigation.VPD_SUM, ("vpd_start_kpa_h", "dose_l"), "air_humidity"),
-    "balance": StrategyEntry(irrigation.PLANNED, ("dose_l",)),
-    "drain": StrategyEntry(irrigation.PLANNED, ("dose_l", "substrate")),
-    "adaptive": StrategyEntry(irrigation.PLANNED, ("dose_l",)),
-    "planned": StrategyEntry(irrigation.PLANNED, ()),
+    "off": StrategyEntry(c.OFF, ()),
+    "schedule": StrategyEntry(c.SCHEDULE, ("schedule",)),
+    "moisture": StrategyEntry(c.MOISTURE, ("start_pct", "target_pct", "dose_l"), "soil_moisture"),
+    "tension": StrategyEntry(c.TENSION, ("start_kpa", "target_kpa", "dose_l"), "soil_tension"),
+    "radiation_sum": StrategyEntry(c.RADIATION_SUM, ("radiation_start_j_cm2", "dose_l"), "solar_radiation"),
+    "vpd_sum": StrategyEntry(c.VPD_SUM, ("vpd_start_kpa_h", "dose_l"), "air_humidity"),
+    "balance": StrategyEntry(c.PLANNED, ("dose_l",)),
+    "drain": StrategyEntry(c.PLANNED, ("dose_l", "substrate")),
+    "adaptive": StrategyEntry(c.PLANNED, ("dose_l",)),
+    "planned": StrategyEntry(c.PLANNED, ()),
 }
 
 

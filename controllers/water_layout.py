@@ -11,8 +11,8 @@ import numpy as np
 
 from controllers.kernels import columns as c
 from controllers.kernels import water_columns as w
-from controllers.kernels.hydraulics import room_l_min
 from controllers.layout import Layout
+from controllers.pump_curve import budget_l_min
 from controllers.settings import ControlSettings, LineSettings
 from controllers.ticks import Floats, Ints
 
@@ -46,14 +46,6 @@ class WaterTables:
             self.zp, self.zs, self.lp, self.ls, self.lx, self.channels, self.channel_state, self.recipes, self.parts,
             self.nutrients,
         ) = views  # fmt: skip
-
-
-def budget_l_min(line: LineSettings, need_kpa: float) -> float:
-    """Give the most flow that a line can give while a zone keeps ``need_kpa`` (0: any pressure will do)."""
-    most = line.flow_max_l_min if line.flow_max_l_min > 0.0 else math.inf
-    if line.pump_shutoff_kpa > 0.0 and need_kpa > 0.0:
-        most = min(most, room_l_min(line.pump_shutoff_kpa, line.pump_kpa, line.pump_l_min, need_kpa))
-    return most
 
 
 def is_sequenced(settings: ControlSettings, line: LineSettings) -> bool:

@@ -6,7 +6,6 @@ name before an engine is built (``controllers.settings_check`` asks here).
 """
 
 import math
-from datetime import date
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ from controllers.salinity import crop_limit_ms_cm
 from controllers.settings import ControlSettings, ZoneSettings
 from controllers.soils import Salt, salt_of, soil_of
 from controllers.ticks import Floats
+from controllers.zone_needs import PlanError, planted_day
 
 PLAIN_STAGES_D: Final = (30.0, 40.0, 45.0, 30.0)
 FULL_SEASON_D: Final = 200.0
@@ -28,10 +28,6 @@ FIRST_COVER: Final = 0.02
 SINKS: Final = (0.050, 0.012)
 """What roots can draw at their top and bottom [m³/m³ a day]: AquaCrop's for most crops."""
 TOPSOIL_M: Final = 0.1
-
-
-class PlanError(ValueError):
-    """A zone's settings lack what its strategy needs."""
 
 
 class ZonePlan(NamedTuple):
@@ -44,16 +40,6 @@ class ZonePlan(NamedTuple):
     planted: int  # local day number, -1: a crop that stands full
     salt: Salt | None
     salt_max_ms_cm: float
-
-
-def planted_day(text: str) -> int:
-    """Give the day number of "YYYY-MM-DD", -1 for ""; PlanError says what was seen."""
-    if not text:
-        return -1
-    try:
-        return date.fromisoformat(text).toordinal()
-    except ValueError:
-        raise PlanError(f"planted: {text!r} is no day; write it as 2026-11-22") from None
 
 
 def stages_of(zone: ZoneSettings, entry: CropEntry) -> tuple[float, float, float, float]:
@@ -126,18 +112,6 @@ def zone_plan(zone: ZoneSettings) -> ZonePlan:
     crop = season_row(entry, stages, (soil.field_capacity, soil.wilting), wetted_root_m, share)
     limit = plan.salt_max_ms_cm or crop_limit_ms_cm(entry.en)
     return ZonePlan(row, crop, entry, stages, planted_day(plan.planted), salt_of(entry.en), limit)
-
-
-def easy_water_pct(zone: ZoneSettings) -> tuple[float, float]:
-    """Give the soil moisture [%] between which roots draw without effort: down to the table's share p, up to capacity.
-
-    Source: FAO-56 eq. 82-83 (total and readily available water). Errors as ``zone_plan``.
-    """
-    plan = zone.plan
-    soil = soil_of(zone.soil, zone.substrate, plan.field_capacity_pct, plan.wilting_pct)
-    share = plan.depletion_share or crop_of(zone.crop).p
-    easy = share * (soil.field_capacity - soil.wilting)
-    return 100.0 * (soil.field_capacity - easy), 100.0 * soil.field_capacity
 
 
 def trouble(zone: ZoneSettings) -> str:

@@ -5,7 +5,6 @@ The rule it keeps: it changes nothing and opens nothing.
 """
 
 import json
-import os
 from pathlib import Path
 
 import click
@@ -27,8 +26,6 @@ def check(file: Path | None, as_json: bool, no_ports: bool) -> None:
     Example:
       vuon check farm.toml
     """  # noqa: D301 click wants the \b
-    # The judges of the settings live beside the kernels; nothing is computed here, so numba need not be loaded.
-    os.environ["VUON_NO_JIT"] = "1"
     from edge.config import load
     from edge.config_ports import missing_ports
     from edge.toml_reader import Problem, SettingsRefused

@@ -89,7 +89,6 @@ def console(config_path: Path | None, state: Path | None, port: int | None, lan:
       vuon console --config farm.toml --lan
     """  # noqa: D301 - click's own mark for "do not wrap"
     file, folder, say = config_file(config_path), state_folder(state), speech()
-    os.environ.setdefault("VUON_NO_JIT", "1")  # checking the settings names kernels; none runs here, so none is loaded
     try:
         config = load(file)
     except OSError as error:

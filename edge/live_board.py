@@ -13,7 +13,7 @@ from typing import Final
 from controllers.schedule import LocalTime
 from controllers.settings import ControlSettings, DayPart, HouseSettings, ZoneSettings, minute_of_day
 from controllers.strategies import RECKON
-from controllers.zone_plan import easy_water_pct
+from controllers.zone_needs import easy_water_pct
 from edge.actuation import Gate
 from edge.alarms import AlarmBoard
 from edge.control_loop import Deadlines, TickRunner

@@ -182,6 +182,7 @@ class LiveBoard:
                 pass_fds=() if line is None else (line.fileno(),),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
+                process_group=0,  # a board on its wall does not hear the Ctrl-C that ends the agent
             )
         except OSError as error:
             raise BoardGone(f"{self._words[0]}: {error.strerror}; {HINT}") from error

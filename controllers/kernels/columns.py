@@ -199,6 +199,15 @@ ASK_AUTO: Final = 0
 ASK_REMOTE: Final = 1
 ASK_LOCAL: Final = 2
 
+# strategies of a zone
+OFF: Final = 0
+SCHEDULE: Final = 1
+MOISTURE: Final = 2
+RADIATION_SUM: Final = 3
+VPD_SUM: Final = 4
+PLANNED: Final = 5
+TENSION: Final = 6
+
 # zone parameters
 Z_STRATEGY: Final = 0
 Z_VALVE: Final = 1

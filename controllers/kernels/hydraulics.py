@@ -38,18 +38,6 @@ def fill_inputs(x: Floats, index: Ints, lx: Floats) -> None:
 
 
 @njit
-def room_l_min(shutoff_kpa: float, point_kpa: float, point_l_min: float, need_kpa: float) -> float:
-    """Give the most flow [L/min] at which a pump still holds ``need_kpa`` [kPa]; 0 when it never does.
-
-    The curve is a parabola through the shut-off pressure and one known point: p = p0 - (p0 - p1) (Q/Q1)^2.
-    Source: quadratic pump curve, Karassik et al., Pump Handbook (4th ed.), 2.1.
-    """
-    if need_kpa >= shutoff_kpa:
-        return 0.0
-    return point_l_min * math.sqrt((shutoff_kpa - need_kpa) / (shutoff_kpa - point_kpa))
-
-
-@njit
 def begin(zs: Floats, zp: Floats, wp: Floats, ws: Floats, ls: Floats, lp: Floats) -> None:
     """Add up what the running zones take of each line (flow [L/min], room, recipe) and who has waited longest there.
 
@@ -213,8 +201,3 @@ def wash(now: float, dt: float, meters: Floats, lines: Floats, lp: Floats, ls: F
             running = False
         want[o] = 1.0 if running else 0.0
         code_of[o] = ls[line, w.S_BW_DUE] if running else float(codes.BACKWASH_IDLE)
-
-
-def warm_up() -> None:
-    """Compile or load what the layout asks of a pump's curve."""
-    room_l_min(300.0, 200.0, 50.0, 250.0)

@@ -7,7 +7,7 @@ zones at once hold. Every zone gets a code each tick, also for doing nothing.
 
 Tables: ``zp`` parameters [Z_*], ``zs`` state [R_*], ``zx`` inputs [I_*] (NaN: no trusted value), one row per zone;
 litres given come from ``os`` [S_*], kept by the safety kernel, which is the one account of water. A new strategy is a
-number here, a line in ``trigger`` and an entry in ``controllers.strategies.STRATEGIES``.
+number in ``columns``, a line in ``trigger`` and an entry in ``controllers.strategies.STRATEGIES``.
 """
 
 import math
@@ -23,14 +23,6 @@ from controllers.kernels.jit import njit
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-OFF: Final = 0
-SCHEDULE: Final = 1
-MOISTURE: Final = 2
-RADIATION_SUM: Final = 3
-VPD_SUM: Final = 4
-PLANNED: Final = 5
-TENSION: Final = 6
-
 BLOCKED_MS: Final = 60_000.0  # a run whose valve safety keeps shut gives its place to the next zone after so long
 SMALLEST_SHARE: Final = 0.1  # a watering that the day's cap leaves less than this share of is not begun
 REFILL_SHARE: Final = 0.8
@@ -45,31 +37,31 @@ def trigger(z: int, zp: Floats, zs: Floats, zx: Floats) -> tuple[float, float]:
     """
     strategy = zp[z, c.Z_STRATEGY]
     dose = zp[z, c.Z_DOSE]
-    if strategy == OFF:
+    if strategy == c.OFF:
         return 0.0, float(codes.IDLE_OFF)
-    if strategy == MOISTURE:
+    if strategy == c.MOISTURE:
         moisture = zx[z, c.I_MOISTURE]
         if not math.isfinite(moisture):
             return math.nan, 0.0
         return (
             (dose, float(codes.START_MOISTURE)) if moisture < zp[z, c.Z_START] else (0.0, float(codes.IDLE_WET_ENOUGH))
         )
-    if strategy == TENSION:  # kPa, negative: the drier, the lower
+    if strategy == c.TENSION:  # kPa, negative: the drier, the lower
         tension = zx[z, c.I_MOISTURE]
         if not math.isfinite(tension):
             return math.nan, 0.0
         return (dose, float(codes.START_TENSION)) if tension < zp[z, c.Z_START] else (0.0, float(codes.IDLE_TENSION))
-    if strategy == RADIATION_SUM:
+    if strategy == c.RADIATION_SUM:
         if not math.isfinite(zx[z, c.I_RADIATION]):
             return math.nan, 0.0
         reached = zs[z, c.R_RADIATION] >= zp[z, c.Z_RADIATION]
         return (dose, float(codes.START_RADIATION)) if reached else (0.0, float(codes.IDLE_WAIT_RADIATION))
-    if strategy == VPD_SUM:
+    if strategy == c.VPD_SUM:
         if not math.isfinite(zx[z, c.I_VPD]):
             return math.nan, 0.0
         reached = zs[z, c.R_VPD] >= zp[z, c.Z_VPD]
         return (dose, float(codes.START_VPD)) if reached else (0.0, float(codes.IDLE_WAIT_VPD))
-    if strategy == PLANNED:
+    if strategy == c.PLANNED:
         litres = zx[z, c.I_PLANNED_L]
         if not math.isfinite(litres):
             return math.nan, 0.0
@@ -90,7 +82,7 @@ def wish(z: int, now: float, clock_ok: float, zp: Floats, zs: Floats, zx: Floats
         return zs[z, c.R_PENDING_L], zs[z, c.R_PENDING_CODE]
     litres, code = trigger(z, zp, zs, zx)
     blind = not math.isfinite(litres)
-    timeless = zp[z, c.Z_STRATEGY] == SCHEDULE and clock_ok == 0.0
+    timeless = zp[z, c.Z_STRATEGY] == c.SCHEDULE and clock_ok == 0.0
     if not blind and not timeless:
         return litres, code
     if zp[z, c.Z_SAFE_DOSE] <= 0.0:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controllers.kernels.hydraulics import room_l_min
+from controllers.pump_curve import room_l_min
 from controllers.sequencer import prices_of_day
 from controllers.settings import ControlSettings, OutputSettings
 from controllers.ticks import Reset

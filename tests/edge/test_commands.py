@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -56,12 +57,25 @@ def test_an_unknown_command_is_wrong_usage() -> None:
 
 
 def test_starting_the_command_loads_neither_numba_nor_the_web() -> None:
-    import subprocess
-
     code = (
         "import sys, edge.cli; print(sorted(m for m in ('numba', 'starlette', 'numpy', 'sqlite3') if m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["from edge.config_ports import missing_ports", "import edge.console.app, edge.cli_console", "import edge.demo"],
+)
+def test_what_comes_before_the_compiler_is_asked_for_loads_no_kernel(first: str) -> None:
+    """Else this process would compile for itself, while its lines wait."""
+    code = (
+        f"import sys; {first}; from pathlib import Path; from edge.config import load; load(Path(sys.argv[1]));"
+        "print([m for m in ('numba', 'controllers.kernels.jit') if m in sys.modules])"
+    )
+    farm = ROOT / "deploy" / "examples" / "da-lat-pepper.toml"
+    done = subprocess.run([sys.executable, "-c", code, farm], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "[]"
 
 
