@@ -26,7 +26,8 @@ def utf8(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise NotUtf8(data[: error.start].count(b"\n") + 1, f"0x{data[error.start]:02X}") from None
+        seen = error.object  # without the mark
+        raise NotUtf8(seen[: error.start].count(b"\n") + 1, f"0x{seen[error.start]:02X}") from None
 
 
 def line_index(text: str) -> dict[str, int]:

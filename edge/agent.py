@@ -236,7 +236,6 @@ class Agent:
                 self._changed.set()
             else:
                 self.alarms.clear("disk.refuses", "memory", self.boot.mono_ms())
-                self.alarms.clear("memory.lost", "agent", self.boot.mono_ms())
 
     # ---- step 8: the log -------------------------------------------------------------------------
 
@@ -284,8 +283,8 @@ class Agent:
 
     async def run(self) -> None:
         """Run until ``stop``; a bug in any task ends all of them and is raised."""
+        self.calls.restore()  # first, so that what this start finds again is not told as new
         self.record(self._parts.first)
-        self.calls.restore()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [

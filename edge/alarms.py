@@ -53,6 +53,8 @@ RAISING: Final = {
     "memory.lost": "memory.lost",
 }
 CLEARING: Final = {"hazard.cleared": "hazard", "output.answers": "output.silent", "clock.trusted": "clock.untrusted"}
+# What happened once and is over before anybody looks: it stands until a person has seen it.
+ENDS_WHEN_SEEN: Final = frozenset({"memory.lost"})
 SENSOR_KINDS: Final = tuple(kind for _, kind in OF_QUALITY)
 
 _JUDGED: Final = int(functools.reduce(operator.or_, (bit for bit, _ in OF_QUALITY)))
@@ -199,6 +201,8 @@ class AlarmBoard:
                 one.person = person
                 fields: Fields = {"alarm": kind, "number": one.number}
                 self._record((Event(ACKNOWLEDGED, subject, mono_ms, person=person, fields=fields),))
+            if kind in ENDS_WHEN_SEEN:
+                self.clear(kind, subject, mono_ms)
         self._touch()
         return "", {}
 
@@ -322,10 +326,15 @@ class AlarmBoard:
         """
         known = clock_ok and memory.clock_ok
         down_ms = max(0, wall_ms - memory.wall_ms) if known else 0
-        self._next = memory.next_number
+        self._next = max(self._next, memory.next_number)
         for one in memory.standing:
+            if self.stands(one.kind, one.subject):
+                continue  # this boot has found it already
+            number = one.number
+            if self.key_of(number) is not None:  # taken by what this boot has found
+                number, self._next = self._next, self._next + 1
             since_ms = mono_ms - one.ago_ms - down_ms
-            standing = Standing(one.number, one.severity, since_ms, one.fields, one.person, mono_ms + CARRIED_MS)
+            standing = Standing(number, one.severity, since_ms, one.fields, one.person, mono_ms + CARRIED_MS)
             self._standing[one.kind, one.subject] = standing
             if one.kind in SENSOR_KINDS:
                 self._sensors.add(one.subject)

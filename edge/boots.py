@@ -78,6 +78,10 @@ class Boots:
         """Give the device types that boot ``epoch`` knew."""
         return device_types(self._folder / f"{epoch:08d}" / "farm.toml")
 
+    def settings(self, epoch: int) -> Path:
+        """Name the copy of farm.toml that boot ``epoch`` began with."""
+        return self._folder / f"{epoch:08d}" / "farm.toml"
+
     def began(self, epoch: int) -> tuple[str, EngineState | None]:
         """Give the configuration and memory that boot ``epoch`` began with.
 
@@ -86,8 +90,10 @@ class Boots:
         folder = self._folder / f"{epoch:08d}"
         try:
             text = settings_text(folder / "farm.toml")
-        except SettingsRefused as refused:
-            raise BootDamaged(str(refused)) from None
+        except FileNotFoundError:
+            raise
+        except (SettingsRefused, OSError) as error:
+            raise BootDamaged(str(error)) from None
         path = folder / "engine.state"
         memory = kept(path, EngineState)
         if memory is None and os.path.lexists(path):

@@ -121,7 +121,7 @@ def write(state: Path, out: Path, span: Span, health: dict[str, Any] | None = No
         out.chmod(0o600)
         with tarfile.open(out, "w:gz") as tar:
             for epoch in contents.boots:
-                contents.stripped += _add_boot(tar, state, epoch)
+                contents.stripped += _add_boot(tar, state, epoch, damage)
             if (state / MEMORY_FILE).exists():
                 _add(tar, MEMORY_FILE, (state / MEMORY_FILE).read_bytes())
             tar.add(log, LOG_FILE, filter=_plain)
@@ -195,14 +195,20 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str, where: s
     return rows
 
 
-def _add_boot(tar: tarfile.TarFile, state: Path, epoch: int) -> int:
-    """Put one boot's folder in: its farm.toml without secrets, its own device types, the engine's memory."""
+def _add_boot(tar: tarfile.TarFile, state: Path, epoch: int, damage: dict[str, str]) -> int:
+    """Put one boot's folder in: its farm.toml without secrets, its own device types, the engine's memory.
+
+    A farm.toml that is damaged stays out, for nobody knows what in it is secret; ``damage`` then says so.
+    """
     folder = state / "boots" / f"{epoch:08d}"
     if not folder.is_dir():
         return 0
-    text, stripped = strip_secrets((folder / "farm.toml").read_text(encoding="utf-8", errors="replace"))
-    name = f"boots/{epoch:08d}"
-    _add(tar, f"{name}/farm.toml", text.encode())
+    name, stripped = f"boots/{epoch:08d}", 0
+    try:
+        text, stripped = strip_secrets((folder / "farm.toml").read_text(encoding="utf-8-sig"))
+        _add(tar, f"{name}/farm.toml", text.encode())
+    except (OSError, ValueError) as error:  # TOML's own error and that of the encoding are ValueErrors
+        damage[f"{name}/farm.toml"] = str(error)
     for path in sorted(own_folder(folder / "farm.toml").glob("*.toml")):
         _add(tar, f"{name}/{path.relative_to(folder)}", path.read_bytes())
     if (folder / "engine.state").exists():

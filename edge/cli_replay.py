@@ -125,6 +125,8 @@ def lines(found: "Comparison", say: Words, zone: str) -> list[str]:
         "ticks": found.ticks,
     }  # fmt: skip
     said = [say.say(N_("boot {epoch}, {from} to {to}, {ticks} ticks; the readings are as they were"), fields)]
+    if found.unread:
+        return [*said, f"  {found.unread}"]
     differing = {one.output for one in found.differences}
     if not differing:
         return [*said, say.text(N_("  nothing would have been decided otherwise"))]

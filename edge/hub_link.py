@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge.config import Uplink as UplinkConfig
 from edge.config_exchange import Issuer
-from edge.link_faults import LinkFaults
+from edge.link_faults import STEADY_S, LinkFaults
 from edge.world import World
 from telemetry.log import Log
 from telemetry.outbox import Outbox
@@ -99,11 +99,13 @@ class HubLink:
                 agent.record((Event("order.failed", "farm", agent.boot.mono_ms(), "alarm", fields=fields),))
 
     async def _watch(self, agent: "Agent") -> None:
-        """Show how the uplink fares."""
+        """Show how the uplink fares, and say when it has been well for a while."""
+        steady_s = 0.0
         while True:
             state = self._uplink.state
             agent.board.counts.uplink = "connected" if state.connected else "waiting"
             agent.board.counts.unsent = state.pending_rows
-            if state.connected:
+            steady_s = steady_s + LOOK_S if state.connected else 0.0
+            if steady_s >= STEADY_S:
                 self._faults.over(agent)
             await asyncio.sleep(LOOK_S)

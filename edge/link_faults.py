@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tells what keeps a link to another program from working, although the network is there: an alarm, not a crash.
 
-The rule it keeps: a fault of a link stands until the link works; it is never more than an alarm.
+The rule it keeps: the alarm tells of the last fault, and is over only when the link has worked for a minute.
 """
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
+
+from telemetry.login import BadFile
 
 if TYPE_CHECKING:
     from edge.agent import Agent
 
-DETAIL_MAX: Final = 300
+STEADY_S: Final = 60.0
+SEEN_MAX: Final = 300
 
 
 class LinkFaults:
@@ -18,12 +24,29 @@ class LinkFaults:
     def __init__(self, kind: str, subject: str) -> None:
         self._kind = kind
         self._subject = subject
+        self._told: dict[str, str | float | int | bool] = {}
 
     def tell(self, agent: "Agent", error: Exception) -> None:
-        """Raise the alarm; what already stands stays as it is."""
-        detail = f"{type(error).__name__}: {error}"[:DETAIL_MAX]
-        agent.alarms.put(self._kind, self._subject, "warning", agent.boot.mono_ms(), {"detail": detail})
+        """Raise the alarm; one that tells of another fault than this is over."""
+        what = error.file if isinstance(error, BadFile) else type(error).__name__
+        told: dict[str, str | float | int | bool] = {
+            "detail": what,
+            "seen": (error.seen if isinstance(error, BadFile) else str(error))[:SEEN_MAX],
+        }
+        if told != self._told:
+            self.over(agent)
+        self._told = told
+        agent.alarms.put(self._kind, self._subject, "warning", agent.boot.mono_ms(), told)
 
     def over(self, agent: "Agent") -> None:
-        """Clear the alarm, for the link works."""
+        """Clear the alarm."""
         agent.alarms.clear(self._kind, self._subject, agent.boot.mono_ms())
+
+    @contextmanager
+    def connected(self, agent: "Agent") -> Iterator[None]:
+        """Clear the alarm once the link has been up for a minute; around the time that it is."""
+        steady = asyncio.get_running_loop().call_later(STEADY_S, self.over, agent)
+        try:
+            yield
+        finally:
+            steady.cancel()

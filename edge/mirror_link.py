@@ -83,9 +83,9 @@ class MirrorLink:
                 will = status_message(self._root, self._face.edge, online=False)
                 async with self._broker.connect(f"vuon-mirror-{self._face.edge}", will) as session:
                     tries = 0
-                    faults.over(agent)
                     try:
-                        await self._serve(session, agent)
+                        with faults.connected(agent):
+                            await self._serve(session, agent)
                     finally:
                         await session.publish(will)
             except BrokerError:

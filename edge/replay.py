@@ -189,10 +189,16 @@ class StoredBoot:
 
 @dataclass(frozen=True, slots=True)
 class UnreadBoot:
-    """One boot that cannot be run again; ``why`` names the damaged file."""
+    """One boot that cannot be run again; ``why`` names the damaged file. Its first and last tick, ms since 1970."""
 
     epoch: int
     why: str
+    from_ms: int
+    to_ms: int
+
+    def touches(self, span: Span) -> bool:
+        """Say whether the boot lived in this stretch of time."""
+        return self.from_ms < span.to_ms and self.to_ms >= span.from_ms
 
 
 def stored_boots(state: Path) -> Iterator[StoredBoot | UnreadBoot]:
@@ -205,11 +211,12 @@ def stored_boots(state: Path) -> Iterator[StoredBoot | UnreadBoot]:
             try:
                 text, memory = boots.began(epoch)
                 types = boots.types(epoch)
-                config = parse(text, types=types)
+                config = parse(text, str(boots.settings(epoch)), types=types)
             except FileNotFoundError:
                 continue  # an older boot than those that are kept
-            except (BootDamaged, SettingsRefused) as damage:
-                yield UnreadBoot(epoch, str(damage))
+            except (BootDamaged, SettingsRefused, OSError) as damage:
+                walls = [record.wall_ms for record in records if isinstance(record, Tick)]
+                yield UnreadBoot(epoch, str(damage), min(walls, default=0), max(walls, default=0))
                 continue
             # Only words about the start itself may stand before it.
             first = next((one for one in islice(records, BEFORE_START_MAX) if _is_start(one)), None)
@@ -222,7 +229,8 @@ def replay(state: Path, span: Span = ALL) -> Iterator[Outcome]:
     """Replay every stored boot, comparing what lies in ``span``; DiskError when there is no log."""
     for boot in stored_boots(state):
         if isinstance(boot, UnreadBoot):
-            yield Outcome(boot.epoch, differences=[boot.why])
+            if boot.touches(span):
+                yield Outcome(boot.epoch, differences=[boot.why])
             continue
         if boot.start is None:
             yield Outcome(boot.epoch, differences=["the beginning of this boot is not in the log"])

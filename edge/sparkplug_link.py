@@ -76,9 +76,9 @@ class SparkplugLink:
                 will = self._node.will(agent.boot.wall()[0])
                 async with self._broker.connect(f"vuon-sparkplug-{self._face.edge}", will) as session:
                     tries = 0
-                    faults.over(agent)
                     try:
-                        await self._serve(session, agent)
+                        with faults.connected(agent):
+                            await self._serve(session, agent)
                     finally:
                         if self._node.born:
                             await session.publish(self._node.death(agent.boot.wall()[0]))

@@ -55,7 +55,7 @@ class Total:
 
 @dataclass(slots=True)
 class Comparison:
-    """One boot's comparison."""
+    """One boot's comparison; ``unread`` says why there is none."""
 
     epoch: int
     ticks: int = 0
@@ -64,6 +64,7 @@ class Comparison:
     totals: list[Total] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     left_out: int = 0
+    unread: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Give it as plain values."""
@@ -180,7 +181,11 @@ class _Compared:
 def what_if(state: Path, other: FarmConfig, span: Span = ALL) -> Iterator[Comparison]:
     """Compare every stored boot that touches ``span``; DiskError without a log, NotComparable for another farm."""
     for boot in stored_boots(state):
-        if isinstance(boot, UnreadBoot) or boot.start is None:
+        if isinstance(boot, UnreadBoot):
+            if boot.touches(span):
+                yield Comparison(boot.epoch, from_ms=boot.from_ms, to_ms=boot.to_ms, unread=boot.why)
+            continue
+        if boot.start is None:
             continue
         both = _Compared(boot, other, span)
         for record in boot.records:

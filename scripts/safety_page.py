@@ -95,8 +95,9 @@ ROWS: Final = (
     Row("H5", "salty water", "L2", "the intake's EC above the crop's class", "its valves shut, also for people",
         NAN, "", "", "tests/controllers/test_hydraulics.py"
         "::test_salt_shuts_the_intake_for_strategies_and_people_and_opens_after_minutes_of_good_water", "by itself"),
-    Row("H6", "probe out of water, broken, stale", "L2", "EC < 0.2 with flow; any bad mark; no number", "no dosing",
-        3.0, "s", m.probe_lost, f"{DOSING}test_h6_a_bad_probe_or_solution_stops_dosing_within_a_tick", "by itself"),
+    Row("H6", "probe out of water, broken, stale", "L2", "EC < 0.2 with flow; any bad mark; no number",
+        "no dosing; latched after 10 s out of water", 3.0, "s", m.probe_lost,
+        f"{DOSING}test_h6_a_bad_probe_or_solution_stops_dosing_within_a_tick", "by itself; latched: person"),
     Row("H7", "heat", "L2", "half or more of the trusted thermometers > `heat_c`", "vents, fans, shade on, heater off",
         30.0, "s", m.heat, f"{CLIMATE}test_h7_two_of_three_hot_thermometers_open_everything_within_30_s", "1 K below"),
     Row("H7", "no thermometer", "L2", "none trusted for `blind_after_s`", "opened; shut when it is cold outside",

@@ -36,7 +36,7 @@ ARGUMENTS: Final = {"wrong": 1}
 # Errors of the packages that have no mark, and which of their arguments is a message id.
 TELLERS: Final = {
     "LineDown": 1, "self._gone": 0, "DiskError": 0, "CatalogueError": 2, "refuse": 1, "UnknownType": 0,
-    "BoardConfigError": 0,
+    "BoardConfigError": 0, "BadFile": 1,
     "NotKnown": 0, "ImageRefused": 0,
 }  # fmt: skip
 JS_TEXT: Final = re.compile(r"\b(?:_|gettext|say)\(\s*[\"'`]")

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class BadSecret(ValueError):
-    """The file of a password cannot be read; the text says which and why."""
+class BadFile(ValueError):
+    """A file that a login needs cannot be used: ``file`` says which, ``seen`` what was found."""
+
+    def __init__(self, file: str, seen: str) -> None:
+        super().__init__(f"{file}: {seen}")
+        self.file, self.seen = file, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +34,28 @@ class BrokerLogin:
     password_file: str = ""
 
     def secret(self) -> str:
-        """Give the password; BadSecret when its file cannot be read."""
+        """Give the password; BadFile when its file cannot be read or is empty."""
         if not self.password_file:
             return self.password
         try:
-            return Path(self.password_file).read_text(encoding="utf-8").strip()
+            found = Path(self.password_file).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise BadSecret(f"{self.password_file}: {error.strerror or error}") from error
+            raise BadFile(self.password_file, error.strerror or str(error)) from error
         except UnicodeDecodeError as error:
-            raise BadSecret(f"{self.password_file}: not UTF-8") from error
+            raise BadFile(self.password_file, "not UTF-8") from error
+        if not found:
+            raise BadFile(self.password_file, "empty")
+        return found
 
     def tls_context(self) -> ssl.SSLContext:
-        """Give the context that checks the broker's certificate and, where there is one, shows ours."""
-        context = ssl.create_default_context(cafile=self.ca_file or None)
+        """Give the context that checks the broker's certificate and, where there is one, shows ours. BadFile."""
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file or None)
+        except OSError as error:  # the library's own error among them; neither names the file
+            raise BadFile(self.ca_file, error.strerror or str(error)) from error
         if self.cert_file:
-            context.load_cert_chain(self.cert_file, self.key_file or None)
+            try:
+                context.load_cert_chain(self.cert_file, self.key_file or None)
+            except OSError as error:
+                raise BadFile(f"{self.cert_file}, {self.key_file}", error.strerror or str(error)) from error
         return context

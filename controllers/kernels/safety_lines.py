@@ -2,8 +2,9 @@
 """Safety of water lines: what flow, pressure, current, levels and probes forbid (H1, H2, H3, H5, H6, H10).
 
 The rule it keeps: total over every input. A value that is not trusted (NaN) can stop, never start. A latch (leak,
-over-flow, three zones without flow, three dry runs, probes that differ, doses without effect, a tank that would not
-fill) stays until a person resets it; the rest heals by itself. Bounds and sources: docs/safety.md.
+over-flow, three zones without flow, three dry runs, a probe out of water or two that differ for long, doses without
+effect, a tank that would not fill) stays until a person resets it; the rest heals by itself. Bounds and sources:
+docs/safety.md.
 
 Arguments everywhere: ``now`` [ms, monotonic], ``g`` the farm's limits [G_*], and tables of one row per line:
 ``lp`` parameters [L_*], ``ls`` state [T_*], ``lx`` inputs [X_*]. The outputs of a line are

@@ -61,13 +61,13 @@ TROUBLES: Final[dict[str, ReasonWords]] = {
         N_("Check the thermometer that temperature_from names in farm.toml."),
     ),
     "uplink.failed": ReasonWords(
-        N_("The way to the hub does not work: {detail}"),
+        N_("It does not work. {detail}: {seen:t}"),
         N_("Check [uplink] in farm.toml and the files that it names; the farm goes on without it."),
     ),
-    "mirror.failed": ReasonWords(N_("The farm's own broker gets no values: {detail}"), _LOCAL_BROKER),
-    "sparkplug.failed": ReasonWords(N_("The farm's own broker gets no values: {detail}"), _LOCAL_BROKER),
+    "mirror.failed": ReasonWords(N_("It gets no values. {detail}: {seen:t}"), _LOCAL_BROKER),
+    "sparkplug.failed": ReasonWords(N_("It gets no values over Sparkplug. {detail}: {seen:t}"), _LOCAL_BROKER),
     "memory.lost": ReasonWords(
-        N_("What the controller remembered ({detail}) was damaged on its disk; it goes on with care, without it"),
+        N_("What it remembered ({detail}) was damaged on its disk; it goes on with care, without it"),
         N_("Look at today's watering; replace the card if it happens again."),
     ),
     "disk.refuses": ReasonWords(

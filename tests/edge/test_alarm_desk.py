@@ -184,8 +184,8 @@ def test_the_end_of_an_alarm_is_told_in_whole_words(tmp_path: Path) -> None:
     rig.tick()
     began, ended = rig.desk._notices
     assert "I/O error" in began.body["en"]
-    assert ended.body["en"].startswith("Over: log: The record cannot be written: I/O error")
-    assert ended.body["vi"].startswith("Đã hết: log: Không ghi được sổ dữ liệu: I/O error")
+    assert ended.body["en"].startswith("Over: Controller: The record cannot be written: I/O error")
+    assert ended.body["vi"].startswith("Đã hết: Bộ điều khiển: Không ghi được sổ dữ liệu: I/O error")
     assert not any("{" in text for one in (began, ended) for text in (*one.body.values(), *one.title.values()))
 
 

@@ -305,3 +305,25 @@ def test_a_restart_calls_nobody_twice(board: AlarmBoard) -> None:
 )  # fmt: skip
 def test_quiet_hours_may_go_over_midnight(minute: int, quiet_from: int, quiet_to: int, quiet: bool) -> None:
     assert in_quiet_hours(minute, quiet_from, quiet_to) is quiet
+
+
+def test_a_lost_memory_stands_until_somebody_has_seen_it(board: AlarmBoard, log: Log) -> None:
+    board.follow(Event("memory.lost", "agent", 0, "warning", fields={"detail": "engine.state"}))
+    board.look(3_600_000)
+    assert board.stands("memory.lost", "agent")
+    assert board.acknowledge(1, "lan", "operator", 3_600_000) == ("", {})
+    assert not board.stands("memory.lost", "agent")
+    assert log.kinds() == ["alarm.acknowledged", "alarm.cleared"]
+
+
+def test_an_alarm_that_this_start_has_found_is_not_replaced_by_the_last_boots(log: Log) -> None:
+    before = AlarmBoard(log.take, WIRED)
+    before.put("uplink.failed", "uplink", "warning", 0)
+    before.put("memory.lost", "agent", "warning", 0, {"detail": "old"})
+    memory = before.memory(0, 0, clock_ok=True)
+    now = AlarmBoard(log.take, WIRED)
+    now.put("memory.lost", "agent", "warning", 0, {"detail": "new"})
+    now.restore(memory, 0, 0, clock_ok=True)
+    assert [one.fields["detail"] for one in now.live(0) if one.kind == "memory.lost"] == ["new"]
+    now.put("uplink.failed", "other", "warning", 0)
+    assert len({one.number for one in now.live(0)}) == len(now) == 3

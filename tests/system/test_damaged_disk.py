@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wrong bits in what the agent keeps beside its log: it starts all the same, and says so where it forgot."""
 
+import json
 import random
+import tarfile
 from pathlib import Path
 
 import pytest
 
+from drivers.kept import kept_json
 from edge.agent import Agent
-from edge.alarms import CLEARED
+from edge.alarm_life import AlarmMemory
+from edge.bundle import write
 from edge.config import parse
 from edge.exits import LOG_FILE
-from edge.rehearsal import rehearse
-from edge.replay import replay
+from edge.rehearsal import START_WALL_MS, rehearse
+from edge.replay import ALL, Span, replay
+from edge.what_if import what_if
 from edge.wiring import SimulatedField
 from telemetry.history import LogReader
 from telemetry.records import Event
@@ -65,16 +70,13 @@ def test_wrong_bits_in_all_that_is_kept_stop_no_start(tmp_path: Path, seed: int)
 
 
 def lost(state: Path) -> list[object]:
-    """Give what the agent said that it forgot; it is an alarm, until a whole memory is kept again."""
+    """Give what the agent said that it forgot."""
     reader = LogReader(state / LOG_FILE)
     try:
-        events = [stored.record for kind in ("memory.lost", CLEARED) for stored in reader.events(0, 1 << 60, kind)]
+        events = [stored.record for stored in reader.events(0, 1 << 60, "memory.lost")]
     finally:
         reader.close()
-    told = [event for event in events if isinstance(event, Event)]
-    cleared = [event for event in told if event.fields.get("alarm") == "memory.lost"]
-    assert len(cleared) == sum(event.kind == "memory.lost" for event in told)
-    return [event.fields["detail"] for event in told if event.kind == "memory.lost"]
+    return [event.fields["detail"] for event in events if isinstance(event, Event)]
 
 
 def test_damaged_weather_alone_is_named_alone(tmp_path: Path) -> None:
@@ -83,6 +85,9 @@ def test_damaged_weather_alone_is_named_alone(tmp_path: Path) -> None:
     (state / "past-weather.state").write_bytes(b"VK1 of a dying card")
     assert live(state, 2) == "done"
     assert lost(state) == ["past-weather.state"]
+    standing = kept_json(state / "alarms.state", AlarmMemory)
+    assert standing is not None
+    assert "memory.lost" in {one.kind for one in standing.standing}  # until somebody has seen it
 
 
 def damage(path: Path) -> None:
@@ -100,9 +105,26 @@ def test_a_boot_that_was_damaged_says_which_file_and_the_others_are_replayed(tmp
     damage(state / "boots" / "00000002" / "engine.state")
     first, second, third = replay(state)
     assert not first.ok
-    assert "farm.toml:2: " in first.differences[0]
+    assert "00000001/farm.toml:2: " in first.differences[0]
     assert "0xFF is not UTF-8" in first.differences[0]
     assert not second.ok
     assert "engine.state is damaged" in second.differences[0]
     assert third.ok
     assert third.ticks > 50
+    assert list(replay(state, Span(to_ms=START_WALL_MS))) == []  # before any of them lived
+    copy = state / "boots" / "00000001" / "farm.toml"
+    copy.write_bytes(copy.read_bytes().replace(b"\xff", b"\n[["))
+    first, second, third = replay(state)
+    assert "00000001/farm.toml:" in first.differences[0]  # not TOML any more, but text
+    config = parse(EXAMPLE.read_text(encoding="utf-8"))
+    one, two, *_ = what_if(state, config)
+    assert (one.unread, two.unread) == (first.differences[0], second.differences[0])
+    contents = write(state, tmp_path / "bundle.tar.gz", ALL)
+    with tarfile.open(contents.path) as tar:
+        names = tar.getnames()
+        manifest = tar.extractfile("manifest.json")
+        assert manifest is not None
+        named = json.loads(manifest.read())["damage"]
+    assert "boots/00000001/farm.toml" not in names
+    assert "boots/00000003/farm.toml" in names
+    assert "boots/00000001/farm.toml" in named

@@ -14,7 +14,7 @@ from cooperative.memory import Memory
 from cooperative.worker import HubWorker
 from telemetry.inprocess import InProcessBroker
 from telemetry.log import Log
-from telemetry.login import BadSecret
+from telemetry.login import BadFile
 from telemetry.mqtt import MqttBroker
 from telemetry.mqtt_hub import HubMqttBroker
 from telemetry.outgoing import OutgoingRows
@@ -98,13 +98,16 @@ async def test_a_password_is_read_for_each_connection_and_its_file_is_named_when
     file = tmp_path / "broker.secret"
     for kind in (MqttBroker, HubMqttBroker):
         login = kind("mqtt://127.0.0.1:9", "farm", password_file=str(file))
-        with pytest.raises(BadSecret, match=r"broker\.secret: No such file"):
+        with pytest.raises(BadFile, match=r"broker\.secret: No such file"):
             async with login.connect("a"):
                 continue
         file.write_bytes(b"\xff\xfe")
-        with pytest.raises(BadSecret, match=r"broker\.secret: not UTF-8"):
+        with pytest.raises(BadFile, match=r"broker\.secret: not UTF-8"):
             async with login.connect("a"):
                 continue
+        file.write_text("\n", encoding="utf-8")
+        with pytest.raises(BadFile, match=r"broker\.secret: empty"):
+            login.secret()
         file.write_text("first\n", encoding="utf-8")
         assert login.secret() == "first"
         file.write_text("second\n", encoding="utf-8")
