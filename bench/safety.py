@@ -51,6 +51,7 @@ LONGEST_LIFE_H = 72.0  # longer times of the whole agent are lived by several fa
 LOOP_S = 20.0
 WALKED = re.compile(r"branches walked: ([0-9.]+) %")
 SCORE = re.compile(r"(\d+) of (\d+) noticed .*, (\d+) mutants in all")
+BY_RECORD = re.compile(r"(\d+) of them by the record")
 
 
 def years(count: float, faults_a_day: float) -> list[Verdict]:
@@ -202,7 +203,7 @@ def loop_p99_ms(settings: str) -> float:
     return float(done.stdout)
 
 
-def branches_and_mutants(sample: int) -> tuple[float, int, int, int]:
+def branches_and_mutants(sample: int) -> dict[str, object]:
     """Measure branch coverage and the mutation score in a process of their own, where the core is loaded uncompiled."""
     jobs = str(os.cpu_count() or 1)
     told = subprocess.run(
@@ -210,10 +211,17 @@ def branches_and_mutants(sample: int) -> tuple[float, int, int, int]:
         cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True,
     ).stdout  # fmt: skip
     print(told, end="")
-    walked, found = WALKED.search(told), SCORE.search(told)
-    if walked is None or found is None:
+    walked, found, record = WALKED.search(told), SCORE.search(told), BY_RECORD.search(told)
+    if walked is None or found is None or record is None:
         raise RuntimeError("the mutants gave no score")
-    return float(walked[1]), int(found[1]), int(found[2]), int(found[3])
+    noticed, tried, total = (int(number) for number in found.groups())
+    return {
+        "branch_cov_pct": float(walked[1]),
+        "mutation_pct": round(100.0 * noticed / tried, 1),
+        "mutants_tried": tried,
+        "mutants_total": total,
+        "mutants_by_record": int(record[1]),
+    }
 
 
 def lived(given: argparse.Namespace) -> dict[str, object]:
@@ -286,14 +294,7 @@ def bad_input(given: argparse.Namespace) -> dict[str, object]:
 
 def quality(given: argparse.Namespace) -> dict[str, object]:
     """Judge the tests of the safety core."""
-    coverage, noticed, tried, total = branches_and_mutants(given.mutants)
-    print(f"  branches {coverage:.1f} %, {noticed} of {tried} mutants noticed")
-    return {
-        "branch_cov_pct": round(coverage, 2),
-        "mutation_pct": round(100.0 * noticed / tried, 1),
-        "mutants_tried": tried,
-        "mutants_total": total,
-    }
+    return branches_and_mutants(given.mutants)
 
 
 def answers(_given: argparse.Namespace) -> dict[str, object]:
