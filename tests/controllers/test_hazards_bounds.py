@@ -1,41 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bounds of a water line's safety to the millisecond: just before them nothing, at them all of it (H1, H2, H3)."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import pytest
 
 from controllers.kernels import codes, safety_lines
 from controllers.kernels import columns as c
-from controllers.kernels.safety_lines import Floats
-
-
-def row(width: int, fill: float) -> Floats:
-    return np.full((1, width), fill)
-
-
-@dataclass
-class Line:
-    """One line with a pump and nothing wrong: what it is, how it stands, what it measures."""
-
-    lp: Floats = field(default_factory=lambda: row(c.L_WIDTH, np.nan))
-    ls: Floats = field(default_factory=lambda: row(c.T_WIDTH, 0.0))
-    lx: Floats = field(default_factory=lambda: row(c.X_WIDTH, np.nan))
-    g: Floats = field(default_factory=lambda: np.full(c.G_WIDTH, 3.0))
-
-    def __post_init__(self) -> None:
-        self.lp[0, [c.L_PUMP, c.L_FILL_DELAY_MS, c.L_LOW, c.L_HIGH, c.L_LEAK]] = 0.0, 5_000.0, 0.5, 1.3, 0.2
-        self.ls[0, [c.T_LOW_SINCE, c.T_LOST_SINCE]] = np.inf
-        self.ls[0, [c.T_EXPECTED, c.T_PUMP]] = 20.0, 1.0
-        self.g[c.G_FLOW_JUDGE] = 10_000.0
-
-    def pump(self, now: float) -> None:
-        safety_lines.judge_pump(0, now, self.g, self.lp, self.ls, self.lx)
-
-    def flow(self, now: float, measured: float, measured_at: float) -> None:
-        self.lx[0, [c.X_FLOW, c.X_FLOW_AT]] = measured, measured_at
-        safety_lines.judge_flow(0, now, self.g, self.lp, self.ls, self.lx)
+from tests.controllers.safety_rig import Line, row, solution
 
 
 @pytest.mark.parametrize(
@@ -208,20 +179,6 @@ def test_h5_the_fifteenth_dose_without_effect_locks(earlier: float, latch: float
     assert line.ls[0, c.T_DOSE_LATCH] == latch
 
 
-def solution() -> Line:
-    """Give a line whose probes all see a good solution."""
-    line = Line()
-    line.g[[c.G_PROBE_DRY, c.G_DIFFER_EC, c.G_DIFFER_PH]] = 0.05, 0.3, 0.3
-    line.lp[0, [c.L_EC_MAX, c.L_PH_MIN, c.L_PH_MAX, c.L_HAS_EC, c.L_HAS_PH, c.L_FED]] = 3.5, 5.0, 7.0, 1.0, 1.0, 0.0
-    line.lx[0, [c.X_EC1, c.X_EC2, c.X_PH1, c.X_PH2]] = 2.0, 2.0, 6.0, 6.0
-    line.ls[0, [c.T_PROBE_DRY_SINCE, c.T_DIFFER_SINCE]] = np.inf
-    return line
-
-
-def judged(line: Line, now: float) -> float:
-    return safety_lines.judge_probes(0, now, line.g, line.lp, line.ls, line.lx)
-
-
 @pytest.mark.parametrize(
     ("signal", "value", "code"), [(c.X_EC1, 0.01, codes.PROBE_DRY), (c.X_PH2, 6.5, codes.PROBES_DIFFER)]
 )
@@ -232,10 +189,10 @@ def test_h6_what_is_wrong_with_the_probes_for_ten_seconds_locks_the_dosing(
     if code == codes.PROBE_DRY:  # both hang in the air
         line.lx[0, c.X_EC2] = value
     line.lx[0, signal] = value
-    assert judged(line, 100_000.0) == code
-    assert judged(line, 109_999.0) == code
+    assert line.probes(100_000.0) == code
+    assert line.probes(109_999.0) == code
     assert line.ls[0, c.T_DOSE_LATCH] == 0.0
-    judged(line, 110_000.0)
+    line.probes(110_000.0)
     assert line.ls[0, c.T_DOSE_LATCH] == code
 
 
@@ -243,9 +200,9 @@ def test_h6_what_is_wrong_with_the_probes_for_ten_seconds_locks_the_dosing(
 def test_h6_probes_that_the_farm_has_must_speak_and_others_need_not(both: tuple[int, int], has: int) -> None:
     line = solution()
     line.lx[0, both] = np.nan
-    assert judged(line, 100_000.0) == codes.PROBE_LOST
+    assert line.probes(100_000.0) == codes.PROBE_LOST
     line.lp[0, has] = 0.0
-    assert judged(line, 100_000.0) == 0.0
+    assert line.probes(100_000.0) == 0.0
 
 
 def test_h5_dosing_is_judged_line_by_line_and_in_any_trickle() -> None:

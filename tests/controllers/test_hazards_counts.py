@@ -13,11 +13,8 @@ from controllers.safety import Safety
 from controllers.state import fresh
 from controllers.ticks import Reset
 from tests.controllers.farm_rig import FARM
+from tests.controllers.safety_rig import NOW, Gate, Pipes
 from tests.controllers.safety_world import Facts
-from tests.controllers.test_hazards_edges import NOW, Gate
-from tests.controllers.test_hazards_gate import asked, judged
-from tests.controllers.test_hazards_order import NOW as THEN
-from tests.controllers.test_hazards_order import Pipes
 
 
 def hour(gate: Gate, now: float, ml: float = 0.0) -> float:
@@ -89,11 +86,11 @@ def test_what_is_off_collects_no_time() -> None:
 
 def test_h1_feedback_that_agreed_for_a_moment_begins_the_five_seconds_anew() -> None:
     gate = Gate("valve-a")
-    judged(gate, 1.0)
-    judged(gate, 0.0, NOW + 4_000.0)
-    judged(gate, 1.0, NOW + 4_500.0)
-    assert judged(gate, 1.0, NOW + 9_499.0) == (0.0, 0.0)
-    assert judged(gate, 1.0, NOW + 9_500.0) == (codes.STUCK_ON, codes.STUCK_ON)
+    gate.feel(1.0)
+    gate.feel(0.0, NOW + 4_000.0)
+    gate.feel(1.0, NOW + 4_500.0)
+    assert gate.feel(1.0, NOW + 9_499.0) == (0.0, 0.0)
+    assert gate.feel(1.0, NOW + 9_500.0) == (codes.STUCK_ON, codes.STUCK_ON)
 
 
 @pytest.mark.parametrize(("level", "tripped"), [(0.0, 0.0), (1.0, 1.0)])
@@ -101,7 +98,7 @@ def test_a_trip_ends_with_the_wish_at_rest_but_not_while_it_is_wanted(level: flo
     gate = Gate("valve-a")
     gate.ls[c.T_STOP] = 0.0
     gate.os[c.S_TRIPPED] = 1.0
-    asked(gate, level)
+    gate.gate(level)
     assert gate.os[c.S_TRIPPED] == tripped
 
 
@@ -124,12 +121,12 @@ def test_h4_what_is_shut_since_ever_does_not_stand_open(shut: int) -> None:
 def test_h4_the_way_stays_open_for_the_whole_lag(ago_ms: float, held: list[int]) -> None:
     pipes = Pipes()
     pipes.stand(1, 2)
-    pipes.ls[0, c.T_PUMP_SINCE] = THEN - ago_ms
+    pipes.ls[0, c.T_PUMP_SINCE] = NOW - ago_ms
     assert pipes.judge(0) == held
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "since"), [(0.0, 0.5, THEN), (0.5, 0.4, 7.0), (0.4, 0.0, THEN), (0.0, 0.0, 7.0)]
+    ("before", "after", "since"), [(0.0, 0.5, NOW), (0.5, 0.4, 7.0), (0.4, 0.0, NOW), (0.0, 0.0, 7.0)]
 )
 def test_an_output_is_on_or_off_since_it_changed_over_not_since_its_level_did(
     before: float, after: float, since: float

@@ -2,74 +2,15 @@
 """The edges of the gate's own limits: just before a bound nothing, at it all of it; half levels, empty ways, nought."""
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
 from controllers.kernels import codes, safety
 from controllers.kernels import columns as c
-from controllers.kernels.safety import Floats
-from controllers.layout import Layout, lay_out
-from controllers.state import Tables, fresh
-from tests.controllers.farm_rig import FARM
+from tests.controllers.safety_rig import NOW, Gate
 
 HOUR_MS = 3_600_000.0
-NOW = 1_000_000.0
-
-
-@dataclass
-class Gate:
-    """The tables of the small farm, at rest since ever, with one output looked at."""
-
-    output: str
-    lay: Layout = field(default_factory=lambda: lay_out(FARM))
-    t: Tables = field(init=False)
-    o: int = field(init=False)
-    lx: Floats = field(default_factory=lambda: np.full((1, c.X_WIDTH), math.nan))
-
-    def __post_init__(self) -> None:
-        self.t = fresh(self.lay, 0)
-        self.o = self.lay.outputs.index(self.output)
-        self.op[[c.O_MAX_ON_MS, c.O_MIN_OFF_MS, c.O_DAY_ON_MS, c.O_MAINS]] = 0.0
-        self.t.f[[c.F_BOOT, c.F_MAINS_SINCE]] = -math.inf
-        self.os[c.S_SINCE] = -math.inf
-
-    @property
-    def op(self) -> Floats:
-        row: Floats = self.lay.op[self.o]
-        return row
-
-    @property
-    def os(self) -> Floats:
-        row: Floats = self.t.os[self.o]
-        return row
-
-    @property
-    def ls(self) -> Floats:
-        row: Floats = self.t.ls[0]
-        return row
-
-    def gate(self, want: float, dt: float = 1000.0) -> tuple[float, float]:
-        return safety.gate_output(
-            self.o, dt, NOW, want, c.ASK_AUTO, 0.0, 0.0, self.lay.g, self.t.f, self.lay.op, self.t.os, self.t.ds,
-            self.t.ls, self.t.hs,
-        )  # fmt: skip
-
-    def account(self, dt: float) -> None:
-        safety.account(dt, NOW, self.lay.op, self.t.os, self.t.ds, self.lay.lp, self.t.ls, self.lx)
-
-    def line_veto(self) -> float:
-        return safety.line_veto(self.o, 1000.0, NOW, self.lay.g, self.lay.op, self.t.os, self.t.ls)
-
-    def dose_veto(self) -> float:
-        return safety.dose_veto(self.o, 1000.0, self.lay.op, self.t.os, self.t.ds)
-
-    def time_veto(self, wanted: bool) -> float:
-        return safety.time_veto(self.o, NOW, wanted, self.lay.op, self.t.os)
-
-    def start_veto(self) -> float:
-        return safety.start_veto(self.o, NOW, self.lay.g, self.lay.op, self.t.os, self.t.f)
 
 
 def test_what_is_infinite_is_no_number() -> None:

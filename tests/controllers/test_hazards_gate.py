@@ -3,54 +3,45 @@
 
 import math
 
-import numpy as np
 import pytest
 
 from controllers.kernels import codes, safety
 from controllers.kernels import columns as c
-from tests.controllers.test_hazards_edges import NOW, Gate
+from tests.controllers.safety_rig import NOW, Gate
 
 ODD_MS = 5_000.0
 REST_MS = 300_000.0
 
 
-def judged(gate: Gate, does: float, now: float = NOW) -> tuple[float, float]:
-    """Give what feedback finds of an output, and what its line is latched by."""
-    feedback = np.full(len(gate.lay.outputs), math.nan)
-    feedback[gate.o] = does
-    safety.judge_feedback(now, gate.lay.op, gate.t.os, gate.t.ls, feedback)
-    return float(gate.os[c.S_ODD]), float(gate.ls[c.T_LATCH])
-
-
 @pytest.mark.parametrize("output", ["valve-a", "pump", "master"])
 def test_h1_water_that_does_not_close_for_five_seconds_latches_its_line(output: str) -> None:
     gate = Gate(output)
-    assert judged(gate, 1.0) == (0.0, 0.0)
-    assert judged(gate, 1.0, NOW + ODD_MS - 1.0) == (0.0, 0.0)
-    assert judged(gate, 1.0, NOW + ODD_MS) == (codes.STUCK_ON, codes.STUCK_ON)
-    assert judged(gate, 0.0, NOW + ODD_MS + 1.0) == (0.0, codes.STUCK_ON)  # only a person ends the latch
+    assert gate.feel(1.0) == (0.0, 0.0)
+    assert gate.feel(1.0, NOW + ODD_MS - 1.0) == (0.0, 0.0)
+    assert gate.feel(1.0, NOW + ODD_MS) == (codes.STUCK_ON, codes.STUCK_ON)
+    assert gate.feel(0.0, NOW + ODD_MS + 1.0) == (0.0, codes.STUCK_ON)  # only a person ends the latch
 
 
 @pytest.mark.parametrize("output", ["fill", "doser", "fan"])
 def test_what_carries_no_line_is_told_but_latches_nothing(output: str) -> None:
     gate = Gate(output)
-    judged(gate, 0.5)
-    assert judged(gate, 0.5, NOW + ODD_MS) == (codes.STUCK_ON, 0.0)
+    gate.feel(0.5)
+    assert gate.feel(0.5, NOW + ODD_MS) == (codes.STUCK_ON, 0.0)
 
 
 def test_h7_what_does_not_start_for_five_seconds_is_told_and_the_time_begins_with_the_order() -> None:
     gate = Gate("fan")
     gate.os[[c.S_LEVEL, c.S_SINCE]] = 1.0, NOW
-    assert judged(gate, 0.49, NOW - 1000.0) == (0.0, 0.0)
-    assert judged(gate, 0.49, NOW + ODD_MS - 1.0) == (0.0, 0.0)
-    assert judged(gate, 0.49, NOW + ODD_MS) == (codes.NO_RESPONSE, 0.0)
-    assert judged(gate, math.nan, NOW + ODD_MS + 1.0) == (0.0, 0.0)  # a silent contact proves nothing
+    assert gate.feel(0.49, NOW - 1000.0) == (0.0, 0.0)
+    assert gate.feel(0.49, NOW + ODD_MS - 1.0) == (0.0, 0.0)
+    assert gate.feel(0.49, NOW + ODD_MS) == (codes.NO_RESPONSE, 0.0)
+    assert gate.feel(math.nan, NOW + ODD_MS + 1.0) == (0.0, 0.0)  # a silent contact proves nothing
 
 
 def test_a_vent_that_stands_between_is_not_at_odds() -> None:
     gate = Gate("vent")
-    judged(gate, 1.0)
-    assert judged(gate, 1.0, NOW + ODD_MS) == (0.0, 0.0)
+    gate.feel(1.0)
+    assert gate.feel(1.0, NOW + ODD_MS) == (0.0, 0.0)
 
 
 def test_mains_are_away_below_their_limit_and_back_at_it_and_silence_changes_nothing() -> None:
@@ -189,43 +180,34 @@ def test_a_level_is_a_share_or_on_and_off(level: float, proportional: float, uni
     assert safety.unit_level(level, proportional) == unit
 
 
-def asked(
-    gate: Gate, want: float, ask: int = c.ASK_AUTO, maintained: float = 0.0, stop: float = 0.0
-) -> tuple[float, float]:
-    return safety.gate_output(
-        gate.o, 1000.0, NOW, want, ask, maintained, stop, gate.lay.g, gate.t.f, gate.lay.op, gate.t.os, gate.t.ds,
-        gate.t.ls, gate.t.hs,
-    )  # fmt: skip
-
-
 def test_who_forbids_last_is_told_and_the_hand_at_the_plant_passes_maintenance() -> None:
     gate = Gate("valve-a")
     gate.ls[c.T_STOP] = 0.0
-    assert asked(gate, 1.0) == (1.0, 0.0)
-    assert asked(gate, math.nan) == (0.0, codes.NOT_A_NUMBER)
+    assert gate.gate(1.0) == (1.0, 0.0)
+    assert gate.gate(math.nan) == (0.0, codes.NOT_A_NUMBER)
     gate.os[c.S_TRIPPED] = 1.0
-    assert asked(gate, 1.0) == (0.0, codes.MAX_ON)
+    assert gate.gate(1.0) == (0.0, codes.MAX_ON)
     gate.ls[c.T_STOP] = codes.LEAK
-    assert asked(gate, 1.0) == (0.0, codes.LEAK)
-    assert asked(gate, 1.0, maintained=1.0) == (0.0, codes.MAINTENANCE)
-    assert asked(gate, 1.0, c.ASK_LOCAL, maintained=1.0) == (0.0, codes.LEAK)
+    assert gate.gate(1.0) == (0.0, codes.LEAK)
+    assert gate.gate(1.0, maintained=1.0) == (0.0, codes.MAINTENANCE)
+    assert gate.gate(1.0, c.ASK_LOCAL, maintained=1.0) == (0.0, codes.LEAK)
     gate.op[c.O_MAINS], gate.t.f[c.F_MAINS_OFF] = 1.0, 1.0
-    assert asked(gate, 1.0, maintained=1.0) == (0.0, codes.MAINS)
-    assert asked(gate, 1.0, stop=1.0) == (0.0, codes.STOP_ALL)
-    assert asked(gate, 0.0, maintained=1.0, stop=1.0) == (0.0, 0.0)  # nothing was asked, nothing forbidden
+    assert gate.gate(1.0, maintained=1.0) == (0.0, codes.MAINS)
+    assert gate.gate(1.0, stop=1.0) == (0.0, codes.STOP_ALL)
+    assert gate.gate(0.0, maintained=1.0, stop=1.0) == (0.0, 0.0)  # nothing was asked, nothing forbidden
 
 
 def test_the_emergency_stop_leaves_the_siren() -> None:
-    assert asked(Gate("siren"), 1.0, stop=1.0) == (1.0, 0.0)
+    assert Gate("siren").gate(1.0, stop=1.0) == (1.0, 0.0)
 
 
 def test_h25_under_maintenance_an_output_takes_its_safe_level() -> None:
     gate = Gate("vent")
     gate.t.hs[0, c.U_STORM] = 0.0
     gate.op[c.O_SAFE] = 0.3
-    assert asked(gate, 0.8, maintained=1.0) == (0.3, codes.MAINTENANCE)
-    assert asked(gate, 0.3, maintained=1.0) == (0.3, 0.0)
-    assert asked(gate, 0.8, c.ASK_REMOTE, maintained=1.0) == (0.3, codes.MAINTENANCE)
+    assert gate.gate(0.8, maintained=1.0) == (0.3, codes.MAINTENANCE)
+    assert gate.gate(0.3, maintained=1.0) == (0.3, 0.0)
+    assert gate.gate(0.8, c.ASK_REMOTE, maintained=1.0) == (0.3, codes.MAINTENANCE)
 
 
 @pytest.mark.parametrize(("level", "left_ml"), [(0.0, 0.0), (1.0, 5.0)])

@@ -6,7 +6,7 @@ import pytest
 
 from controllers.kernels import codes, safety_hazards, safety_lines
 from controllers.kernels import columns as c
-from tests.controllers.test_hazards_bounds import Line, judged, row, solution
+from tests.controllers.safety_rig import Line, row, solution
 
 NAN = float("nan")
 NOW = 200_000.0
@@ -160,7 +160,7 @@ def test_h6_probes_may_differ_by_their_limit(signal: int, good: float) -> None:
     line = solution()
     line.g[[c.G_DIFFER_EC, c.G_DIFFER_PH]] = 0.25, 0.25
     line.lx[0, signal] = good
-    assert judged(line, NOW) == 0.0
+    assert line.probes(NOW) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -237,11 +237,11 @@ def test_h10_only_a_tank_that_fills_takes_too_long(filling: float, code: float) 
 def test_h6_a_solution_is_bad_beyond_its_limits(signals: tuple[int, ...], good: float, bad: float, code: float) -> None:
     line = solution()
     line.lx[0, signals] = good
-    assert judged(line, NOW) == 0.0
+    assert line.probes(NOW) == 0.0
     line.lx[0, signals] = bad
-    assert judged(line, NOW) == code
+    assert line.probes(NOW) == code
     line.lx[0, signals] = good
-    assert judged(line, NOW + 1000.0) == 0.0
+    assert line.probes(NOW + 1000.0) == 0.0
     assert line.ls[0, [c.T_PROBE_DRY_SINCE, c.T_DIFFER_SINCE]].tolist() == [np.inf, np.inf]
 
 
@@ -249,14 +249,14 @@ def test_h6_raw_water_above_the_limit_of_ph_is_what_a_units_acid_is_for() -> Non
     line = solution()
     line.lx[0, [c.X_PH1, c.X_PH2]] = 7.5
     line.lp[0, c.L_FED] = 1.0
-    assert judged(line, NOW) == 0.0
+    assert line.probes(NOW) == 0.0
 
 
 @pytest.mark.parametrize("lost", [c.X_EC1, c.X_EC2, c.X_PH1, c.X_PH2])
 def test_h6_one_of_two_probes_is_enough(lost: int) -> None:
     line = solution()
     line.lx[0, lost] = NAN
-    assert judged(line, NOW) == 0.0
+    assert line.probes(NOW) == 0.0
 
 
 @pytest.mark.parametrize(

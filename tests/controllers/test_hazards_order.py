@@ -1,60 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The order of pump and valves line by line, whichever outputs they are, and what counts as a change (H4)."""
 
-from dataclasses import dataclass, field
-
-import numpy as np
 import pytest
 
 from controllers.kernels import codes
 from controllers.kernels import columns as c
-from controllers.kernels.interlock import commit, interlock
-from controllers.kernels.safety import Floats, Ints
-
-NOW = 100_000.0
-LEAD_MS, LAG_MS = 2_000.0, 3_000.0
-
-
-@dataclass
-class Pipes:
-    """Two lines of a pump, a valve, a master valve and a doser each (outputs 0-3 and 4-7), all at rest since ever."""
-
-    op: Floats = field(default_factory=lambda: np.zeros((8, c.O_WIDTH)))
-    os: Floats = field(default_factory=lambda: np.zeros((8, c.S_WIDTH)))
-    lp: Floats = field(default_factory=lambda: np.zeros((2, c.L_WIDTH)))
-    ls: Floats = field(default_factory=lambda: np.zeros((2, c.T_WIDTH)))
-    g: Floats = field(default_factory=lambda: np.zeros(c.G_WIDTH))
-    allowed: Floats = field(default_factory=lambda: np.zeros(8))
-    limit: Floats = field(default_factory=lambda: np.zeros(8))
-    first: Ints = field(default_factory=lambda: np.array([0, 4, 8]))
-    members: Ints = field(default_factory=lambda: np.arange(8))
-
-    def __post_init__(self) -> None:
-        self.op[:, c.O_KIND] = (c.PUMP, c.VALVE, c.MASTER, c.DOSER) * 2
-        self.op[:, c.O_FLOW_L_MIN] = 20.0
-        self.os[:, c.S_SINCE] = -np.inf
-        self.lp[:, c.L_PUMP], self.lp[:, c.L_MASTER] = (0.0, 4.0), (2.0, 6.0)
-        self.ls[:, c.T_PUMP_SINCE] = -np.inf
-        self.g[[c.G_LEAD, c.G_LAG]] = LEAD_MS, LAG_MS
-
-    def stand(self, *outputs: int) -> None:
-        """Let these stand open, or run, for a long time."""
-        self.os[list(outputs), c.S_LEVEL] = 1.0
-        self.os[list(outputs), c.S_SINCE] = 0.0
-
-    def judge(self, line: int, *wanted: int) -> list[int]:
-        """Give which of the outputs that may be on stay so after the interlock of a line."""
-        self.allowed[list(wanted)] = 1.0
-        interlock(
-            line, NOW, 0.0, self.g, self.op, self.os, self.lp, self.ls, self.first, self.members, self.allowed,
-            self.limit,
-        )  # fmt: skip
-        return np.flatnonzero(self.allowed).tolist()
-
-    def commit(self, *levels: float) -> None:
-        """Let the outputs of both lines take these levels, from the first on."""
-        self.allowed[: len(levels)] = levels
-        commit(NOW, self.op, self.os, self.lp, self.ls, self.first, self.members, self.allowed)
+from tests.controllers.safety_rig import LEAD_MS, NOW, Pipes
 
 
 @pytest.mark.parametrize("line", [0, 1])
