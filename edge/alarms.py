@@ -95,6 +95,11 @@ class AlarmBoard:
 
     # ---- raised and cleared ----------------------------------------------------------------------
 
+    def told(self, kind: str, subject: str) -> Fields | None:
+        """Give what this alarm told when it was raised; None while it does not stand."""
+        standing = self._standing.get((kind, subject))
+        return None if standing is None else standing.fields
+
     def put(self, kind: str, subject: str, severity: str, mono_ms: int, fields: Fields | None = None) -> None:
         """Raise an alarm; nothing happens when it already stands."""
         fields = fields or {}
@@ -321,8 +326,8 @@ class AlarmBoard:
     def restore(self, memory: AlarmMemory, mono_ms: int, wall_ms: int, *, clock_ok: bool) -> None:
         """Take over what stood when the last boot ended.
 
-        An alarm that is not seen again within five minutes is cleared. Without two trusted clocks nobody knows how
-        long the controller was off; then every shelf is over.
+        An alarm that is not seen again within five minutes is cleared, but not one that waits for a person. Without two
+        trusted clocks nobody knows how long the controller was off; then every shelf is over.
         """
         known = clock_ok and memory.clock_ok
         down_ms = max(0, wall_ms - memory.wall_ms) if known else 0
@@ -334,7 +339,8 @@ class AlarmBoard:
             if self.key_of(number) is not None:  # taken by what this boot has found
                 number, self._next = self._next, self._next + 1
             since_ms = mono_ms - one.ago_ms - down_ms
-            standing = Standing(number, one.severity, since_ms, one.fields, one.person, mono_ms + CARRIED_MS)
+            until_ms = 0 if one.kind in ENDS_WHEN_SEEN else mono_ms + CARRIED_MS
+            standing = Standing(number, one.severity, since_ms, one.fields, one.person, until_ms)
             self._standing[one.kind, one.subject] = standing
             if one.kind in SENSOR_KINDS:
                 self._sensors.add(one.subject)

@@ -24,7 +24,6 @@ class LinkFaults:
     def __init__(self, kind: str, subject: str) -> None:
         self._kind = kind
         self._subject = subject
-        self._told: dict[str, str | float | int | bool] = {}
 
     def tell(self, agent: "Agent", error: Exception) -> None:
         """Raise the alarm; one that tells of another fault than this is over."""
@@ -33,9 +32,8 @@ class LinkFaults:
             "detail": what,
             "seen": (error.seen if isinstance(error, BadFile) else str(error))[:SEEN_MAX],
         }
-        if told != self._told:
+        if agent.alarms.told(self._kind, self._subject) != told:
             self.over(agent)
-        self._told = told
         agent.alarms.put(self._kind, self._subject, "warning", agent.boot.mono_ms(), told)
 
     def over(self, agent: "Agent") -> None:

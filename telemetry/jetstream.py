@@ -27,7 +27,7 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StreamConfig
 
 from telemetry.lanes import LANES, Lanes, Parcel
-from telemetry.login import BrokerLogin
+from telemetry.login import BadFile, BrokerLogin
 from telemetry.ports import BrokerError, Message, Session
 
 STREAM: Final = "VUON"
@@ -64,6 +64,10 @@ class JetStreamBroker(BrokerLogin):
         if will is not None:
             raise BrokerError(f"{self.url}: NATS has no will; an edge connects to an MQTT broker")
         servers = self.servers()
+        try:
+            password, tls = self.secret(), self.tls_context() if self.url.startswith("tls") else None
+        except BadFile as error:
+            raise BrokerError(f"{self.url}: {error}") from error
         client = Client()
         try:
             async with asyncio.timeout(2 * CONNECT_S):  # else it would try for ever
@@ -71,8 +75,8 @@ class JetStreamBroker(BrokerLogin):
                     servers,
                     name=name,
                     user=self.username or None,
-                    password=self.secret() or None,
-                    tls=self.tls_context() if self.url.startswith("tls") else None,
+                    password=password or None,
+                    tls=tls,
                     connect_timeout=1,
                     reconnect_time_wait=RECONNECT_S,
                     max_reconnect_attempts=-1,

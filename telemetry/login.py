@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class BadFile(ValueError):
+class BadFile(OSError):
     """A file that a login needs cannot be used: ``file`` says which, ``seen`` what was found."""
 
     def __init__(self, file: str, seen: str) -> None:

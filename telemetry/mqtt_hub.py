@@ -15,6 +15,7 @@ from typing import Any, Final
 from paho.mqtt.client import Client, MQTTMessage, error_string
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
+from telemetry.login import BadFile
 from telemetry.mqtt import PAYLOAD_MAX, QUEUE_MAX, TIMEOUT_S, MqttBroker
 from telemetry.ports import BrokerError, Message, Session
 
@@ -32,11 +33,14 @@ class HubMqttBroker(MqttBroker):
     @asynccontextmanager
     async def connect(self, name: str, will: Message | None = None) -> AsyncIterator[Session]:
         """Open a connection (see Broker). BrokerError when it cannot be made or breaks."""
-        host, port, tls = self.address()
+        try:
+            password, (host, port, tls) = self.secret(), self.address()
+        except BadFile as error:
+            raise BrokerError(f"{self.url}: {error}") from error
         client = Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=True)
         client.connect_timeout = TIMEOUT_S
         if self.username:
-            client.username_pw_set(self.username, self.secret())
+            client.username_pw_set(self.username, password)
         if will is not None:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         if tls is not None:

@@ -316,6 +316,18 @@ def test_a_lost_memory_stands_until_somebody_has_seen_it(board: AlarmBoard, log:
     assert log.kinds() == ["alarm.acknowledged", "alarm.cleared"]
 
 
+def test_a_lost_memory_that_nobody_has_seen_outlives_a_restart(log: Log) -> None:
+    before = AlarmBoard(log.take, WIRED)
+    before.put("memory.lost", "agent", "warning", 0, {"detail": "engine.state"})
+    before.put("uplink.failed", "uplink", "warning", 0)
+    now = AlarmBoard(log.take, WIRED)
+    now.restore(before.memory(0, 0, clock_ok=True), 0, 0, clock_ok=True)
+    now.look(10 * CARRIED_MS)
+    assert [one.kind for one in now.live(0)] == ["memory.lost"]
+    assert now.told("memory.lost", "agent") == {"detail": "engine.state"}
+    assert now.told("uplink.failed", "uplink") is None
+
+
 def test_an_alarm_that_this_start_has_found_is_not_replaced_by_the_last_boots(log: Log) -> None:
     before = AlarmBoard(log.take, WIRED)
     before.put("uplink.failed", "uplink", "warning", 0)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from edge import virtual
-from edge.alarms import AlarmBoard
+from edge.alarms import CARRIED_MS, AlarmBoard
 from edge.link_faults import STEADY_S, LinkFaults
 from telemetry.login import BadFile
 from telemetry.records import AnyRecord, Event
@@ -44,6 +44,17 @@ def test_a_fault_that_lasts_is_told_once_and_another_one_anew(agent: Any, log: l
     ]
     assert isinstance(log[-1], Event)
     assert log[-1].fields["seen"] == "x" * 300
+
+
+def test_a_fault_that_outlives_a_restart_is_not_told_as_new(agent: Any, log: list[AnyRecord]) -> None:
+    LinkFaults("uplink.failed", "uplink").tell(agent, BadFile("ca.pem", "No such file or directory"))
+    again = AlarmBoard(log.extend)
+    again.restore(agent.alarms.memory(1000, 1000, clock_ok=True), 1000, 1000, clock_ok=True)
+    agent.alarms = again
+    LinkFaults("uplink.failed", "uplink").tell(agent, BadFile("ca.pem", "No such file or directory"))
+    assert told(log) == [("alarm.raised", "ca.pem")]
+    again.look(10 * CARRIED_MS)
+    assert again.stands("uplink.failed", "uplink")
 
 
 def test_a_link_that_breaks_again_within_a_minute_does_not_flap(agent: Any, log: list[AnyRecord]) -> None:

@@ -13,6 +13,7 @@ from cooperative.config import MemberConfig
 from cooperative.memory import Memory
 from cooperative.worker import HubWorker
 from telemetry.inprocess import InProcessBroker
+from telemetry.jetstream import JetStreamBroker
 from telemetry.log import Log
 from telemetry.login import BadFile
 from telemetry.mqtt import MqttBroker
@@ -96,13 +97,13 @@ async def test_a_broker_that_is_away_says_so() -> None:
 
 async def test_a_password_is_read_for_each_connection_and_its_file_is_named_when_it_cannot_be(tmp_path: Path) -> None:
     file = tmp_path / "broker.secret"
-    for kind in (MqttBroker, HubMqttBroker):
+    for kind, error in ((MqttBroker, BadFile), (HubMqttBroker, BrokerError)):
         login = kind("mqtt://127.0.0.1:9", "farm", password_file=str(file))
-        with pytest.raises(BadFile, match=r"broker\.secret: No such file"):
+        with pytest.raises(error, match=r"broker\.secret: No such file"):
             async with login.connect("a"):
                 continue
         file.write_bytes(b"\xff\xfe")
-        with pytest.raises(BadFile, match=r"broker\.secret: not UTF-8"):
+        with pytest.raises(error, match=r"broker\.secret: not UTF-8"):
             async with login.connect("a"):
                 continue
         file.write_text("\n", encoding="utf-8")
@@ -113,6 +114,20 @@ async def test_a_password_is_read_for_each_connection_and_its_file_is_named_when
         file.write_text("second\n", encoding="utf-8")
         assert login.secret() == "second"
         file.unlink()
+
+
+async def test_a_missing_certificate_is_named_and_ends_no_hub(tmp_path: Path) -> None:
+    missing = str(tmp_path / "ca.pem")
+    with pytest.raises(BadFile, match=r"ca\.pem: No such file"):
+        async with MqttBroker("mqtts://127.0.0.1:9", ca_file=missing).connect("a"):
+            pass
+    for hub in (
+        HubMqttBroker("mqtts://127.0.0.1:9", ca_file=missing),
+        JetStreamBroker("tls://127.0.0.1:9", ca_file=missing),
+    ):
+        with pytest.raises(BrokerError, match=r"ca\.pem: No such file"):  # tried again, as a broker that is away
+            async with hub.connect("a"):
+                pass
 
 
 @asynccontextmanager
